@@ -89,6 +89,7 @@ class AnnotationSet:
     edits : labels by the name of the picture that take the place of the file's
     categories : classes that were added, behind those of the file
     pictures : files by name of pictures that the file does not name
+    renamed : other names of classes of the file, by index
     """
 
     path: Path | None = None
@@ -97,6 +98,7 @@ class AnnotationSet:
     edits: Mapping[str, PictureLabels] = field(default_factory=dict)
     categories: tuple[Category, ...] = ()
     pictures: Mapping[str, Path] = field(default_factory=dict)
+    renamed: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -106,7 +108,7 @@ class AnnotationSet:
     @property
     def edited(self) -> bool:
         """Whether it differs from what is on disk."""
-        return bool(self.edits or self.categories or self.pictures)
+        return bool(self.edits or self.categories or self.pictures or self.renamed)
 
     @property
     def file(self) -> AnnotationSet:
@@ -122,6 +124,7 @@ class AnnotationSet:
         import xxhash
 
         digest = xxhash.xxh3_128(json_text([category_to_json(item) for item in self.categories]).encode())
+        digest.update(json_text(sorted(self.renamed.items())).encode())
         for name, path in sorted(self.pictures.items()):
             digest.update(json_text([name, str(path)]).encode())
         for name, labels in sorted(self.edits.items()):
@@ -142,7 +145,7 @@ class AnnotationSet:
         """What `read_file` gives, with the edits."""
         if not self.edited:
             return labelled
-        return labelled.with_edits(self.edits, categories=self.categories, pictures=self.pictures)
+        return labelled.with_edits(self.edits, categories=self.categories, pictures=self.pictures, renamed=self.renamed)
 
     def with_labels(self, name: str, labels: PictureLabels) -> AnnotationSet:
         """A copy with other labels for one picture."""

@@ -197,6 +197,7 @@ class LabelledSet:
     load : callable (name) -> labels of that picture as the file has them. Raises MediaError
     check : callable () -> everything that was left out; may read all labels
     edited : labels by name that take the place of those in the file
+    added : names of pictures that were added in the program, and are known by their file alone
     """
 
     path: Path | None
@@ -207,6 +208,7 @@ class LabelledSet:
     load: Callable[[str], PictureLabels]
     check: Callable[[], tuple[LeftOut, ...]] = tuple
     edited: Mapping[str, PictureLabels] = field(default_factory=dict)
+    added: frozenset[str] = frozenset()
 
     def labels(self, name: str) -> PictureLabels:
         """Labels of the picture `name`, as edited. Raises MediaError, and KeyError where there is no such picture."""
@@ -220,6 +222,8 @@ class LabelledSet:
     def _names_by_file_name(self) -> Mapping[str, Sequence[str]]:
         names: dict[str, list[str]] = {}
         for name in self.names:
+            if name in self.added:
+                continue
             names.setdefault(name.rpartition("/")[2], []).append(name)
         return names
 
@@ -242,6 +246,7 @@ class LabelledSet:
         *,
         categories: Sequence[Category] = (),
         pictures: Mapping[str, Path] | None = None,
+        renamed: Mapping[int, str] | None = None,
     ) -> LabelledSet:
         """A copy with other labels for some pictures.
 
@@ -250,14 +255,22 @@ class LabelledSet:
         edits : labels by name, also of pictures that were not labelled before
         categories : further classes behind those of the set
         pictures : files of further pictures by name
+        renamed : other names of classes of the set, by index
         """
         known = frozenset(self.names)
         return dataclasses.replace(
             self,
-            categories=(*self.categories, *categories),
+            categories=(
+                *(
+                    dataclasses.replace(category, name=renamed[number]) if renamed and number in renamed else category
+                    for number, category in enumerate(self.categories)
+                ),
+                *categories,
+            ),
             names=(*self.names, *(name for name in edits if name not in known)),
             pictures={**self.pictures, **(pictures or {})},
             edited={**self.edited, **edits},
+            added=self.added.union(pictures or ()),
         )
 
 

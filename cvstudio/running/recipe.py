@@ -138,6 +138,8 @@ def annotations_to_json(annotations: AnnotationSet, base: Path) -> dict[str, Any
     saved: dict[str, Any] = {**where, "format": annotations.format, "id": annotations.id}
     if annotations.categories:
         saved["categories"] = [category_to_json(item) for item in annotations.categories]
+    if annotations.renamed:
+        saved["renamed"] = {str(number): name for number, name in annotations.renamed.items()}
     if annotations.pictures:
         saved["pictures"] = {name: path_to_json(path, base) for name, path in annotations.pictures.items()}
     if annotations.edits:
@@ -157,6 +159,7 @@ def annotations_from_json(saved: Mapping[str, Any], base: Path) -> AnnotationSet
         {str(name): labels_from_json(labels) for name, labels in saved.get("edits", {}).items()},
         tuple(map(category_from_json, saved.get("categories", ()))),
         {str(name): path_from_json(where, base) for name, where in saved.get("pictures", {}).items()},
+        {int(number): str(name) for number, name in saved.get("renamed", {}).items()},
     )
 
 

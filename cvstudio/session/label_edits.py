@@ -52,6 +52,16 @@ def with_labels(
     return dataclasses.replace(changed, pictures={**changed.pictures, name: media.path})
 
 
+def with_category_renamed(annotations: AnnotationSet, labelled: LabelledSet, number: int, name: str) -> AnnotationSet:
+    """A copy of a labelled set, read as `labelled`, with another name for the class `number`."""
+    own = number - (len(labelled.categories) - len(annotations.categories))
+    if own < 0:
+        return dataclasses.replace(annotations, renamed={**annotations.renamed, number: name})
+    categories = list(annotations.categories)
+    categories[own] = dataclasses.replace(categories[own], name=name)
+    return dataclasses.replace(annotations, categories=tuple(categories))
+
+
 def new_name(labelled: LabelledSet, path: Path) -> str:
     """A name for the picture at `path` that no picture of the set has: its file name, with as many of its folders
     before it as it takes."""

@@ -22,6 +22,7 @@ from cvstudio.session.label_edits import (
     annotations_of,
     truth_layer,
     with_annotations,
+    with_category_renamed,
     with_labels,
     with_new_labels,
 )
@@ -283,13 +284,33 @@ class Labelling(QObject):
         if not name or annotations is None or self.labelled is None:
             return None
         names = [category.name for category in self.categories]
-        if name not in names:
+        if name in names:
+            self.set_category(names.index(name))
+            return names.index(name)
+        number, title = self.selected, self.tr("Add class {name}").format(name=name)
+        if number is not None:
+            labels = editing.with_category(self.labels, {number}, len(names))
+            self._edit(title, labels, (Category(name),), number)
+        else:
             changed = dataclasses.replace(annotations, categories=(*annotations.categories, Category(name)))
-            state = with_annotations(self._session.state, annotations, changed)
-            self._session.change(self.tr("Add class {name}").format(name=name), state)
-            names.append(name)
-        self.set_category(names.index(name))
-        return names.index(name)
+            self._session.change(title, with_annotations(self._session.state, annotations, changed))
+        self.choose(len(names))
+        return len(names)
+
+    def rename_category(self, number: int, name: str) -> None:
+        """Give a class another name, which no other class has, in the labels of all pictures."""
+        name = " ".join(name.split())
+        annotations, labelled = self.annotations, self.labelled
+        if not name or annotations is None or labelled is None or name == labelled.categories[number].name:
+            return
+        if name in (category.name for category in labelled.categories):
+            self.notice.emit(
+                "error", self.tr("There is a class “{name}” already; choose another name.").format(name=name)
+            )
+            return
+        changed = with_category_renamed(annotations, labelled, number, name)
+        title = self.tr("Rename class {name}").format(name=labelled.categories[number].name)
+        self._session.change(title, with_annotations(self._session.state, annotations, changed))
 
     # Predictions ----------------------------------------------------------------------------------------------------
 

@@ -118,8 +118,9 @@ class Presenter(QObject):
         for layer in results.layers:
             result = self._pipeline.partial_result(layer)
             error = self._pipeline.error_of(layer)
-            # An old result stays only on the same frame and of the same network.
-            origin = (layer.request.sources, layer.request.network) if layer.request else None
+            # An old result stays only on the same frame and of the same network; that of labels while they are edited.
+            sources = tuple(map(_without_edits, layer.request.sources)) if layer.request else ()
+            origin = (sources, layer.request.network) if layer.request else None
             if result is None and error is None and origin is not None:
                 last_origin, last_result = self._last.get(layer.instance.id, (None, None))
                 result = last_result if last_origin == origin else None
@@ -232,3 +233,11 @@ class Presenter(QObject):
             media = self._session.state.active_media
             if media is not None and self._pipeline.cache.get(sample_key(media, value.pts)) is not None:
                 self._show_frame(value.pts, event.job.tag)
+
+
+def _without_edits(source: tuple[str, Hashable, float | None]) -> tuple[str, Hashable, float | None]:
+    """A source as in `Request.sources`, of a labelled set as it is on disk."""
+    slot, identity, pts = source
+    if isinstance(identity, tuple) and identity[:1] == ("annotations",):
+        identity = identity[:3]
+    return slot, identity, pts

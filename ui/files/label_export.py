@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QDialog,
@@ -32,7 +32,7 @@ from ui.control.controller import Controller
 from ui.widgets.notices import Notices
 from ui.widgets.rows.choice_rows import Combo, Switch
 
-WIDTH = 460
+WIDTH, SUMMARY_LINES = 460, 2
 FORMAT, PLACE = "labels/format", "labels/folder"
 """Settings: key of the last format, and the last folder."""
 
@@ -73,9 +73,12 @@ class LabelExportDialog(QDialog):
         self.summary = QLabel()
         self.summary.setObjectName("quiet")
         self.summary.setWordWrap(True)
+        self.summary.setMinimumHeight(SUMMARY_LINES * self.summary.fontMetrics().lineSpacing())
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.path = QLineEdit()
         self.path.setAccessibleName(self.tr("File or folder"))
         browse = QPushButton(icon("folder-open"), self.tr("Choose …"))
+        browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
         place = QHBoxLayout()
         place.addWidget(self.path, 1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -131,27 +131,35 @@ class LabelsPanel(QWidget):
 
     def _make_content(self) -> QWidget:
         page = QWidget()
-        self.name = ElidedLabel()
-        self.name.setObjectName("quiet")
         self.lists = QTabBar()
-        self.lists.setAccessibleName(self.tr("Labels or classes"))
+        self.lists.setAccessibleName(self.tr("Labels, classes or predictions"))
         self.lists.setDrawBase(False)
         self.lists.setExpanding(False)
         self._pages = QStackedWidget()
-        for title, widget in ((self.tr("Labels"), self._make_labels()), (self.tr("Classes"), self._make_classes())):
+        for title, widget in (
+            (self.tr("Labels"), self._make_labels()),
+            (self.tr("Classes"), self._make_classes()),
+            (self.tr("Accept"), self._make_accepting()),
+        ):
             self.lists.addTab(title)
             self._pages.addWidget(widget)
+        self.lists.setTabToolTip(2, self.tr("Take predictions on the picture over as labels"))
         self.lists.currentChanged.connect(self._pages.setCurrentIndex)
-        middle = QHBoxLayout()
-        middle.addWidget(self.lists)
-        middle.addWidget(self.name, 1)
+        self.name = ElidedLabel()
+        self.name.setObjectName("quiet")
+        self.export = QPushButton(icon("share"), self.tr("Export …"))
+        self.export.setToolTip(self.tr("Write the labels of all pictures in one of the known formats"))
+        self.export.clicked.connect(self._requests.export_labels)
+        foot = QHBoxLayout()
+        foot.addWidget(self.name, 1)
+        foot.addWidget(self.export)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self._make_tools())
-        layout.addLayout(middle)
+        layout.addWidget(self.lists)
         layout.addWidget(self._pages, 1)
-        layout.addWidget(self._make_accepting())
+        layout.addLayout(foot)
         return page
 
     def _make_tools(self) -> QHBoxLayout:
@@ -162,6 +170,7 @@ class LabelsPanel(QWidget):
         tools = QHBoxLayout()
         tools.setSpacing(4)
         tools.addWidget(self.edit)
+        tools.addStretch(1)
         self.modes: dict[str, QToolButton] = {}
         for mode, name, title in (
             ("select", "move", self.tr("Select, move and resize (Esc)")),
@@ -176,11 +185,6 @@ class LabelsPanel(QWidget):
             button.setAccessibleName(title)
             button.clicked.connect(partial(self._choose_mode, mode))
             tools.addWidget(button)
-        tools.addStretch(1)
-        self.export = QPushButton(icon("share"), self.tr("Export …"))
-        self.export.setToolTip(self.tr("Write the labels of all pictures in one of the known formats"))
-        self.export.clicked.connect(self._requests.export_labels)
-        tools.addWidget(self.export)
         return tools
 
     def _make_labels(self) -> RowsTable:
@@ -201,14 +205,25 @@ class LabelsPanel(QWidget):
         titles = (self.tr("Class"), self.tr("Key"), self.tr("Labels"))
         self.classes = RowsTable(titles)
         self.classes.setAccessibleName(self.tr("Classes"))
-        self.classes.setToolTip(self.tr("The class of what is drawn next and of the selected label"))
+        self.classes.setToolTip(
+            self.tr("A click gives it to the selected label and to what is drawn next; a double-click renames it.")
+        )
         self.classes.set_empty_text(self.tr("No classes yet; name one below."))
         self.classes.selected.connect(self._choose_class)
+        self.classes.activated.connect(lambda index: self._begin_renaming(index.row()))
+        self.classes.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.classes.customContextMenuRequested.connect(
+            lambda place: self.class_menu(self.classes.indexAt(place).row()).popup(
+                self.classes.viewport().mapToGlobal(place)
+            )
+        )
         self.new_class = QLineEdit()
         self.new_class.setPlaceholderText(self.tr("Add a class"))
         self.new_class.setAccessibleName(self.tr("Name of a new class"))
         self.new_class.setToolTip(self.tr("Enter adds the class to the labels of all pictures"))
-        self.new_class.returnPressed.connect(self._add_class)
+        self.new_class.returnPressed.connect(self._take_class_name)
+        self.new_class.installEventFilter(self)
+        self._renaming: int | None = None
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -219,23 +234,26 @@ class LabelsPanel(QWidget):
     def _make_accepting(self) -> QWidget:
         from ui.widgets.rows.slider_row import SliderRow
 
-        self.accepting = QWidget()
-        title = self.tr("Accept predictions above")
+        page = QWidget()
+        title = self.tr("Minimum score")
         field = Field("score", "float", DEFAULT_SCORE, Doc(title, ""), range=Range(0.0, 1.0))
         self.score: SliderRow = SliderRow(field)
         self.score.set_value(DEFAULT_SCORE, DEFAULT_SCORE)
-        self.score.setToolTip(
-            self.tr("Predictions on the picture with this score or more become labels, unless one is there already.")
-        )
+        self.score.setToolTip(self.tr("Predictions with this score or more become labels."))
         self.score.changed.connect(lambda value, dragging: self._count())
         self.accept = QPushButton(icon("check"), "")
         self.accept.clicked.connect(self._accept)
-        layout = QVBoxLayout(self.accepting)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self.accepting = QLabel()
+        self.accepting.setObjectName("quiet")
+        self.accepting.setWordWrap(True)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.score)
         layout.addWidget(self.accept)
-        return self.accepting
+        layout.addWidget(self.accepting)
+        layout.addStretch(1)
+        return page
 
     # What is shown --------------------------------------------------------------------------------------------------
 
@@ -316,9 +334,13 @@ class LabelsPanel(QWidget):
         return None
 
     def _count(self) -> None:
+        """Show how many predictions would be accepted."""
         predictions = self.predictions() if self._labelling.ready else None
-        self.accepting.setVisible(predictions is not None)
+        self.score.setEnabled(predictions is not None)
+        self.accept.setEnabled(False)
         if predictions is None:
+            self.accept.setText(self.tr("Accept predictions"))
+            self.accepting.setText(self.tr("Add a layer that detects objects; what it finds can become labels."))
             return
         from cvstudio.results.accepted_labels import count_accepted
 
@@ -330,7 +352,7 @@ class LabelsPanel(QWidget):
         self.accept.setEnabled(count > 0)
         text = self.tr("Accept {count} of {total} predictions")
         self.accept.setText(text.format(count=f"{count:,}", total=f"{len(predictions):,}"))
-        self.accept.setToolTip(self.tr("Those that are labelled already (an IoU of 0.9 or more) are not counted."))
+        self.accepting.setText(self.tr("Objects that are labelled already (IoU of 0.9 or more) are left out."))
 
     # Intents --------------------------------------------------------------------------------------------------------
 
@@ -347,9 +369,41 @@ class LabelsPanel(QWidget):
         if numbers:
             self._labelling.set_category(numbers[0])
 
-    def _add_class(self) -> None:
-        if self._labelling.add_category(self.new_class.text()) is not None:
+    def _begin_renaming(self, number: int) -> None:
+        """Let the field below the classes take another name for the class `number`."""
+        if 0 <= number < len(self._labelling.categories):
+            name = self._labelling.categories[number].name
+            self._renaming = number
+            self.new_class.setPlaceholderText(self.tr("Rename {name}").format(name=name))
+            self.new_class.setText(name)
+            self.new_class.selectAll()
+            self.new_class.setFocus()
+
+    def _end_renaming(self) -> None:
+        self._renaming = None
+        self.new_class.setPlaceholderText(self.tr("Add a class"))
+        self.new_class.clear()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if self._renaming is not None and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            self._end_renaming()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _take_class_name(self) -> None:
+        if self._renaming is not None:
+            self._labelling.rename_category(self._renaming, self.new_class.text())
+            self._end_renaming()
+        elif self._labelling.add_category(self.new_class.text()) is not None:
             self.new_class.clear()
+
+    def class_menu(self, number: int) -> QMenu:
+        """What can be done with the class `number`."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if number >= 0:
+            menu.addAction(self.tr("Rename …"), partial(self._begin_renaming, number))
+        return menu
 
     def _accept(self) -> None:
         predictions = self.predictions()

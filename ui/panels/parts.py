@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication
@@ -11,6 +13,7 @@ from PySide6.QtWidgets import QMenu
 
 from cvstudio.data.geometry import Rect
 from cvstudio.results.tables import ABSENT, Table
+from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.control.controller import Controller
 
@@ -87,17 +90,21 @@ def add_part_actions(menu: QMenu, controller: Controller, number: int | None, zo
     zoom : called with the part's box in image pixels
     """
     part = part_of(controller.current_result(), number) if number is not None else None
-    if part is None:
+    if part is None or number is None:
         return
     count = len(menu.actions())
     box = part.box
     if box is not None:
         menu.addAction(icon("zoom-in"), _tr("Zoom to It") + "\t" + _tr("Enter"), lambda: zoom(box))
+    detections, instance = controller.detections(), controller.session.state.instance
+    acceptable = instance is not None and annotations_of(instance) is None and controller.labelling.ready
+    if detections is not None and acceptable:
+        accept = partial(controller.labelling.accept, detections, -math.inf, ids={number})
+        menu.addAction(icon("check"), _tr("Accept as Label"), accept)
     if part.label and part.label in classes_of(controller):
         name = part.label.replace("&", "&&")
         only = _tr("Show Only “{name}”").format(name=name)
         menu.addAction(icon("list-filter"), only, lambda: show_only(controller, part.label))
-        instance = controller.session.state.instance
         if instance is not None and instance.value(CLASSES) != (part.label,):
             hide = _tr("Hide “{name}”").format(name=name)
             menu.addAction(icon("eye-off"), hide, lambda: hide_class(controller, part.label))

@@ -36,6 +36,8 @@ def picture_menu(window: Window, canvas: Canvas, place: QPoint) -> QMenu:
         layers.setTitle(window.tr("Add Layer"))
         layers.setIcon(icon("layers"))
         menu.addMenu(layers)
+    if controller.labelling.ready:
+        menu.addAction(actions["labels-edit"])
     menu.addAction(actions["copy"])
     media = controller.session.state.active_media
     if media is not None and media.moving:

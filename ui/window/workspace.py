@@ -263,7 +263,15 @@ class Workspace(QWidget):
 
     def _show_stale(self) -> None:
         if not self.area.active:
-            self.area.set_stale(any(item.stale and item.layer.instance.visible for item in self._shown.layers), False)
+            editing = self._controller.labelling.active
+            stale = (
+                item.stale
+                and item.layer.instance.visible
+                # The tool shows what is edited already, and its layer follows at once.
+                and not (editing and annotations_of(item.layer.instance) is not None)
+                for item in self._shown.layers
+            )
+            self.area.set_stale(any(stale), False)
             return
         comparing = self._controller.comparing
         left, right = (side is None or side.stale for side in comparing.shown)
