@@ -38,7 +38,7 @@ class SemanticScores:
         square = self.counts[:, :-1]
         right = np.diag(square).astype(np.float64)
         union = self.counts.sum(axis=1) + square.sum(axis=0) - right
-        return np.divide(right, union, out=np.full(len(right), np.nan), where=union > 0)
+        return _parts(right, union)
 
     def mean_iou(self) -> float:
         """Mean of `iou` (mIoU) over the classes that occur; NaN where none does."""
@@ -49,7 +49,7 @@ class SemanticScores:
         """Part of the pixels of each true class that are right, float64 (K,); NaN for a class without pixels."""
         totals = self.counts.sum(axis=1)
         right = np.diag(self.counts[:, :-1]).astype(np.float64)
-        return np.divide(right, totals, out=np.full(len(right), np.nan), where=totals > 0)
+        return _parts(right, totals)
 
     def pixel_accuracy(self) -> float:
         """Part of the labelled pixels that are right; NaN without any."""
@@ -60,6 +60,13 @@ class SemanticScores:
         """Numbers of the pictures that have a wrong pixel, those with the smallest part of right pixels first."""
         order = np.argsort(self.accuracies, kind="stable")  # NaN comes last
         return order[self.accuracies[order] < 1]
+
+
+def _parts(right: NDArray[np.float64], whole: NDArray[np.number]) -> NDArray[np.float64]:
+    """`right` / `whole`, NaN where there is nothing."""
+    parts: NDArray[np.float64] = np.full(len(right), np.nan)
+    np.divide(right, whole, out=parts, where=whole > 0)
+    return parts
 
 
 class SemanticBuilder:
