@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import check_arrays
 from cvstudio.data.labels import NO_CLASS
+from cvstudio.evaluation.confusion import ConfusionMatrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,10 @@ class SemanticScores:
         """Part of the labelled pixels that are right; NaN without any."""
         total = int(self.counts.sum())
         return float(np.trace(self.counts[:, :-1]) / total) if total else float("nan")
+
+    def confusion(self, names: tuple[str, ...]) -> ConfusionMatrix:
+        """Pixels by true and predicted class; everything else is in the last column."""
+        return ConfusionMatrix(np.pad(self.counts, ((0, 1), (0, 0))), names)
 
     def worst_first(self) -> NDArray[np.intp]:
         """Numbers of the pictures that have a wrong pixel, those with the smallest part of right pixels first."""
