@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
+from cvstudio.data.label_masks import cut
 from cvstudio.data.labels import LabelledMask
 
 _CONTINUES, _NEGATIVE, _BITS = 0x20, 0x10, 5
@@ -67,17 +68,7 @@ def mask_of(counts: Sequence[int], size: Size) -> LabelledMask | None:
     columns = np.zeros((right - left) * size.height, bool)
     for start, end in zip((starts - offset).tolist(), (ends - offset).tolist(), strict=True):
         columns[start:end] = True
-    return cropped(columns.reshape(right - left, size.height).T, left, 0)
-
-
-def cropped(pixels: NDArray[np.bool_], left: int = 0, top: int = 0) -> LabelledMask | None:
-    """The mask `pixels`, bool (h, w), whose first pixel is at `left`, `top`, cut to what is set; None where nothing
-    is."""
-    rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
-    if not rows.size:
-        return None
-    part = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return LabelledMask(part, left + int(columns[0]), top + int(rows[0]))
+    return cut(columns.reshape(right - left, size.height).T, left, 0)
 
 
 def text_of(pixels: NDArray[np.bool_]) -> str:

@@ -16,11 +16,9 @@ from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.params import Choices, Doc
 from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations.labelme import document, shape_entry
 from cvstudio.media.base import MediaKind
 from cvstudio.results.detections import Detections
-
-VERSION = "5.5.0"
-"""The version of LabelMe whose format is written; later ones read it."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,9 @@ def _shapes(detections: Detections, options: LabelMeOptions) -> list[dict[str, A
         # LabelMe treats the shapes of a group as parts of one object.
         group = int(detections.ids[row]) if len(parts) > 1 else None
         for points in [part.tolist() for part in parts] or [[[x1, y1], [x2, y2]]]:
-            shapes.append(
-                {
-                    "label": detections.label(row),
-                    "points": points,
-                    "group_id": group,
-                    "description": "",
-                    "shape_type": "polygon" if is_polygon else "rectangle",
-                    "flags": {},
-                    "mask": None,
-                    "score": float(str(detections.scores[row])),
-                }
-            )
+            kind = "polygon" if is_polygon else "rectangle"
+            entry = shape_entry(detections.label(row), points, kind, group=group)
+            shapes.append({**entry, "score": float(str(detections.scores[row]))})
     return shapes
 
 
@@ -78,16 +67,8 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
         image_path = f"{item.file_stem}.png"
         image_data = base64.b64encode(encoded(item.base.rgb8, ".png")).decode("ascii")
     progress.check()
-    document: dict[str, Any] = {
-        "version": VERSION,
-        "flags": {},
-        "shapes": _shapes(detections, options),
-        "imagePath": image_path,
-        "imageData": image_data,
-        "imageHeight": detections.size.height,
-        "imageWidth": detections.size.width,
-    }
-    path.write_text(json_text(document, indent=2), encoding="utf-8")
+    content = document(_shapes(detections, options), image_path, detections.size, image_data=image_data)
+    path.write_text(json_text(content, indent=2), encoding="utf-8")
 
 
 def _relative(path: Path, folder: Path) -> str:

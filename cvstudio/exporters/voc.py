@@ -15,11 +15,9 @@ from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.json_text import printable
 from cvstudio.foundation.params import Doc
 from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations.voc import ROOT, annotation_element, pixel_box
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import edges
-
-ROOT = Path("VOCdevkit", "VOC2012")
-"""Folder that readers such as torchvision's expect: `VOCDetection(folder, year="2012", image_set="trainval")`."""
 
 
 @dataclass(frozen=True)
@@ -31,46 +29,14 @@ class VocOptions:
     ] = True
 
 
-def pixel_box(box: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
-    """VOC's xmin, ymin, xmax, ymax: columns and rows of the first and the last pixel, inclusive, counted from 1.
-
-    `box` has the left, top, right and bottom edges in pixels, counted from 0; the result has at least one pixel.
-    """
-    x1, y1, x2, y2 = box
-    left, top = min(x1, width - 1), min(y1, height - 1)
-    return left + 1, top + 1, max(x2, left + 1), max(y2, top + 1)
-
-
 def annotation(detections: Detections, file_name: str) -> ElementTree.Element:
     """The XML annotation of one picture."""
-    root = ElementTree.Element("annotation")
-
-    def add(parent: ElementTree.Element, name: str, text: str = "") -> ElementTree.Element:
-        element = ElementTree.SubElement(parent, name)
-        element.text = text
-        return element
-
-    add(root, "folder", ROOT.name)
-    add(root, "filename", file_name)
-    add(add(root, "source"), "database", "cvstudio")
-    size = add(root, "size")
-    for name, value in (("width", detections.size.width), ("height", detections.size.height), ("depth", 3)):
-        add(size, name, str(value))
-    add(root, "segmented", "0")
+    objects = []
     for row in range(len(detections)):
-        object_element = add(root, "object")
-        add(object_element, "name", detections.label(row))
-        add(object_element, "pose", "Unspecified")
-        add(object_element, "truncated", "0")
-        add(object_element, "difficult", "0")
-        # Not part of VOC, which has no scores; readers ignore unknown elements.
-        add(object_element, "confidence", str(detections.scores[row]))
-        box = add(object_element, "bndbox")
         corners = pixel_box(edges(detections.boxes[row], 1.0), *detections.size)
-        for name, value in zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=True):
-            add(box, name, str(value))
-    ElementTree.indent(root)
-    return root
+        # Not part of VOC, which has no scores; readers ignore unknown elements.
+        objects.append((detections.label(row), corners, {"confidence": str(detections.scores[row])}))
+    return annotation_element(file_name, detections.size, objects)
 
 
 def _write(folder: Path, item: ExportItem, progress: Progress) -> None:

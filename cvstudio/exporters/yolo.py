@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +17,8 @@ from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.params import Choices, Doc
 from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations.yolo import DECLARATION, data_yaml, line_of
 from cvstudio.results.detections import Detections
-
-CLASSES = "data.yaml"
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,6 @@ def lines_of(detections: Detections, options: YoloOptions) -> list[str]:
 
     The components of a mask are joined to one polygon by lines without width. Without a mask the box is the polygon.
     """
-    size = np.array(detections.size, np.float64)
     lines = []
     for row in range(len(detections)):
         x1, y1, x2, y2 = detections.boxes[row].astype(np.float64)
@@ -54,17 +51,9 @@ def lines_of(detections: Detections, options: YoloOptions) -> list[str]:
         else:
             parts = polygons_of(detections, row, options.tolerance)
             points = joined(parts) if parts else np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
-        numbers = [f"{value:.9f}".rstrip("0").rstrip(".") for value in (points / size).ravel()]
-        score = [str(detections.scores[row])] if options.scores else []
-        lines.append(" ".join([str(int(detections.classes[row])), *numbers, *score]))
+        line = line_of(int(detections.classes[row]), points, detections.size)
+        lines.append(f"{line} {detections.scores[row]}" if options.scores else line)
     return lines
-
-
-def _classes(labels: tuple[str, ...]) -> str:
-    """Content of `data.yaml`: folders of the pictures relative to the file, and class names, as JSON strings, which are
-    valid YAML."""
-    names = "".join(f"  {index}: {json.dumps(label, ensure_ascii=False)}\n" for index, label in enumerate(labels))
-    return f"train: images\nval: images\nnc: {len(labels)}\nnames:\n{names}"
 
 
 def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
@@ -82,7 +71,7 @@ def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
         (folder / name).mkdir(exist_ok=True)
     for moment in item.moments(progress):
         detections = within(moment.result)
-        _declare(folder / CLASSES, detections.labels)
+        _declare(folder / DECLARATION, detections.labels)
         name = label_name(item, moment, copied=options.pictures)
         if options.pictures:
             name = put_picture(folder / "images", name, item, moment)
@@ -93,7 +82,7 @@ def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
 
 
 def _declare(path: Path, labels: tuple[str, ...]) -> None:
-    text = _classes(labels)
+    text = data_yaml(labels)
     if not path.exists():
         with atomic_path(path, tidy=False) as temporary:
             temporary.write_text(text, encoding="utf-8")

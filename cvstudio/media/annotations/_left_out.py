@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cvstudio.data.geometry import Size
+from cvstudio.data.label_masks import box_of as mask_box
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.shapes import Box, Point, Polygon
@@ -123,12 +124,6 @@ def box_of_points(points: Iterable[Point]) -> Box | None:
     return (min(x), min(y), max(x), max(y)) if x else None
 
 
-def box_of_mask(mask: LabelledMask) -> Box:
-    """The box around the pixels of a mask."""
-    height, width = mask.pixels.shape
-    return float(mask.left), float(mask.top), float(mask.left + width), float(mask.top + height)
-
-
 def box_of(polygons: Iterable[Polygon], mask: LabelledMask | None) -> Box | None:
     """The box around outlines or a mask; None without either."""
-    return box_of_mask(mask) if mask is not None else box_of_points(point for part in polygons for point in part)
+    return mask_box(mask) if mask is not None else box_of_points(point for part in polygons for point in part)

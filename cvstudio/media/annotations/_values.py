@@ -15,6 +15,9 @@ from cvstudio.media.file_identity import damaged, decoding, quoted
 PEEKED = 1 << 16
 """Bytes at either end of a file by which its format is told."""
 
+MAX_YAML = 1 << 20
+"""Bytes of a YAML file at most: reading it takes long."""
+
 
 def number(value: object) -> float | None:
     """`value` as a finite float, also from a text."""
@@ -89,6 +92,21 @@ def read_json(path: Path) -> object:
         except ValueError as error:
             where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
             raise MediaError(f"{quoted(path)} is no valid JSON{where}; get a fresh copy of it.") from None
+    return parsed
+
+
+def read_yaml(path: Path) -> object:
+    """The content of a YAML file of plain values. Raises MediaError."""
+    import yaml
+
+    with decoding(path):
+        content = path.read_bytes()
+    if len(content) > MAX_YAML:
+        raise MediaError(f"{quoted(path)} is too long for a list of classes; choose another file.")
+    try:
+        parsed: object = yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise MediaError(f"{quoted(path)} is no valid YAML; get a fresh copy of it.") from None
     return parsed
 
 

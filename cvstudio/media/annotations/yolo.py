@@ -1,0 +1,372 @@
+"""YOLO: a text file for each picture, with boxes, outlines or key points as fractions of its size.
+
+`supervision` reads the same files, but wants one folder of pictures with one of labels, takes no class list but
+data.yaml, opens every picture to begin with, and keeps no key points.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import Size
+from cvstudio.data.label_editing import mask_of
+from cvstudio.data.labels import Annotation, Category, LabelledSet, LeftOut, PictureLabels
+from cvstudio.data.outlines import joined, outlines
+from cvstudio.foundation.errors import ExportError, MediaError
+from cvstudio.foundation.progress import Progress
+from cvstudio.foundation.shapes import Polygon
+from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations._files import class_names, files_below, put_picture, safe_path, stem_of, write_text
+from cvstudio.media.annotations._left_out import Collector, Report, checked, lazy_set, without_duplicates
+from cvstudio.media.annotations._pictures import PICTURE_FOLDERS, UPWARDS, Folders, picture_size
+from cvstudio.media.annotations._values import integer, items, mapping, number, read_yaml, text
+from cvstudio.media.file_identity import decoding, quoted
+
+DECLARATION = "data.yaml"
+_CLASS_FILES = ("classes.txt", "obj.names", "labels.txt", "names.txt")
+_NO_LABELS = re.compile(r"(?i)^(classes|labels|names|train|val|valid|test|readme.*|requirements|license.*|notes)\.txt$")
+_LINE = re.compile(rb"^\s*\d+(\s+-?[\d.eE+-]+){4,}\s*$")
+_YAML = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What data.yaml says.
+
+    Parameters
+    ----------
+    names : class names by number; empty where it says none
+    folders : folders of pictures, as written there
+    n_keypoints, n_values : number of key points of an object, and 2 or 3 numbers for each
+    labelled_only : whether pictures without a file of labels do not belong to the set
+    """
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    n_keypoints: int = 0
+    n_values: int = 3
+    labelled_only: bool = False
+
+
+def _declared(path: Path) -> Declaration | None:
+    """What a YAML file declares; None where it declares no YOLO data set. Raises MediaError."""
+    content = mapping(read_yaml(path))
+    names = content.get("names")
+    if not isinstance(names, dict | list) or not {"train", "val", "path", "nc", "test"} & content.keys():
+        return None
+    numbered = names.items() if isinstance(names, dict) else enumerate(names)
+    folders = [item for key in ("train", "val", "test") for item in _texts(content.get(key))]
+    shape = [integer(value) or 0 for value in items(content.get("kpt_shape"))]
+    return Declaration(
+        {key: text(name) for key, name in ((integer(key), name) for key, name in numbered) if key is not None},
+        tuple(folders),
+        *(shape if len(shape) == 2 and shape[1] in (2, 3) and 0 < shape[0] < 1000 else (0, 3)),
+        labelled_only=content.get("skip_if_label_file_missing") is True,
+    )
+
+
+def _texts(value: object) -> list[str]:
+    return [text(item) for item in (items(value) or [value]) if text(item)]
+
+
+def _root(path: Path) -> tuple[Path, Path | None]:
+    """Folder of a set, and the YAML file that declares it."""
+    if path.suffix.casefold() in _YAML:
+        return path.parent, path
+    candidates = sorted(item for item in path.iterdir() if item.suffix.casefold() in _YAML) if path.is_dir() else []
+    for candidate in sorted(candidates, key=lambda item: item.name != DECLARATION):
+        try:
+            if _declared(candidate) is not None:
+                return path, candidate
+        except MediaError:
+            continue
+    return path, None
+
+
+def _recognises(path: Path) -> bool:
+    try:
+        if path.is_file():
+            return path.suffix.casefold() in _YAML and _declared(path) is not None
+        _, declaration = _root(path)
+        return declaration is not None or any(map(_is_label_file, _some_label_files(path)))
+    except (OSError, MediaError):
+        return False
+
+
+def _some_label_files(root: Path) -> Iterator[Path]:
+    """A few text files where those of labels are, one of each folder."""
+    folders = [root, root / "labels", root / "train" / "labels", root / "labels" / "train"]
+    for folder in folders:
+        try:
+            names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        except OSError:
+            names = []
+        label_files = (name for name in names if name.endswith(".txt") and not _NO_LABELS.match(name))
+        yield from (folder / name for name in list(label_files)[:3])
+
+
+def _is_label_file(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return False
+    return _LINE.match(head.partition(b"\n")[0]) is not None
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A labelled picture: its file, and that of its labels; one of both may be absent."""
+
+    file: Path | None
+    labels: Path | None
+
+
+def _read(path: Path) -> LabelledSet:
+    root, declaration_path = _root(path)
+    declaration = (_declared(declaration_path) if declaration_path is not None else None) or Declaration()
+    collector = Collector()
+    label_files = [item for item in files_below(root, ".txt") if not _NO_LABELS.match(item.name)]
+    inside = [item for item in label_files if "labels" in item.relative_to(root).parts[:-1] or root.name == "labels"]
+    label_files = inside or label_files
+    if not label_files:
+        raise MediaError(f"{quoted(path)} holds no YOLO labels: text files, usually in a folder 'labels'.")
+    names = dict(declaration.names) or dict(enumerate(class_names(root, _CLASS_FILES, {p.parent for p in label_files})))
+    if not names:
+        numbers = sorted(_numbers_in(label_files))
+        names = {number: f"class {number}" for number in numbers}
+        collector.add("There is no list of class names; add data.yaml or classes.txt to name them.")
+    pictures = _pictures(root, label_files, declaration, collector)
+    places = {number: place for place, number in enumerate(names)}
+    skeleton = tuple(f"point {number}" for number in range(1, declaration.n_keypoints + 1))
+    categories = [
+        Category(name or f"class {number}", keypoints=skeleton, file_id=number) for number, name in names.items()
+    ]
+
+    def read(name: str, report: Report) -> PictureLabels:
+        picture = pictures[name]
+        size = picture_size(picture.file)
+        if picture.labels is None:
+            return PictureLabels(size)
+        lines = _lines(picture.labels)
+        if size is None:
+            if lines:
+                report("Fractions say nothing without the size of the picture.")
+            return PictureLabels()
+        found = (_annotation(line, places, declaration, size, report) for line in lines)
+        annotations = (checked(item, size, report) for item in found if item is not None)
+        return PictureLabels(size, without_duplicates((item for item in annotations if item is not None), report))
+
+    files = {name: picture.file for name, picture in pictures.items()}
+    return lazy_set(path, "yolo", categories, files, read, collector.left_out)
+
+
+def _lines(path: Path) -> list[list[str]]:
+    with decoding(path):
+        content = path.read_text(encoding="utf-8-sig", errors="replace")
+    return [line.split() for line in content.splitlines() if line.strip()]
+
+
+def _numbers_in(label_files: Iterable[Path]) -> set[int]:
+    numbers: set[int] = set()
+    for path in label_files:
+        try:
+            numbers |= {number for line in _lines(path) if (number := integer(line[0])) is not None and number >= 0}
+        except MediaError:
+            continue
+    return numbers
+
+
+def _pictures(
+    root: Path, label_files: Sequence[Path], declaration: Declaration, collector: Collector
+) -> dict[str, _Picture]:
+    """Pictures by name, those of a folder with labels that have none among them."""
+    folders, found = Folders(), dict[str, _Picture]()
+    by_folder: dict[Path, list[Path]] = {}
+    for item in label_files:
+        by_folder.setdefault(item.parent, []).append(item)
+    for folder, paths in by_folder.items():
+        relative = folder.relative_to(root)
+        place = _place_of_pictures(root, relative, stem_of(paths[0]), declaration, folders)
+        by_stem = folders.pictures_by_stem(place) if place is not None else {}
+        prefix = "/".join(part for part in relative.parts if part != "labels")
+        stems = {stem_of(item): item for item in paths}
+        labelled_only = declaration.labelled_only or place is None or place == folder
+        for stem in (*stems, *(() if labelled_only else (stem for stem in by_stem if stem not in stems))):
+            picture = by_stem.get(stem)
+            file_name = picture.name if picture is not None else stem
+            found[f"{prefix}/{file_name}" if prefix else file_name] = _Picture(picture, stems.get(stem))
+            if stem not in stems:
+                collector.add("A picture has no file of labels; it counts as one without objects.", file_name)
+    return found
+
+
+def _place_of_pictures(
+    root: Path, relative: Path, stem: str, declaration: Declaration, folders: Folders
+) -> Path | None:
+    """The folder of the pictures whose labels are in the folder `relative` of `root`, of which one is called `stem`."""
+    parts = list(relative.parts)
+    last = len(parts) - 1 - parts[::-1].index("labels") if "labels" in parts else 0
+    tail = parts[last + 1 :] if "labels" in parts else parts
+    candidates = [root / relative]
+    for name in PICTURE_FOLDERS:
+        # As Ultralytics does: the last folder "labels" of the path is one of pictures.
+        if "labels" in parts:
+            candidates.append(root.joinpath(*parts[:last], name, *parts[last + 1 :]))
+        else:
+            candidates.append((root / relative).parent / name)
+        candidates += [up.joinpath(name, *tail) for up in (root, *root.parents[:UPWARDS])]
+    if "labels" in parts:  # or the pictures stand in the folder above
+        candidates.append(root.joinpath(*parts[:last], *parts[last + 1 :]))
+    candidates += [root / item for item in declaration.folders]
+    candidates += [up.joinpath(*tail) for up in root.parents[:1]]
+    return next((item for item in candidates if stem in folders.pictures_by_stem(item)), None)
+
+
+def _annotation(
+    line: Sequence[str], places: Mapping[int, int], declaration: Declaration, size: Size, report: Report
+) -> Annotation | None:
+    number_of_class, values = integer(line[0]), [number(item) for item in line[1:]]
+    category = places.get(number_of_class) if number_of_class is not None else None
+    if category is None:
+        report(f"The class {line[0][:40]} is not declared.")
+        return None
+    finite = [value for value in values if value is not None]
+    if len(finite) != len(values) or len(finite) < 4:
+        report("A line is expected to hold a class and at least four numbers.")
+        return None
+    n_keypoints = declaration.n_keypoints * declaration.n_values
+    if n_keypoints and len(finite) == 4 + n_keypoints:
+        return Annotation(category, _box(finite, size), keypoints=_keypoints(finite[4:], declaration.n_values, size))
+    if len(finite) in (4, 5):  # the fifth is a score
+        return Annotation(category, _box(finite, size))
+    if len(finite) % 2:
+        report("A line is expected to hold pairs of numbers behind the class.")
+        return None
+    x, y = [value * size.width for value in finite[::2]], [value * size.height for value in finite[1::2]]
+    return Annotation(category, (min(x), min(y), max(x), max(y)), (tuple(zip(x, y, strict=True)),))
+
+
+def _box(values: Sequence[float], size: Size) -> tuple[float, float, float, float]:
+    x, y, width, height = values[:4]
+    return (
+        *((x - width / 2) * size.width, (y - height / 2) * size.height),
+        *((x + width / 2) * size.width, (y + height / 2) * size.height),
+    )
+
+
+def _keypoints(values: Sequence[float], n_values: int, size: Size) -> tuple[tuple[float, float, int], ...]:
+    points = [values[start : start + n_values] for start in range(0, len(values), n_values)]
+    return tuple(
+        (point[0] * size.width, point[1] * size.height, int(point[2]) if n_values == 3 and point[2] in (0, 1, 2) else 2)
+        for point in points
+    )
+
+
+# Writing ------------------------------------------------------------------------------------------------------------
+
+
+def line_of(number_of_class: int, points: NDArray[np.float64], size: Size) -> str:
+    """A line: the class, and x, y of `points` (n, 2) as fractions of the picture, with nine decimals."""
+    fractions = (points / np.array(size, np.float64)).ravel()
+    return " ".join([str(number_of_class), *(decimal(value) for value in fractions)])
+
+
+def decimal(value: float) -> str:
+    """`value` with at most nine decimals."""
+    return f"{value:.9f}".rstrip("0").rstrip(".")
+
+
+def data_yaml(labels: Sequence[str], more: str = "") -> str:
+    """Content of `data.yaml`: folders of the pictures relative to the file, and class names, as JSON strings, which are
+    valid YAML."""
+    names = "".join(f"  {index}: {json.dumps(label, ensure_ascii=False)}\n" for index, label in enumerate(labels))
+    return f"train: images\nval: images\nnc: {len(labels)}\n{more}names:\n{names}"
+
+
+def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
+    """Write ``labels/NAME.txt``, ``data.yaml`` and, where they are wanted, ``images/NAME``."""
+    collector, taken = Collector(), set[str]()
+    n_keypoints = max((len(item.keypoints) for item in labelled.categories), default=0)
+    for index, name in enumerate(labelled.names):
+        progress(index / len(labelled.names), name)
+        labels = labelled.labels(name)
+        size = labels.size or picture_size(labelled.pictures.get(name))
+        stem = os.path.splitext(safe_path(name))[0]
+        if stem in taken:
+            collector.add("Another picture has the same name but for its ending.", name)
+            continue
+        taken.add(stem)
+        if size is None:
+            collector.add("Fractions cannot be written where the size of the picture is not known.", name)
+            continue
+        if labels.classes or labels.label_map is not None:
+            collector.add("YOLO holds objects, no classes of whole pictures and no maps of classes.", name)
+        lines = [_line(item, size, n_keypoints, collector.at(name)) for item in labels.annotations]
+        write_text(folder / "labels" / f"{stem}.txt", "".join(f"{line}\n" for line in lines if line))
+        if options.pictures:
+            put_picture(labelled, name, folder / "images", collector)
+    if not taken:
+        raise ExportError("There is no picture whose labels could be written.")
+    shape = f"kpt_shape: [{n_keypoints}, 3]\n" if n_keypoints else ""
+    write_text(folder / DECLARATION, data_yaml([item.name for item in labelled.categories], shape))
+    return collector.left_out
+
+
+def _line(annotation: Annotation, size: Size, n_keypoints: int, report: Report) -> str:
+    x1, y1, x2, y2 = annotation.box
+    if annotation.crowd:
+        report("A crowd cannot be told from an object.")
+        return ""
+    box = np.array([[(x1 + x2) / 2, (y1 + y2) / 2], [x2 - x1, y2 - y1]], np.float64)
+    if n_keypoints:
+        if annotation.polygons or annotation.mask is not None:
+            report("A set with key points holds no outlines.")
+        points = [*annotation.keypoints, *[(0.0, 0.0, 0)] * (n_keypoints - len(annotation.keypoints))]
+        triples = (f"{decimal(x / size.width)} {decimal(y / size.height)} {seen}" for x, y, seen in points)
+        return " ".join([line_of(annotation.category, box, size), *triples])
+    outline = outline_of(annotation, size, report)
+    return line_of(annotation.category, box if outline is None else outline, size)
+
+
+def outline_of(annotation: Annotation, size: Size, report: Report) -> NDArray[np.float64] | None:
+    """One outline of an object, its parts connected by lines without width; None for a mere box."""
+    parts = [np.array(polygon, np.float64) for polygon in polygons_of(annotation, size, report)]
+    return joined(parts) if parts else None
+
+
+def polygons_of(annotation: Annotation, size: Size, report: Report) -> tuple[Polygon, ...]:
+    """The outlines of an object, those of a mask along the edges of its pixels."""
+    mask = mask_of(annotation, size) if annotation.mask is not None else None
+    if mask is None:
+        return annotation.polygons
+    parts = outlines(mask.pixels, mask.left, mask.top)
+    if sum(_area(part) for part in parts) > int(mask.pixels.sum()):
+        report("An outline knows no holes; those of a mask are filled.")
+    return tuple(tuple((float(x), float(y)) for x, y in part) for part in parts)
+
+
+def _area(polygon: NDArray[np.float64]) -> float:
+    x, y = polygon.T
+    return abs(float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())) / 2
+
+
+ANNOTATION_FORMATS.register(
+    AnnotationFormat(
+        "yolo",
+        "YOLO",
+        _recognises,
+        _read,
+        order=20,
+        write=_write,
+        summary="A folder with a text file for each picture: boxes, outlines or key points.",
+    )
+)
