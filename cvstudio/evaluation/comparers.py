@@ -26,6 +26,8 @@ from cvstudio.models.shared.class_names import spelling
 BOXES, MASKS, KEYPOINTS = "boxes", "masks", "keypoints"
 """What the overlap of objects is measured by."""
 
+FORM_TITLES: Mapping[str, str] = {BOXES: "Boxes", MASKS: "Masks", KEYPOINTS: "Key points"}
+
 LEAST_FREE = 0.5
 """Part of a detected mask that no better one covers, above which it is a segment (Kirillov et al., CVPR 2019)."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.labels import LabelledSet, LeftOut, PictureLabels
-from cvstudio.evaluation.class_mapping import ClassMapping, suggested_mapping
+from cvstudio.evaluation.class_mapping import ClassMapping, read_pairs, suggested_mapping
 from cvstudio.evaluation.comparers import (
     Comparer,
     KeypointComparer,
@@ -29,7 +29,7 @@ from cvstudio.evaluation.truth import has_outline
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.concurrency import map_ordered, prefetch
 from cvstudio.foundation.errors import BindingError, MediaError
-from cvstudio.foundation.progress import Progress
+from cvstudio.foundation.progress import PartProgress, Progress
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
 from cvstudio.media.reader_pool import sample_key
@@ -43,17 +43,6 @@ CACHE_BYTES = 64 << 20
 
 PROBED = 50
 """Labelled pictures that are looked into for outlines."""
-
-
-class _Silent(Progress):
-    """The progress of a part that reports nothing, and stops with the whole."""
-
-    def __init__(self, whole: Progress) -> None:
-        super().__init__()
-        self._whole = whole
-
-    def check(self) -> None:
-        self._whole.check()
 
 
 def read_labelled(path: Path, format_key: str = "") -> LabelledSet:
@@ -110,7 +99,7 @@ def mapping_of(labels: Sequence[str], labelled: LabelledSet, changes: Mapping[st
     return mapping
 
 
-def evaluate(
+def measure(
     plan: EvaluationPlan,
     labelled: LabelledSet,
     progress: Progress | None = None,
@@ -141,6 +130,40 @@ def evaluate(
         notice=notice,
     ) as runner:
         return _Run(plan, labelled, runner, progress or Progress(), store_folder).evaluation()
+
+
+def evaluate(
+    model: str,
+    data: str | Path | LabelledSet,
+    *,
+    format_key: str = "",
+    mapping: str | Path | Mapping[str, str | None] | None = None,
+    progress: Progress | None = None,
+    **plan: Any,
+) -> Evaluation:
+    """Measure a model on a labelled set.
+
+    Parameters
+    ----------
+    model : key, e.g. "pyramid-lite0"
+    data : file or folder of the labels, or labels that are open
+    format_key : key of the format of the labels; empty tells it by the content
+    mapping : category by label of the model where their names differ, or a JSON file with it
+    plan : fields of `EvaluationPlan`, such as score, limit, device or weights
+
+    Raises
+    ------
+    UserError
+        With one sentence that says what was expected, what was found and what to do.
+
+    Examples
+    --------
+    >>> import cvstudio
+    >>> cvstudio.evaluate("pyramid-lite0", "labels.json").summary()["Boxes AP50"]  # doctest: +SKIP
+    """
+    labelled = data if isinstance(data, LabelledSet) else read_labelled(Path(data), format_key)
+    pairs = read_pairs(Path(mapping)) if isinstance(mapping, str | Path) else mapping or {}
+    return measure(EvaluationPlan(model, mapping=pairs, **plan), labelled, progress)
 
 
 class _Run:
@@ -300,7 +323,7 @@ class _Run:
     # Predictions ----------------------------------------------------------------------------------------------------
 
     def _result(self, instance: AnalysisInstance) -> Any:
-        return self._runner.result(instance, _Silent(self._progress))
+        return self._runner.result(instance, PartProgress(self._progress, None))
 
     def _predictions(self, store: PredictionStore) -> Iterator[tuple[str, PicturePrediction | str]]:
         """The prediction for each picture, in order, or why there is none. Pictures are decoded ahead, and on a CPU

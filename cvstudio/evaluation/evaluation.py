@@ -23,7 +23,7 @@ from cvstudio.evaluation.average_precision import (
 )
 from cvstudio.evaluation.class_mapping import ClassMapping
 from cvstudio.evaluation.classification import ClassificationScores
-from cvstudio.evaluation.comparers import KEYPOINTS
+from cvstudio.evaluation.comparers import FORM_TITLES, KEYPOINTS
 from cvstudio.evaluation.confusion import ClassPairs, ConfusionMatrix, class_pairs
 from cvstudio.evaluation.error_kinds import DetectionErrors, detection_errors
 from cvstudio.evaluation.overlaps import ObjectOverlaps
@@ -31,6 +31,9 @@ from cvstudio.evaluation.panoptic import PanopticScores
 from cvstudio.evaluation.precision_recall import PrecisionRecall, precision_recall
 from cvstudio.evaluation.semantic import SemanticScores
 from cvstudio.evaluation.worst import PictureCounts, picture_counts
+
+TOP = (1, 5)
+"""Numbers of answers to a picture of which one has to be right."""
 
 KEPT = 8
 """Overlaps whose matches are kept, so that the score slider need not match again."""
@@ -135,3 +138,35 @@ class Evaluation:
     def things(self, *, things: bool) -> list[int]:
         """Indices of the measured classes that are things, or that are stuff."""
         return [index for index in self.measured if self.categories[index].is_thing is things]
+
+    def summary(self) -> dict[str, float]:
+        """All figures that hold for the whole set, by name; NaN for one that has nothing to measure."""
+        figures: dict[str, float] = {}
+        for form, objects in self.objects.items():
+            named = objects.average_precision.summary(self.measured)
+            figures |= {f"{FORM_TITLES[form]} {name}": value for name, value in named.items()}
+            point = objects.curve(0.5).at(self.score)
+            figures |= {
+                f"{FORM_TITLES[form]} precision": point.precision,
+                f"{FORM_TITLES[form]} recall": point.recall,
+                f"{FORM_TITLES[form]} F1": point.f1,
+            }
+        if self.semantic is not None:
+            figures |= {"mIoU": self.semantic.mean_iou(), "Pixel accuracy": self.semantic.pixel_accuracy()}
+        if self.panoptic is not None:
+            groups = {
+                "": list(self.measured),
+                " things": self.things(things=True),
+                " stuff": self.things(things=False),
+            }
+            for ending, classes in groups.items():
+                quality = self.panoptic.mean(classes)
+                if quality is not None:
+                    figures |= {
+                        f"{name}{ending}": value for name, value in zip(("PQ", "SQ", "RQ"), quality, strict=True)
+                    }
+        if self.classification is not None:
+            scores = self.classification
+            figures |= {f"Top-{k}": scores.top(k) for k in TOP}
+            figures["Calibration error"] = scores.reliability().error()
+        return figures

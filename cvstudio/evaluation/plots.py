@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvstudio.evaluation.comparers import FORM_TITLES
 from cvstudio.evaluation.confusion import ConfusionMatrix
 from cvstudio.evaluation.error_kinds import TITLES
 from cvstudio.evaluation.evaluation import Evaluation
-from cvstudio.evaluation.tables import FORM_TITLES, confusion_of, last_class
+from cvstudio.evaluation.tables import confusion_of, last_class
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

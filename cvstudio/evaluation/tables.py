@@ -8,46 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.evaluation.comparers import BOXES, KEYPOINTS, MASKS
+from cvstudio.evaluation.comparers import FORM_TITLES
 from cvstudio.evaluation.confusion import ConfusionMatrix
 from cvstudio.evaluation.error_kinds import MEANINGS, TITLES, ErrorKind
-from cvstudio.evaluation.evaluation import Evaluation
+from cvstudio.evaluation.evaluation import TOP, Evaluation
 from cvstudio.results.tables import Column, Table
-
-FORM_TITLES = {BOXES: "Boxes", MASKS: "Masks", KEYPOINTS: "Key points"}
-TOP = (1, 5)
-"""Numbers of answers of which one has to be right."""
-
-
-def summary(evaluation: Evaluation) -> dict[str, float]:
-    """All figures that hold for the whole set, by name; NaN for one that has nothing to measure."""
-    figures: dict[str, float] = {}
-    for form, objects in evaluation.objects.items():
-        named = objects.average_precision.summary(evaluation.measured)
-        figures |= {f"{FORM_TITLES[form]} {name}": value for name, value in named.items()}
-        point = objects.curve(0.5).at(evaluation.score)
-        figures |= {
-            f"{FORM_TITLES[form]} precision": point.precision,
-            f"{FORM_TITLES[form]} recall": point.recall,
-            f"{FORM_TITLES[form]} F1": point.f1,
-        }
-    if evaluation.semantic is not None:
-        figures |= {"mIoU": evaluation.semantic.mean_iou(), "Pixel accuracy": evaluation.semantic.pixel_accuracy()}
-    if evaluation.panoptic is not None:
-        groups = {
-            "": list(evaluation.measured),
-            " things": evaluation.things(things=True),
-            " stuff": evaluation.things(things=False),
-        }
-        for ending, classes in groups.items():
-            quality = evaluation.panoptic.mean(classes)
-            if quality is not None:
-                figures |= {f"{name}{ending}": value for name, value in zip(("PQ", "SQ", "RQ"), quality, strict=True)}
-    if evaluation.classification is not None:
-        scores = evaluation.classification
-        figures |= {f"Top-{k}": scores.top(k) for k in TOP}
-        figures["Calibration error"] = scores.reliability().error()
-    return figures
 
 
 def of_classes(evaluation: Evaluation) -> dict[str, dict[str, float]]:
@@ -87,7 +52,7 @@ def _number(value: float | None) -> float | None:
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:
     """One row for each figure, one column for each model."""
-    figures = [summary(item) for item in evaluations]
+    figures = [item.summary() for item in evaluations]
     names = list(dict.fromkeys(name for side in figures for name in side))
     columns = [Column("figure", "Figure", kind="text"), *_model_columns(evaluations)]
     rows = [[name, *(_number(side.get(name)) for side in figures)] for name in names]

@@ -12,7 +12,7 @@ import pytest
 
 from cvstudio.data.labels import LabelledSet, PictureLabels
 from cvstudio.evaluation.error_kinds import ErrorKind
-from cvstudio.evaluation.evaluate import EvaluationPlan, evaluate
+from cvstudio.evaluation.evaluate import EvaluationPlan, measure
 from cvstudio.evaluation.evaluation import Evaluation
 from cvstudio.foundation.errors import BindingError, Cancelled, MediaError, ParamsError
 from cvstudio.foundation.progress import Progress
@@ -39,7 +39,7 @@ def labelled(colours: Any, tmp_path: Path) -> LabelledSet:
 
 
 def run(model: str, labelled: LabelledSet, tmp_path: Path, progress: Progress | None = None, **plan: Any) -> Evaluation:
-    return evaluate(EvaluationPlan(model, **plan), labelled, progress, store_folder=tmp_path / "store")
+    return measure(EvaluationPlan(model, **plan), labelled, progress, store_folder=tmp_path / "store")
 
 
 def test_boxes_are_measured_as_they_were_painted(colours: Any, labelled: LabelledSet, tmp_path: Path) -> None:

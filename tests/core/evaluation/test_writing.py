@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cvstudio.evaluation.evaluate import EvaluationPlan, evaluate
+from cvstudio.evaluation.evaluate import EvaluationPlan
+from cvstudio.evaluation.evaluate import measure as measure_model
 from cvstudio.evaluation.evaluation import Evaluation
-from cvstudio.evaluation.tables import class_table, figures_table, summary, tables
+from cvstudio.evaluation.tables import class_table, figures_table, tables
 from cvstudio.evaluation.writing import write_evaluation
 from cvstudio.foundation.errors import ExportError
 
@@ -31,7 +32,7 @@ def measure(colour_models: ModuleType, tmp_path: Path) -> Any:
     )
 
     def measured(model: str, **plan: Any) -> Evaluation:
-        return evaluate(EvaluationPlan(model, **plan), labelled, store_folder=tmp_path / "store")
+        return measure_model(EvaluationPlan(model, **plan), labelled, store_folder=tmp_path / "store")
 
     return measured
 
@@ -49,7 +50,7 @@ def test_a_folder_gets_tables_plots_and_the_mapping(measure: Any, tmp_path: Path
     assert names >= {f"{name}-{form}.csv" for name in ("errors", "confusion", "worst") for form in ("boxes", "masks")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     figures = {row["figure"]: row["colour-masks"] for row in rows(tmp_path / "out" / "figures.csv")}
-    assert float(figures["Boxes AP50"]) == summary(done)["Boxes AP50"]
+    assert float(figures["Boxes AP50"]) == done.summary()["Boxes AP50"]
     assert figures["Boxes AP large"] == ""
     errors = {row["kind"]: row["count"] for row in rows(tmp_path / "out" / "errors-boxes.csv")}
     assert errors == {
@@ -102,7 +103,7 @@ def test_one_file_is_the_figures_or_everything(measure: Any, tmp_path: Path) -> 
 
 def test_class_maps_have_their_tables(measure: Any, tmp_path: Path) -> None:
     done = measure("colour-maps")
-    assert set(summary(done)) == {"mIoU", "Pixel accuracy"}
+    assert set(done.summary()) == {"mIoU", "Pixel accuracy"}
     assert class_table([done]).csv_columns == ["class", "IoU", "Accuracy"]
     found = tables([done])
     assert found["confusion"].rows[0][2] == 30 * 20 + 14 * 20
