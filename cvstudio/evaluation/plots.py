@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvstudio.draw.text import FACE
 from cvstudio.evaluation.comparers import FORM_TITLES
 from cvstudio.evaluation.confusion import ConfusionMatrix
 from cvstudio.evaluation.error_kinds import TITLES
 from cvstudio.evaluation.evaluation import Evaluation
 from cvstudio.evaluation.tables import confusion_of, last_class
+from cvstudio.foundation.paths import resource
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,13 +56,25 @@ def plots(evaluations: Sequence[Evaluation], *, iou: float = 0.5, score: float |
 def write_plot(path: Path, draw: Draw) -> None:
     """Write one of `plots` as PNG, 960 x 720 pixels. Raises OSError."""
     # No pyplot: it keeps its figures, and asks for a window.
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 6), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure)
-    figure.savefig(path, format="png")
+    with rc_context({"font.family": [_face(), "sans-serif"]}):
+        figure = Figure(figsize=(8, 6), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure)
+        figure.savefig(path, format="png")
+
+
+@functools.cache
+def _face() -> str:
+    """Name of the program's own face, which has Latin and Korean."""
+    from matplotlib.font_manager import FontProperties, fontManager
+
+    path = str(resource("fonts", FACE))
+    fontManager.addfont(path)
+    return FontProperties(fname=path).get_name()
 
 
 def _curves(figure: Figure, evaluations: Sequence[Evaluation], form: str, iou: float, score: float | None) -> None:
@@ -100,14 +115,16 @@ def _confusion(figure: Figure, matrix: ConfusionMatrix, title: str, last: str) -
     rows = shown_classes(matrix)
     names = [*(matrix.names[row] for row in rows), last]
     places = [*rows, len(matrix.names)]
-    axes.imshow(matrix.fractions()[np.ix_(places, places)], cmap="Blues", vmin=0, vmax=1)
+    fractions = matrix.fractions()[np.ix_(places, places)]
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     counts = matrix.counts[np.ix_(places, places)]
     size = max(3.0, 9.0 - len(names) / 6)
     axes.tick_params(labelsize=size)
     for row, column in np.argwhere(counts > 0).tolist():
-        axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=size)
+        ink = "white" if fractions[row, column] > 0.5 else "black"
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=size, color=ink)
     axes.set(xlabel="Predicted class", ylabel="True class", title=title)
 
 

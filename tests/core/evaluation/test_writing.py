@@ -111,6 +111,22 @@ def test_class_maps_have_their_tables(measure: Any, tmp_path: Path) -> None:
     assert "confusion.png" in {path.name for path in write_evaluation(tmp_path / "out", [done])}
 
 
+def test_korean_class_names_are_drawn(colour_models: Any, tmp_path: Path) -> None:
+    box = colour_models.Rectangle
+    labelled = colour_models.labelled_set(tmp_path / "set", [[box(0, 5, 5, 30, 20)]])
+    korean = dataclasses.replace(
+        labelled,
+        categories=tuple(
+            dataclasses.replace(item, name=name)
+            for item, name in zip(labelled.categories, ("빨강", "초록", "파랑"), strict=True)
+        ),
+    )
+    plan = EvaluationPlan("colour-boxes", mapping={"Red": "빨강"})
+    # A glyph that is missing would be a warning, which is an error here.
+    written = write_evaluation(tmp_path / "out", [measure_model(plan, korean, store_folder=tmp_path / "store")])
+    assert any(path.name == "confusion.png" for path in written)
+
+
 def test_a_place_that_cannot_be_written_is_one_sentence(measure: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot be written"):
