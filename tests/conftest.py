@@ -202,6 +202,16 @@ def colour_models() -> Iterator[ModuleType]:
 
 
 @pytest.fixture
+def labelled_boxes() -> Iterator[ModuleType]:
+    """The module `tests/labelled_boxes.py`, its analysis registered for this test."""
+    from cvstudio.analyses import ANALYSES
+
+    module = _module("labelled_boxes")
+    with ANALYSES.lend(module.BOXES):
+        yield module
+
+
+@pytest.fixture
 def shared_stages(tmp_path: Path) -> Iterator[ModuleType]:
     """The module `tests/shared_stages.py`, its analyses and models registered for this test."""
     from cvstudio.analyses import ANALYSES

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.analyses.binding import AnnotationSet, Binding, ResultOf
+from cvstudio.analyses.binding import Binding, ResultOf
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.pixel_map import PixelMap
 from cvstudio.foundation.errors import BindingError, MediaError
@@ -110,7 +110,7 @@ class AnalysisInstance:
     def follows(self) -> bool:
         """Whether the medium on the canvas can be replaced: no other slot holds files that belong to it."""
         others = (slot for slot in self.spec.inputs if slot.name != self.spec.canvas_slot)
-        return not any(slot.kinds or slot.several or AnnotationSet in slot.accepts for slot in others)
+        return not any(slot.kinds or slot.several for slot in others)
 
     def with_binding(self, slot: str, binding: Binding | None) -> AnalysisInstance:
         """Copy with `binding` in `slot`; None empties the slot."""

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from cvstudio.data.geometry import Size
@@ -95,6 +94,8 @@ def _covers(annotation: Annotation, x: float, y: float) -> bool:
         left, top, right, bottom = window_of(mask)
         return left <= x < right and top <= y < bottom and bool(mask.pixels[int(y) - top, int(x) - left])
     if annotation.polygons:
+        import cv2
+
         return any(
             cv2.pointPolygonTest(np.array(polygon, np.float32), (x, y), False) >= 0 for polygon in annotation.polygons
         )
@@ -223,6 +224,8 @@ def _scaled(mask: LabelledMask, window: Window) -> LabelledMask:
     columns = ((np.arange(right - left) + 0.5) * width / (right - left)).astype(np.int64)
     scaled = cut(mask.pixels[np.ix_(rows, columns)], left, top)
     if scaled is None:
+        import cv2
+
         # A thin frame that shrinks may lie between the centres that are asked for.
         shares = cv2.resize(mask.pixels.astype(np.float32), (right - left, bottom - top), interpolation=cv2.INTER_AREA)
         scaled = cut(shares > 0, left, top)

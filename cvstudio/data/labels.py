@@ -213,7 +213,7 @@ class LabelledSet:
 
     @functools.cached_property
     def _names_by_file(self) -> Mapping[Path, str]:
-        return {picture: name for name, picture in reversed(self.pictures.items())}
+        return {picture: name for name, picture in reversed([*self.pictures.items()])}
 
     @functools.cached_property
     def _names_by_file_name(self) -> Mapping[str, Sequence[str]]:

@@ -6,22 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from cvstudio.draw.palette import class_colour
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations.class_masks import VOID, mask_palette, write_mask
 from cvstudio.results.segmentation import Segmentation
-
-VOID = 255
-"""Value of pixels below the threshold, as in PASCAL VOC's masks."""
 
 
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:
     """Write an indexed PNG whose pixel values are class indices, 255 below the threshold. The palette has the colours
     in which the classes are drawn; a text chunk "labels" has their names, one per line."""
-    from PIL import Image, PngImagePlugin
-
     result: Segmentation = item.result
     if len(result.labels) > VOID:
         raise ExportError(
@@ -33,17 +28,11 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
     height, width = result.size.height, result.size.width
     rows = ((np.arange(height) + 0.5) * indices.shape[0] / height).astype(np.int64)
     columns = ((np.arange(width) + 0.5) * indices.shape[1] / width).astype(np.int64)
-    picture = Image.fromarray(indices[np.ix_(rows, columns)], "L")
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(result.labels)] = [class_colour(name, result.labels) for name in result.labels]
+    palette = mask_palette(result.labels)
     if result.background >= 0:
         palette[result.background] = 0
-    palette[VOID] = (224, 224, 192)
-    picture.putpalette(palette.tobytes())
-    metadata = PngImagePlugin.PngInfo()
-    metadata.add_itxt("labels", "\n".join(result.labels))
     progress.check()
-    picture.save(path, "PNG", pnginfo=metadata)
+    write_mask(path, indices[np.ix_(rows, columns)], palette, result.labels)
 
 
 EXPORTERS.register(

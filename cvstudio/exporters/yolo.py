@@ -52,7 +52,7 @@ def lines_of(detections: Detections, options: YoloOptions) -> list[str]:
             parts = polygons_of(detections, row, options.tolerance)
             points = joined(parts) if parts else np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
         line = line_of(int(detections.classes[row]), points, detections.size)
-        lines.append(f"{line} {detections.scores[row]}" if options.scores else line)
+        lines.append(f"{line} {detections.scores[row]!s}" if options.scores else line)
     return lines
 
 

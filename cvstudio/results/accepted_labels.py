@@ -56,18 +56,13 @@ def accept(
     score : the lowest score that is accepted
     ids : of the only predictions that are accepted; None for all
     """
-    wanted = predictions.scores >= score
-    if ids is not None:
-        wanted &= np.isin(predictions.ids, list(ids))
-    rows = np.flatnonzero(wanted)
-    boxes = np.array([annotation.box for annotation in labels.annotations], np.float32).reshape(-1, 4)
-    known = (pairwise_iou(predictions.boxes[rows], boxes) >= SAME_IOU).any(axis=1)
+    rows, known = _rows(labels, predictions, score, ids)
     grown = list(categories)
     # The first of equal names counts.
     names = {category.name: number for number, category in reversed([*enumerate(grown)])}
     folded = {category.name.casefold(): number for number, category in reversed([*enumerate(grown)])}
     annotations = []
-    for row in rows[~known].tolist():
+    for row in rows:
         name = predictions.label(row)
         number = names.get(name, folded.get(name.casefold()))
         if number is None:
@@ -76,7 +71,28 @@ def accept(
         annotations.append(_annotation(predictions, row, number))
     new = clipped(PictureLabels(annotations=tuple(annotations)), predictions.size).annotations
     accepted = replace(with_added(labels, *new), size=labels.size or predictions.size)
-    return Accepted(accepted, tuple(grown) if new else tuple(categories), len(new), int(known.sum()))
+    return Accepted(accepted, tuple(grown), len(new), known)
+
+
+def count_accepted(labels: PictureLabels, predictions: Detections, score: float) -> int:
+    """Number of predictions that `accept` would add."""
+    return len(_rows(labels, predictions, score, None)[0])
+
+
+def _rows(
+    labels: PictureLabels, predictions: Detections, score: float, ids: Collection[int] | None
+) -> tuple[list[int], int]:
+    """Rows of the predictions that are wanted and not labelled yet, and the number of those that are labelled."""
+    wanted = predictions.scores >= score
+    if ids is not None:
+        wanted &= np.isin(predictions.ids, list(ids))
+    # Nothing of these lies on the picture.
+    size, (x1, y1, x2, y2) = predictions.size, predictions.boxes.T
+    wanted &= (np.maximum(x1, 0) < np.minimum(x2, size.width)) & (np.maximum(y1, 0) < np.minimum(y2, size.height))
+    rows = np.flatnonzero(wanted)
+    boxes = np.array([annotation.box for annotation in labels.annotations], np.float32).reshape(-1, 4)
+    known = (pairwise_iou(predictions.boxes[rows], boxes) >= SAME_IOU).any(axis=1)
+    return rows[~known].tolist(), int(known.sum())
 
 
 def _annotation(predictions: Detections, row: int, category: int) -> Annotation:

@@ -34,6 +34,7 @@ from ui.control.binding import Binder
 from ui.control.chosen_checkpoints import ChosenCheckpoints, with_checkpoint
 from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
+from ui.control.labelling import Labelling
 from ui.control.layers import LayerStack
 from ui.control.library import Library
 from ui.control.long_work import LongWork
@@ -89,6 +90,7 @@ class Controller(QObject):
         self.checkpoints = ChosenCheckpoints(self.session, self.pipeline, self)
         self.checkpoints.changed.connect(self.weights_changed)
         self.checkpoints.notice.connect(self.notice)
+        self.labelling = Labelling(self.session, self.pipeline, self)
         self.comparing = ComparisonController(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
         # The presenter's own signal objects: forwarding them would add a call to each tick of a slider.
@@ -101,6 +103,7 @@ class Controller(QObject):
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
+        self.labelling.notice.connect(self.notice)
         self.binder.refused.connect(self._refuse)
         self.long_work = LongWork(self)
         self.unfinished = UnfinishedWork()
@@ -331,6 +334,7 @@ class Controller(QObject):
     def _state_changed(self, old: State, new: State) -> None:
         self.presenter.follow(old, new)
         self.library.state_changed(old, new)
+        self.labelling.state_changed(new)
         self.state_changed.emit(old, new)
         self.presenter.refresh()
 

@@ -12,6 +12,7 @@ class WindowRequests(QObject):
     -------
     open_files, open_folder : show a dialog for files or for a folder, and open the user's selection
     export : show the export dialog for the current result
+    export_labels : show the export dialog for the labels of the picture on the canvas
     compare : show the list of what the current result can be compared with
     catalogue : task whose models the catalogue shows; "" for all models
     use_model : (key of an analysis, key of a model) to run on the open medium, or else on the analysis's sample
@@ -23,6 +24,7 @@ class WindowRequests(QObject):
     open_files = Signal()
     open_folder = Signal()
     export = Signal()
+    export_labels = Signal()
     compare = Signal()
     catalogue = Signal(str)
     use_model = Signal(str, str)

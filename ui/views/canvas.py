@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QColor,
     QEnterEvent,
     QFocusEvent,
     QHideEvent,
@@ -33,6 +32,7 @@ from ui.base.keys import claims
 from ui.views.age_mark import paint_age
 from ui.views.canvas_bar import CanvasBar
 from ui.views.geometry import Placement
+from ui.views.marks import paint_cross_hair
 
 Tool = Literal["point"]
 Render = Callable[[View], NDArray[np.uint8] | None]
@@ -450,7 +450,7 @@ class Canvas(QWidget):
         elif self._age_secs > 0:
             paint_age(painter, self._age_secs, self.width())
         if self._tool is not None and self._over and self._cursor is not None:
-            self._paint_cross_hair(painter, self._cursor)
+            paint_cross_hair(painter, self._cursor, self.size())
         painter.end()
         if rendered and self._image is not None:
             self.painted.emit(time.perf_counter() - began)
@@ -460,13 +460,3 @@ class Canvas(QWidget):
         length = self.width() * 0.25
         start = self._phase * (self.width() + length) - length
         painter.fillRect(QRectF(start, 0, length, STALE_LINE), theme.colour("accent"))
-
-    def _paint_cross_hair(self, painter: QPainter, point: QPointF) -> None:
-        x, y, gap = point.x(), point.y(), 6.0
-        # A light line on a wider dark one is visible on any picture.
-        for colour, width in ((QColor(0, 0, 0, 150), 3.0), (QColor(255, 255, 255, 230), 1.0)):
-            half = width / 2
-            painter.fillRect(QRectF(0, y - half, x - gap, width), colour)
-            painter.fillRect(QRectF(x + gap, y - half, self.width() - x - gap, width), colour)
-            painter.fillRect(QRectF(x - half, 0, width, y - gap), colour)
-            painter.fillRect(QRectF(x - half, y + gap, width, self.height() - y - gap), colour)

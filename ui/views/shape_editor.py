@@ -12,14 +12,12 @@ from cvstudio.foundation.shapes import Point
 from ui.base import theme
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.views.canvas import Canvas
+from ui.views.marks import BRIGHT, SHADE, paint_hint, paint_outline
 from ui.views.shape_tools import BoxTool, PolygonTool, ShapeTool, StrokesTool
 
 REACH_PX = 9.0
 """Radius around a handle within which a press grabs it, in widget pixels."""
 HANDLE_PX = 4.5
-SHADE = QColor(16, 18, 22, 190)
-BRIGHT = QColor(255, 255, 255)
-HINT_MARGIN = 12
 FAR_STEP = 10.0
 """Step of an arrow key with Shift, in image pixels."""
 
@@ -264,15 +262,7 @@ class ShapeEditor(QWidget):
         painter.end()
 
     def _outline(self, painter: QPainter, points: Sequence[Point], *, closed: bool) -> None:
-        line = self._points(points)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        # A light line on a wider dark one is visible on any picture.
-        for colour, width in ((SHADE, 3.5), (BRIGHT, 1.5)):
-            painter.setPen(QPen(colour, width))
-            if closed:
-                painter.drawPolygon(line)
-            else:
-                painter.drawPolyline(line)
+        paint_outline(painter, self._points(points), closed=closed)
 
     def _paint_polygon(self, painter: QPainter, tool: PolygonTool) -> None:
         if tool.draft:
@@ -335,12 +325,4 @@ class ShapeEditor(QWidget):
     def _paint_hint(self, painter: QPainter, tool: ShapeTool) -> None:
         if tool.dragging:
             return
-        text_width = self.width() - 2 * HINT_MARGIN - 20
-        text = painter.fontMetrics().elidedText(self.hint(), Qt.TextElideMode.ElideRight, text_width)
-        size = painter.fontMetrics().size(0, text)
-        plate = QRectF((self.width() - size.width()) / 2 - 10, HINT_MARGIN, size.width() + 20, size.height() + 8)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(SHADE)
-        painter.drawRoundedRect(plate, 6, 6)
-        painter.setPen(BRIGHT)
-        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+        paint_hint(painter, self.hint(), self.width())

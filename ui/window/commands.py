@@ -87,6 +87,15 @@ def _file(window: Window) -> list[Command]:
         Command("project-save-as", tr("Save Project As …"), project.save_as, "file", ("Ctrl+Shift+S",)),
         Command("export", tr("Export …"), window.exporting.ask, "file", ("Ctrl+E",), "share", export, True),
         Command("export-again", tr("Export Again"), window.exporting.repeat, "file", ("Ctrl+Shift+E",)),
+        Command(
+            "export-labels",
+            tr("Export Labels …"),
+            window.label_export.ask,
+            "file",
+            (),
+            "",
+            ("annotations", "COCO", "YOLO", "VOC", "LabelMe", "CVAT", "ground truth", "레이블 내보내기"),
+        ),
         Command("quit", tr("Quit"), window.close, "file", ("Ctrl+Q",), "", (), True),
     ]
 
@@ -105,6 +114,25 @@ def _edit(window: Window) -> list[Command]:
     return [
         Command("undo", tr("Undo"), controller.undo, "edit", ("Ctrl+Z",), "undo-2", undo, repeats=True),
         Command("redo", tr("Redo"), controller.redo, "edit", again, "redo-2", redo, repeats=True),
+        Command(
+            "labels-edit",
+            tr("Edit Labels on the Picture"),
+            window.workspace.labels.toggle,
+            "edit",
+            ("L",),
+            "square",
+            ("annotate", "draw boxes", "polygon", "brush", "correct ground truth", "레이블 편집"),
+            True,
+        ),
+        Command(
+            "labels-new",
+            tr("New Labels …"),
+            lambda: window.show_panel("labels"),
+            "edit",
+            (),
+            "",
+            ("annotate", "label pictures", "새 레이블"),
+        ),
         Command("copy", tr("Copy View"), window.copy_view, "edit", ("Ctrl+C",), "copy", copy, True),
         Command(
             *("settings", tr("Settings …"), settings, "edit", ("Ctrl+,",), "settings"),

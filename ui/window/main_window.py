@@ -115,6 +115,7 @@ class MainWindow(Window):
         self._complete = True
         from ui.base.command import install
         from ui.files.exporting import ExportController
+        from ui.files.label_export import LabelExport
         from ui.files.opener import Opener
         from ui.files.project_files import ProjectFiles
         from ui.files.recent import RecentPaths
@@ -139,6 +140,7 @@ class MainWindow(Window):
         self.notices = Notices(self.centre, self.workspace.keep_clear)
         self.project = ProjectFiles(self, controller, self.settings)
         self.exporting = ExportController(self, controller, self.settings, self.notices)
+        self.label_export = LabelExport(self, controller, self.settings, self.notices)
         self.checkpoints = Checkpoints(self, controller, self.notices)
         self.opener = Opener(self, controller, self.settings, self.project, self.checkpoints.take)
         self.timm = TimmSearch(self, controller)
@@ -204,6 +206,7 @@ class MainWindow(Window):
         requests.open_files.connect(self.opener.ask_files)
         requests.open_folder.connect(self.opener.ask_folder)
         requests.export.connect(self.exporting.ask)
+        requests.export_labels.connect(self.label_export.ask)
         requests.compare.connect(lambda: choose(self))
         requests.catalogue.connect(self.show_catalogue)
         requests.use_model.connect(self.use_model)

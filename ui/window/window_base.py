@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ui.base.settings import Settings
     from ui.control.controller import Controller
     from ui.files.exporting import ExportController
+    from ui.files.label_export import LabelExport
     from ui.files.opener import Opener
     from ui.files.project_files import ProjectFiles
     from ui.files.recorder import Recorder
@@ -52,6 +53,7 @@ class Window(QMainWindow):
     notices: Notices
     project: ProjectFiles
     exporting: ExportController
+    label_export: LabelExport
     checkpoints: Checkpoints
     opener: Opener
     timm: TimmSearch

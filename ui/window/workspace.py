@@ -15,7 +15,9 @@ from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.draw import Emphasis, Renderer, faded, scaled
 from cvstudio.draw.samples.depth import depth_picture
 from cvstudio.media import MediaKind
+from cvstudio.results.detections import Detections
 from cvstudio.results.spectrogram import Spectrogram
+from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.layers import on_canvas
 from ui.base.translate import translated
 from ui.control.comparison import ComparisonController
@@ -26,6 +28,7 @@ from ui.views.canvas import Canvas
 from ui.views.compare_area import CompareArea
 from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
+from ui.window.label_editing import LabelEditing
 from ui.window.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
@@ -76,6 +79,8 @@ class Workspace(QWidget):
         self.canvas.set_renderer(self.render_view)
         self.exposure = ExposureBar(self.canvas)
         self.shapes = ShapeEditing(controller, self.canvas)
+        self.labels = LabelEditing(controller, self.canvas)
+        self.labels.hidden_changed.connect(self.refresh)
         self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
         self.spectrogram: SpectrogramView | None = None
@@ -195,6 +200,7 @@ class Workspace(QWidget):
         ages = [layer.age_secs for layer in shown.layers if layer.layer.instance.visible and layer.result is not None]
         self.canvas.set_age(max(ages, default=0.0))
         self._show_stale()
+        self.labels.arrived(shown)
         self.area.refresh(self._size)
 
     def _show_alone(self) -> None:
@@ -293,19 +299,26 @@ class Workspace(QWidget):
             emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0])
         else:
             emphasis = Emphasis(hovered=partner)
-        layers = [
-            (layer.result, faded(look, layer.layer.instance.opacity * (OLD_OPACITY if layer.age_secs > 0 else 1)))
-            for layer in drawn
-        ]
+        layers = []
+        for layer in drawn:
+            opacity = layer.layer.instance.opacity * (OLD_OPACITY if layer.age_secs > 0 else 1)
+            layers.append((self._without_edited(layer), faded(look, opacity)))
         with self._controller.pipeline.timings.measure(DRAW):
             return renderer.render(self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure)
+
+    def _without_edited(self, layer: LayerOnScreen) -> Any:
+        """The result of a layer, without the label that is drawn by its tool."""
+        hidden, result = self.labels.hidden, layer.result
+        if hidden is None or not isinstance(result, Detections) or annotations_of(layer.layer.instance) is None:
+            return result
+        return result.take(result.ids != hidden)
 
     def picture(self) -> QImage:
         """Picture of canvas and spectrogram, in pixels of the screen."""
         bars = [*self.area.floating(), *([] if self.exposure.isHidden() else [self.exposure])]
         for bar in bars:
             bar.hide()
-        with self.shapes.unseen():
+        with self.shapes.unseen(), self.labels.unseen():
             image = self.splitter.grab().toImage()
         for bar in bars:
             bar.show()

@@ -43,6 +43,7 @@ class AnnotationFormat:
         The path is a temporary one: a file, or an empty folder where `suffix` is empty. `write_labels` calls it.
     suffix : ending of the file that is written, with its dot; empty for a folder
     summary : what it holds, in one sentence
+    implied : whether a folder that is opened is taken for labels of this form without being told: nothing else looks so
     """
 
     key: str
@@ -53,6 +54,7 @@ class AnnotationFormat:
     write: Write | None = None
     suffix: str = ""
     summary: str = ""
+    implied: bool = True
 
 
 ANNOTATION_FORMATS: Registry[AnnotationFormat] = Registry(

@@ -10,13 +10,13 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.label_masks import box_of as mask_box
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels
 from cvstudio.foundation.errors import MediaError
-from cvstudio.foundation.shapes import Box, Point, Polygon
+from cvstudio.foundation.shapes import LEAST_CORNERS, Box, Point, Polygon
 
 Report = Callable[[str], None]
 """Callable (reason): a label of the picture at hand was left out."""
 
-LEAST_CORNERS = 3
 NO_PICTURE = "The picture is not there."
+NO_PLACE = "The size of the picture is not known, or another has the same name but for its ending."
 
 
 def ignore(reason: str) -> None:

@@ -65,10 +65,12 @@ def _declared(path: Path) -> Declaration | None:
     numbered = names.items() if isinstance(names, dict) else enumerate(names)
     folders = [item for key in ("train", "val", "test") for item in _texts(content.get(key))]
     shape = [integer(value) or 0 for value in items(content.get("kpt_shape"))]
+    n_keypoints, n_values = shape if len(shape) == 2 and shape[1] in (2, 3) and 0 < shape[0] < 1000 else (0, 3)
     return Declaration(
         {key: text(name) for key, name in ((integer(key), name) for key, name in numbered) if key is not None},
         tuple(folders),
-        *(shape if len(shape) == 2 and shape[1] in (2, 3) and 0 < shape[0] < 1000 else (0, 3)),
+        n_keypoints,
+        n_values,
         labelled_only=content.get("skip_if_label_file_missing") is True,
     )
 

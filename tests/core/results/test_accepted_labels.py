@@ -5,7 +5,7 @@ import numpy as np
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_masks import pixels_in
 from cvstudio.data.labels import Annotation, Category, PictureLabels
-from cvstudio.results.accepted_labels import accept
+from cvstudio.results.accepted_labels import accept, count_accepted
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import PrototypeMasks
 
@@ -37,6 +37,8 @@ def test_predictions_above_the_score_become_labels_of_the_same_name() -> None:
     assert accepted.categories == (*CLASSES, Category("bird"))
     assert accepted.labels.annotations[1].box == (20, 5, 30, 15)
     assert (accepted.added, accepted.known, accepted.labels.size) == (3, 0, SIZE)
+    assert [count_accepted(PictureLabels(), predictions, score) for score in (0.0, 0.5, 0.85, 1.0)] == [4, 3, 1, 0]
+    assert count_accepted(accepted.labels, predictions, 0.0) == 1
 
 
 def test_what_is_labelled_already_is_not_labelled_again_whatever_its_class() -> None:
@@ -77,3 +79,4 @@ def test_nothing_to_accept() -> None:
     assert (accepted.added, accepted.known, accepted.categories) == (0, 0, CLASSES)
     outside = accept(labels, CLASSES, found([(100, 100, 120, 120)], [0.9], [2]), 0.5)
     assert (outside.added, outside.categories) == (0, CLASSES)
+    assert count_accepted(labels, found([(100, 100, 120, 120)], [0.9], [2]), 0.5) == 0

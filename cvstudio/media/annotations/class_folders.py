@@ -1,0 +1,127 @@
+"""A folder for each class, with its pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cvstudio.data.labels import Category, LabelledSet, LeftOut, PictureLabels
+from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations._files import put_picture, safe_path
+from cvstudio.media.annotations._left_out import Collector, Report, lazy_set
+from cvstudio.media.annotations._pictures import is_picture, picture_size
+from cvstudio.media.file_identity import quoted
+from cvstudio.media.folders import natural_key
+
+PARTS = frozenset(("train", "val", "valid", "validation", "test"))
+"""Folders between the set and its classes."""
+_NO_CLASS = frozenset(("images", "labels", "annotations", "masks", "jpegimages", "segmentationclass", "__macosx"))
+
+
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of subfolders and pictures in a folder, in natural order, hidden ones left out."""
+    with os.scandir(folder) as entries:
+        visible = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+    visible.sort(key=lambda item: natural_key(item[0]))
+    return [name for name, is_folder in visible if is_folder], [
+        name for name, is_folder in visible if not is_folder and is_picture(name)
+    ]
+
+
+def _class_folders(root: Path) -> list[tuple[str, Path]]:
+    """Name and folder of each class; a class is there several times where the set is parted."""
+    folders, _ = _entries(root)
+    if folders and {name.casefold() for name in folders} <= PARTS:
+        return [found for name in folders for found in _class_folders(root / name)]
+    return [(name, root / name) for name in folders if name.casefold() not in _NO_CLASS]
+
+
+def _recognises(path: Path) -> bool:
+    try:
+        if not path.is_dir() or _entries(path)[1]:
+            return False
+        classes = _class_folders(path)
+        return len({name for name, _ in classes}) >= 2 and all(_entries(folder)[1] for _, folder in classes)
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> LabelledSet:
+    collector = Collector()
+    pictures: dict[str, Path | None] = {}
+    class_of: dict[str, str] = {}
+    try:
+        for name, folder in _class_folders(path):
+            for picture in _pictures(folder):
+                key = picture.relative_to(path).as_posix()
+                pictures[key], class_of[key] = picture, name
+        _, loose = _entries(path)
+    except OSError as error:
+        raise MediaError(f"{quoted(path)} cannot be read ({error.strerror}); change its permissions.") from None
+    for name in loose:
+        collector.add("A picture is in no folder of a class.", name)
+    if not pictures:
+        raise MediaError(f"{quoted(path)} is expected to hold a folder of pictures for each class; choose another one.")
+    names = sorted(set(class_of.values()), key=natural_key)
+
+    def read(name: str, report: Report) -> PictureLabels:
+        return PictureLabels(picture_size(pictures[name]), classes=(names.index(class_of[name]),))
+
+    return lazy_set(path, "class-folders", [Category(name) for name in names], pictures, read, collector.left_out)
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    folders, names = _entries(folder)
+    yield from (folder / name for name in names)
+    for name in folders:
+        yield from _pictures(folder / name)
+
+
+def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
+    """Copy each picture into the folder of its class, as the form holds nothing but pictures."""
+    collector, taken = Collector(), set[str]()
+    for category in labelled.categories:
+        (folder / safe_path(category.name.replace("/", "_").replace("\\", "_"))).mkdir(exist_ok=True)
+    for index, name in enumerate(labelled.names):
+        progress(index / len(labelled.names), name)
+        labels = labelled.labels(name)
+        if labels.annotations or labels.label_map is not None:
+            collector.add("A class for each folder holds no objects and no maps of classes.", name)
+        if not labels.classes:
+            collector.add("The picture has no class.", name)
+            continue
+        if len(labels.classes) > 1:
+            collector.add("A picture is in one folder; its further classes are left out.", name)
+        label = labelled.categories[labels.classes[0]].name
+        class_folder = safe_path(label.replace("/", "_").replace("\\", "_"))
+        target = _free(safe_path(name).rpartition("/")[2], class_folder, taken)
+        put_picture(labelled, name, folder / class_folder, collector, target)
+    return collector.left_out
+
+
+def _free(name: str, folder: str, taken: set[str]) -> str:
+    """`name`, or with a number where a picture of another folder has it already."""
+    stem, suffix = os.path.splitext(name)
+    number, candidate = 1, name
+    while f"{folder}/{candidate}" in taken:
+        number += 1
+        candidate = f"{stem}-{number}{suffix}"
+    taken.add(f"{folder}/{candidate}")
+    return candidate
+
+
+ANNOTATION_FORMATS.register(
+    AnnotationFormat(
+        "class-folders",
+        "Class per folder",
+        _recognises,
+        _read,
+        order=90,
+        write=_write,
+        summary="A folder of pictures for each class; the pictures are copied.",
+        implied=False,
+    )
+)

@@ -1,0 +1,88 @@
+"""State transitions of corrected labels: the labelled set of the picture on the canvas, and edits of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.analyses.analysis import Slot
+from cvstudio.analyses.binding import AnnotationSet
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.labels import Category, LabelledSet, PictureLabels
+from cvstudio.media import Media
+from cvstudio.results.detections import Detections
+from cvstudio.session.layers import layers_on, with_layer
+from cvstudio.session.session import State, replace_instance
+
+
+def annotations_of(instance: AnalysisInstance) -> AnnotationSet | None:
+    """The labelled set that an analysis shows; None for any other analysis."""
+    return next((bound for bound in instance.bindings.values() if isinstance(bound, AnnotationSet)), None)
+
+
+def truth_layer(state: State) -> AnalysisInstance | None:
+    """The layer on the medium on the canvas whose labels are edited: the current one, else the topmost that is visible,
+    else the topmost; None where no layer shows labels."""
+    layers = [item for item in layers_on(state) if annotations_of(item) is not None]
+    return max(
+        layers, key=lambda item: (item.id == state.current, item.visible, state.instances.index(item)), default=None
+    )
+
+
+def with_annotations(state: State, old: AnnotationSet, new: AnnotationSet) -> State:
+    """State with `new` in place of a labelled set, in all layers that show it."""
+    for instance in state.instances:
+        for slot, bound in instance.bindings.items():
+            if isinstance(bound, AnnotationSet) and bound == old:
+                state = replace_instance(state, instance.with_binding(slot, new))
+    return state
+
+
+def with_labels(
+    annotations: AnnotationSet, labelled: LabelledSet, media: Media, labels: PictureLabels
+) -> AnnotationSet:
+    """A copy of a labelled set, read as `labelled`, with other labels for a picture, which may be new in it."""
+    name = labelled.name_of(media.path)
+    if name is not None:
+        return annotations.with_labels(name, labels)
+    name = new_name(labelled, media.path)
+    changed = annotations.with_labels(name, labels)
+    return dataclasses.replace(changed, pictures={**changed.pictures, name: media.path})
+
+
+def new_name(labelled: LabelledSet, path: Path) -> str:
+    """A name for the picture at `path` that no picture of the set has: its file name, with as many of its folders
+    before it as it takes."""
+    taken = {*labelled.names, *labelled.pictures}
+    names = ("/".join(path.parts[-count:]) for count in range(1, len(path.parts) + 1))
+    return next(name for name in names if name not in taken)
+
+
+def labels_slot(spec: Analysis) -> Slot | None:
+    """The slot of an analysis for a labelled set; None where it has none."""
+    return next((slot for slot in spec.inputs if AnnotationSet in slot.accepts), None)
+
+
+def with_new_labels(state: State, classes: Sequence[str], next_id: Callable[[], int]) -> State:
+    """State with a new layer on the canvas medium, the current one, for labels that begin empty with these classes.
+
+    Raises
+    ------
+    StopIteration
+        The canvas shows nothing that can be labelled.
+    """
+    media = state.active_media
+    spec, slot = next(
+        (item, slot)
+        for item in ANALYSES
+        if issubclass(item.result, Detections) and media is not None and item.shows(media)
+        for slot in (labels_slot(item),)
+        if slot is not None
+    )
+    new = with_layer(state, spec, next_id)
+    instance = new.instance
+    assert instance is not None
+    annotations = AnnotationSet(categories=tuple(Category(name) for name in dict.fromkeys(classes)))
+    return replace_instance(new, instance.with_binding(slot.name, annotations))

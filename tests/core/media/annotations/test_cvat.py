@@ -1,0 +1,124 @@
+"""CVAT XML, against the XML itself and values worked out by hand."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from cvstudio.data.geometry import Size
+from cvstudio.data.labels import Annotation, Category, LabelledMask, PictureLabels
+from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
+from cvstudio.media.annotations.writing import write_labels
+
+CVAT = ANNOTATION_FORMATS["cvat"]
+CLASSES = (Category("cat"), Category('dog "&" cow'), Category("hand", keypoints=("wrist", "tip", "thumb")))
+
+
+def read(path):
+    found = annotation_format(path)
+    assert found.key == "cvat"
+    return found.read(path)
+
+
+@pytest.fixture
+def labels():
+    pixels = np.ones((8, 10), bool)
+    pixels[3:5, 4:6] = False
+    outline = ((3.0, 4.0), (20.0, 4.0), (20.0, 18.0))
+    first = (
+        Annotation(0, (1.5, 2.25, 10.75, 20.0), attributes={"colour": "red", "occluded": "1"}),
+        Annotation(1, (3.0, 4.0, 20.0, 18.0), (outline,)),
+        Annotation(1, (5.0, 6.0, 15.0, 14.0), mask=LabelledMask(pixels, 5, 6)),
+        Annotation(2, (1.5, 2.0, 12.0, 20.5), keypoints=((1.5, 2.0, 2), (0.0, 0.0, 0), (12.0, 20.5, 1))),
+    )
+    return {"a.png": PictureLabels(Size(40, 30), first, (1, 0)), "deep/b.png": PictureLabels(Size(40, 30))}
+
+
+def test_what_was_written_reads_back_equal(tmp_path, labels, put_pictures, set_of):
+    path = tmp_path / "out.xml"
+    put_pictures(tmp_path, *labels)
+    assert write_labels(set_of(labels, CLASSES), path, CVAT, Progress()) == ()
+    labelled = read(path)
+    assert labelled.categories == CLASSES
+    assert labelled.check() == ()
+    assert labelled.pictures == {name: tmp_path / name for name in labels}
+    assert {name: labelled.labels(name) for name in labelled.names} == labels
+
+
+def test_the_xml_is_as_cvat_has_it(tmp_path, labels, set_of):
+    path = tmp_path / "out.xml"
+    write_labels(set_of(labels, CLASSES), path, CVAT, Progress())
+    root = ElementTree.parse(path).getroot()
+    names = [label.findtext("name") for label in root.findall("meta/task/labels/label")]
+    assert names == ["cat", 'dog "&" cow', "hand", "wrist", "tip", "thumb"]
+    first, second = root.findall("image")
+    assert (first.get("name"), first.get("width"), first.get("height"), second.get("id")) == ("a.png", "40", "30", "1")
+    assert [first.find("box").get(name) for name in ("xtl", "ytl", "xbr", "ybr")] == ["1.5", "2.25", "10.75", "20.0"]
+    assert first.find("polygon").get("points") == "3.0,4.0;20.0,4.0;20.0,18.0"
+    assert first.find("mask").get("rle") == "0, 34, 2, 8, 2, 34"
+    assert [point.get("outside") for point in first.find("skeleton")] == ["0", "1", "0"]
+
+
+TRACKS = """<annotations><meta><job><labels><label><name>cat</name></label></labels>
+<original_size><width>40</width><height>30</height></original_size></job></meta>
+<track id="3" label="cat"><box frame="1" outside="0" xtl="1" ytl="2" xbr="5" ybr="6"/>
+<box frame="2" outside="0" xtl="2" ytl="2" xbr="6" ybr="6"/><box frame="3" outside="1" xtl="2" ytl="2" xbr="6" ybr="6"/>
+</track><track id="4" label="cat"><polygon frame="2" outside="0" points="1,1;5,1;5,5"/></track></annotations>"""
+
+
+def test_tracks_are_labels_of_their_frames(tmp_path, put_pictures):
+    put_pictures(tmp_path / "images", "frame_000001.png", "frame_000002.PNG")
+    path = tmp_path / "video.xml"
+    path.write_text(TRACKS)
+    labelled = read(path)
+    assert labelled.names == ("frame_000001", "frame_000002")
+    assert [labelled.pictures[name].name for name in labelled.names] == ["frame_000001.png", "frame_000002.PNG"]
+    found = [(item.track_id, item.box) for item in labelled.labels("frame_000002").annotations]
+    assert found == [(3, (2, 2, 6, 6)), (4, (1, 1, 5, 5))]
+    assert labelled.check() == ()
+
+
+def test_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path, put_pictures):
+    put_pictures(tmp_path, "a.png")
+    box = '<box label="cat" xtl="1" ytl="2" xbr="5" ybr="6"{}/>'
+    plain = box.format("")
+    shapes = [
+        *(plain, box.format(' rotation="30"'), plain.replace('"1"', '"x"'), plain.replace('"5"', '"0"')),
+        *('<polygon label="cat" points="1,1;2,nan;3,3"/>', '<polyline label="cat" points="1,1;2,2"/>'),
+        '<mask label="cat" rle="3,99999999999" left="0" top="0" width="4" height="4"/>',
+        '<mask label="cat" rle="0,1e30" left="0" top="0" width="1e15" height="1e15"/>',
+    ]
+    images = f'<image name="a.png" width="40" height="30">{"".join(shapes)}</image><image id="4"/>'
+    path = tmp_path / "a.xml"
+    path.write_text(f"<annotations>{images}</annotations>")
+    labelled = read(path)
+    assert len(labelled.labels("a.png").annotations) == 1
+    assert {(item.reason, item.count) for item in labelled.check()} == {
+        ("A box is turned; it is read as if it were not.", 1),
+        ("The same label is there twice.", 1),
+        ("A box has coordinates that are no finite numbers, or none.", 1),
+        ("The box has no area.", 1),
+        ("A polygon has coordinates that are no finite numbers, or none.", 1),
+        ("A shape of the kind 'polyline' has no area; it is left out.", 1),
+        ("A mask has coordinates that are no finite numbers, or none.", 2),
+        ("A picture has no name, or that of another.", 1),
+    }
+
+
+@pytest.mark.parametrize("content", ["<annotations><image", "<annotations>" * 50_000])
+def test_a_damaged_file_gives_one_sentence(tmp_path, content):
+    path = tmp_path / "a.xml"
+    path.write_text(content)
+    with pytest.raises(MediaError, match="is no valid XML"):
+        read(path)
+
+
+def test_harmful_xml_is_refused(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text('<!DOCTYPE a [<!ENTITY x "y">]><annotations>&x;</annotations>')
+    with pytest.raises(MediaError, match="declares entities or a document type"):
+        read(path)

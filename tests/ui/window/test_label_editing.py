@@ -1,0 +1,334 @@
+"""Labels corrected in the window: canvas, panel, session, undo, project, export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from cvstudio.data.labels import Annotation
+from cvstudio.results.detections import Detections
+from cvstudio.session.project import load_project, save_project
+from cvstudio.session.session import State
+from ui.files.label_export import LabelExportDialog, writable_formats
+from ui.panels.labels import LabelsPanel
+from ui.tour.input_events import move_mouse
+from ui.views.labels.editor import LabelEditor
+from ui.window.main_window import MainWindow
+
+LEFT, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture
+def labelling(window: MainWindow, qtbot: QtBot, tmp_path: Path, labelled_boxes: Any) -> Iterator[MainWindow]:
+    """Two grey pictures of a folder, the first on the canvas, without labels."""
+    controller = window.controller
+    for name in ("one", "two"):
+        Pillow.fromarray(np.full((80, 120, 3), 90, np.uint8)).save(tmp_path / f"{name}.png")
+    controller.open_paths([tmp_path / "one.png", tmp_path / "two.png"])
+    qtbot.waitUntil(lambda: len(controller.session.state.media) == 2, timeout=30_000)
+    window.show_panel("labels")
+    qtbot.waitUntil(lambda: window.workspace.canvas.content_size is not None, timeout=30_000)
+    yield window
+    # What is registered goes after the window, which would ask for it.
+    controller.session.load(State())
+
+
+def panel(window: MainWindow) -> LabelsPanel:
+    return window.dock_layout.content(LabelsPanel)
+
+
+def editor(window: MainWindow) -> LabelEditor:
+    found = window.workspace.labels.editor
+    assert found is not None
+    return found
+
+
+def settled(window: MainWindow) -> bool:
+    labels = window.controller.labelling.labels
+    result = window.controller.detections()
+    return result is not None and len(result) == len(labels.annotations) and not window.controller.pipeline.busy
+
+
+def begin(window: MainWindow, qtbot: QtBot, classes: str = "car, dog") -> None:
+    shown = panel(window)
+    qtbot.waitUntil(lambda: shown.stack.currentIndex() == 1)
+    shown.class_names.setText(classes)
+    QTest.mouseClick(shown.begin, LEFT)
+    qtbot.waitUntil(lambda: window.workspace.labels.editor is not None and editor(window).tool is not None)
+
+
+def at(window: MainWindow, x: float, y: float) -> QPoint:
+    return window.workspace.canvas.widget_position(x, y).toPoint()
+
+
+def draw(window: MainWindow, *places: tuple[float, float]) -> list[tuple[float, float]]:
+    """Drag over the canvas; where that was in image pixels."""
+    points = [at(window, *each) for each in places]
+    QTest.mousePress(editor(window), LEFT, NO_KEYS, points[0])
+    for point in points[1:]:
+        move_mouse(editor(window), point, LEFT)
+    QTest.mouseRelease(editor(window), LEFT, NO_KEYS, points[-1])
+    found = [window.workspace.canvas.image_position(point.toPointF()) for point in points]
+    return [place for place in found if place is not None]
+
+
+def key(window: MainWindow, key: Qt.Key) -> None:
+    QTest.keyClick(window.focusWidget() or window, key)
+
+
+def annotations(window: MainWindow) -> tuple[Annotation, ...]:
+    return window.controller.labelling.labels.annotations
+
+
+def test_a_box_is_drawn_relabelled_moved_and_undone_step_by_step(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot)
+    assert editor(labelling).hasFocus()
+    key(labelling, Qt.Key.Key_B)
+    key(labelling, Qt.Key.Key_2)
+    (x0, y0), _, (x1, y1) = draw(labelling, (20, 10), (40, 30), (60, 50))
+    assert annotations(labelling)[0].box == pytest.approx((x0, y0, x1, y1))
+    assert annotations(labelling)[0].category == 1
+    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
+    key(labelling, Qt.Key.Key_1)
+    assert annotations(labelling)[0].category == 0
+    key(labelling, Qt.Key.Key_Escape)
+    states: list[Any] = []
+    controller.state_changed.connect(lambda old, new: states.append(new))
+    (x2, y2), *_, (x3, y3) = draw(labelling, (40, 30), (42, 31), (50, 35), (60, 40))
+    assert len(states) == 1, "a drag is one change of the session"
+    moved = (x0 + x3 - x2, y0 + y3 - y2, x1 + x3 - x2, y1 + y3 - y2)
+    assert annotations(labelling)[0].box == pytest.approx(moved)
+    titles = []
+    while controller.session.undo_title != "New labels":
+        titles.append(controller.session.undo_title)
+        controller.undo()
+    assert titles == ["Move label", "Change the class", "Draw label"]
+    assert annotations(labelling) == ()
+    for _ in titles:
+        controller.redo()
+    assert annotations(labelling)[0].box == pytest.approx(moved)
+    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
+    result = controller.detections()
+    assert result is not None
+    assert result.boxes[0] == pytest.approx(np.array(moved), abs=1e-3)
+
+
+def test_the_next_picture_has_labels_of_its_own(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    draw(labelling, (20, 10), (60, 50))
+    key(labelling, Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: controller.session.state.active_media.name == "two.png", timeout=30_000)
+    qtbot.waitUntil(lambda: editor(labelling).tool is not None, timeout=30_000)
+    assert annotations(labelling) == ()
+    tool = editor(labelling).tool
+    assert tool is not None
+    assert tool.mode == "box", "drawing goes on"
+    draw(labelling, (30, 20), (50, 40))
+    assert len(annotations(labelling)) == 1
+    key(labelling, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: controller.session.state.active_media.name == "one.png", timeout=30_000)
+    qtbot.waitUntil(lambda: editor(labelling).tool is not None, timeout=30_000)
+    assert annotations(labelling)[0].box[0] == pytest.approx(20, abs=0.5)
+    edits = controller.labelling.annotations
+    assert edits is not None
+    assert sorted(edits.edits) == ["one.png", "two.png"]
+
+
+def test_a_polygon_and_a_mask_are_drawn_by_keys_and_mouse(labelling: MainWindow, qtbot: QtBot) -> None:
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_P)
+    for place in ((20, 10), (60, 10), (40, 40)):
+        QTest.mouseClick(editor(labelling), LEFT, NO_KEYS, at(labelling, *place))
+    key(labelling, Qt.Key.Key_Return)
+    key(labelling, Qt.Key.Key_M)
+    key(labelling, Qt.Key.Key_2)
+    draw(labelling, (20, 60), (60, 60), (80, 70))
+    first, second = annotations(labelling)
+    assert len(first.polygons[0]) == 3
+    assert first.mask is None
+    assert second.mask is not None
+    assert (first.category, second.category) == (0, 1)
+    shown = panel(labelling)
+    qtbot.waitUntil(lambda: len(shown.table.row_ids()) == 2)
+    assert [row.cells[1].text for row in shown.table.rows.table_rows] == ["polygon", "mask"]
+    assert [row.cells[2].text for row in shown.classes.rows.table_rows] == ["1", "1"]
+
+
+def test_the_class_is_chosen_from_a_list_by_typing_or_added(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    draw(labelling, (20, 10), (60, 50))
+    for typed, expected in (("do", "dog"), ("zebra", "zebra")):
+        key(labelling, Qt.Key.Key_C)
+        chooser = labelling.workspace.labels.chooser
+        assert chooser is not None
+        QTest.keyClicks(chooser.search, typed)
+        QTest.keyClick(chooser.search, Qt.Key.Key_Return)
+        category = annotations(labelling)[0].category
+        assert controller.labelling.categories[category].name == expected
+        qtbot.waitUntil(editor(labelling).hasFocus)
+    controller.undo()
+    assert [category.name for category in controller.labelling.categories] == ["car", "dog"]
+    assert annotations(labelling)[0].category == 1, "a class and its first use are one step"
+
+
+def test_labels_are_selected_and_removed_in_the_panel(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    for x in (10, 50, 90):
+        draw(labelling, (x, 10), (x + 20, 30))
+    table = panel(labelling).table
+    qtbot.waitUntil(lambda: len(table.row_ids()) == 3)
+    assert [index.row() for index in table.selectionModel().selectedRows()] == [2]
+    place = table.visualRect(table.model().index(0, 0)).center()
+    QTest.mouseClick(table.viewport(), LEFT, NO_KEYS, place)
+    tool = editor(labelling).tool
+    assert tool is not None
+    assert tool.selected == controller.labelling.selected == 0
+    place = table.visualRect(table.model().index(1, 0)).center()
+    QTest.mouseClick(table.viewport(), LEFT, Qt.KeyboardModifier.ControlModifier, place)
+    QTest.keyClick(table, Qt.Key.Key_Delete)
+    assert [item.box[0] for item in annotations(labelling)] == pytest.approx([90], abs=0.5)
+    controller.undo()
+    assert len(annotations(labelling)) == 3
+
+
+def test_what_the_tool_draws_is_hidden_beneath_it_and_is_on_a_copy_of_the_view(
+    labelling: MainWindow, qtbot: QtBot
+) -> None:
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    draw(labelling, (20, 10), (60, 50))
+    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
+    workspace = labelling.workspace
+    assert workspace.labels.hidden == 0
+
+    def painted() -> bool:
+        pixels = workspace.render_view(workspace.canvas.view())
+        assert pixels is not None
+        return bool((pixels != 90).any())
+
+    assert not painted()
+    with workspace.labels.unseen():
+        assert painted()
+    key(labelling, Qt.Key.Key_Escape)
+    key(labelling, Qt.Key.Key_Escape)
+    assert workspace.labels.hidden is None
+    assert painted()
+
+
+def test_escape_leaves_and_the_keys_are_the_windows_again(labelling: MainWindow, qtbot: QtBot) -> None:
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_Escape)
+    assert not labelling.controller.labelling.active
+    assert not editor(labelling).isVisible()
+    assert not panel(labelling).edit.isChecked()
+    assert labelling.workspace.canvas.hasFocus()
+    key(labelling, Qt.Key.Key_L)
+    assert labelling.controller.labelling.active
+    assert editor(labelling).isVisible()
+
+
+def test_labels_are_kept_in_the_project(labelling: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    draw(labelling, (20, 10), (60, 50))
+    key(labelling, Qt.Key.Key_M)
+    draw(labelling, (20, 60), (60, 60), (80, 70))
+    saved = annotations(labelling)
+    save_project(tmp_path / "labels.cvstudio", controller.session.state)
+    assert controller.session.modified
+    controller.session.load(State())
+    assert not controller.labelling.active
+    state, _ = load_project(tmp_path / "labels.cvstudio")
+    controller.load(state, 0.0)
+    qtbot.waitUntil(lambda: controller.labelling.ready, timeout=30_000)
+    assert annotations(labelling) == saved
+    assert [category.name for category in controller.labelling.categories] == ["car", "dog"]
+    assert not controller.session.modified
+
+
+def test_labels_are_exported_and_a_refusal_says_why(labelling: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    draw(labelling, (20, 10), (60, 50))
+    QTest.mouseClick(panel(labelling).export, LEFT)
+    dialog = labelling.findChild(LabelExportDialog)
+    assert dialog is not None
+    dialog.format.setCurrentIndex(dialog.format.findData("coco"))
+    dialog.path.setText(str(tmp_path / "out.json"))
+    QTest.mouseClick(dialog.write, LEFT)
+    qtbot.waitUntil((tmp_path / "out.json").exists, timeout=30_000)
+    saved = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert saved["annotations"][0]["bbox"] == pytest.approx([20, 10, 40, 40], abs=0.5)
+    assert [category["name"] for category in saved["categories"]] == ["car", "dog"]
+    notices: list[tuple[str, str]] = []
+    labelling.controller.notice.connect(lambda *notice: notices.append(notice))
+    entry = next(entry for entry in writable_formats() if entry.suffix)
+    labelled = labelling.controller.labelling.labelled
+    assert labelled is not None
+    labelling.label_export.export(labelled, entry, tmp_path / "one.png")
+    qtbot.waitUntil(lambda: bool(notices), timeout=30_000)
+    assert notices[0] == ("error", "'one.png' is one of the pictures; choose another name.")
+
+
+def test_predictions_are_accepted_above_a_score(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot, "dog")
+    shown = panel(labelling)
+    size = controller.labelling.size
+    assert size is not None
+    predictions = Detections(
+        np.array([(10, 10, 40, 40), (50, 10, 90, 50), (20, 50, 40, 70)], np.float32),
+        np.array([0.9, 0.6, 0.2], np.float32),
+        np.array([0, 1, 0], np.int64),
+        ("dog", "cat"),
+        np.arange(3),
+        size,
+    )
+    shown.predictions = lambda: predictions  # type: ignore[method-assign]
+    shown.update_now()
+    assert shown.accept.text() == "Accept 2 of 3 predictions"
+    shown.score.changed.emit(0.5, False)
+    shown.lists.setCurrentIndex(2)
+    QTest.mouseClick(shown.accept, LEFT)
+    assert [item.category for item in annotations(labelling)] == [0, 1]
+    assert [category.name for category in controller.labelling.categories] == ["dog", "cat"]
+    shown.update_now()
+    assert not shown.accept.isEnabled()
+    controller.undo()
+    assert annotations(labelling) == ()
+    assert [category.name for category in controller.labelling.categories] == ["dog"]
+
+
+def test_a_right_click_offers_what_can_be_done_with_a_label(labelling: MainWindow, qtbot: QtBot) -> None:
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    for x in (10, 50):
+        draw(labelling, (x, 10), (x + 20, 30))
+    editing = labelling.workspace.labels
+    labelling.controller.labelling.select(0)
+    menu = editing.menu(QPoint(10, 10), None)
+    actions = {action.text().split("\t")[0]: action for action in menu.actions()}
+    assert list(actions) == ["Change the Class …", "Duplicate", "Bring to Front", "", "Delete"]
+    actions["Bring to Front"].trigger()
+    assert [item.box[0] for item in annotations(labelling)] == pytest.approx([50, 10], abs=0.5)
+    actions = {action.text(): action for action in editing.menu(QPoint(10, 10), None).actions()}
+    actions["Duplicate"].trigger()
+    assert [item.box[0] for item in annotations(labelling)] == pytest.approx([50, 10, 20], abs=0.5)
+    assert labelling.controller.labelling.selected == 2

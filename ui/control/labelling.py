@@ -1,0 +1,311 @@
+"""Labels of the picture on the canvas: what is edited, and the intents that edit it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from cvstudio.analyses.binding import AnnotationSet
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.read_input import read_labels
+from cvstudio.data import label_editing as editing
+from cvstudio.data.geometry import Size
+from cvstudio.data.labels import Category, LabelledSet, PictureLabels
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.media import Media, MediaKind
+from cvstudio.session.label_edits import (
+    annotations_of,
+    truth_layer,
+    with_annotations,
+    with_labels,
+    with_new_labels,
+)
+from cvstudio.session.session import Session, State
+from ui.base.translate import translated
+from ui.control.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from cvstudio.results.detections import Detections
+
+OWNER = "labels"
+
+
+class Labelling(QObject):
+    """Part of the controller that edits labels. Main thread only; labelled sets are read on a worker.
+
+    Signals
+    -------
+    changed : the labels, the classes or the picture have changed
+    selection_changed : `selected` has changed
+    category_changed : `category` has changed
+    active_changed : `active` has changed
+    mode_changed : `mode` has changed
+    notice : (level, text) for the user
+    """
+
+    changed = Signal()
+    selection_changed = Signal()
+    category_changed = Signal()
+    active_changed = Signal()
+    mode_changed = Signal()
+    notice = Signal(str, str)
+
+    def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._pipeline = pipeline
+        self._file: tuple[AnnotationSet, LabelledSet] | None = None
+        self._asked: AnnotationSet | None = None
+        self._seen: tuple[AnnotationSet | None, str] = (None, "")
+        self.labelled: LabelledSet | None = None
+        self.labels = PictureLabels()
+        self.selected: int | None = None
+        self.category = 0
+        self.active = False
+        self.mode = "select"
+        pipeline.job_event.connect(self._job_event)
+
+    # What is edited -------------------------------------------------------------------------------------------------
+
+    @property
+    def layer(self) -> AnalysisInstance | None:
+        """The layer whose labels are edited; None where the picture has none."""
+        return truth_layer(self._session.state)
+
+    @property
+    def annotations(self) -> AnnotationSet | None:
+        """The labelled set that is edited; None without one."""
+        layer = self.layer
+        return annotations_of(layer) if layer is not None else None
+
+    @property
+    def media(self) -> Media | None:
+        """The picture on the canvas; None where it is no picture."""
+        media = self._session.state.active_media
+        return media if media is not None and media.kind is MediaKind.IMAGE else None
+
+    @property
+    def size(self) -> Size | None:
+        """Size of the picture; None without one."""
+        return self.media.size if self.media is not None else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether labels can be edited now: a picture is on the canvas, and its labels are read."""
+        return self.labelled is not None and self.size is not None
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The classes; empty where no labels are read."""
+        return self.labelled.categories if self.labelled is not None else ()
+
+    @property
+    def edited(self) -> bool:
+        """Whether the labels of the picture are not those of the file."""
+        name = self.labelled.name_of(self.media.path) if self.labelled is not None and self.media is not None else None
+        return name is not None and self.labelled is not None and name in self.labelled.edited
+
+    def state_changed(self, new: State) -> None:
+        """Follow a change of the session."""
+        annotations = self.annotations
+        seen = annotations, new.active
+        if seen[0] is self._seen[0] and seen[1] == self._seen[1]:
+            return
+        other_picture = seen[1] != self._seen[1]
+        self._seen = seen
+        if annotations is None:
+            self._show(None, other_picture)
+            self.set_active(False)
+        elif self._file is not None and self._file[0] == annotations.file:
+            self._show(annotations.with_edits(self._file[1]), other_picture)
+        else:
+            self._show(None, other_picture)
+            self._read(annotations)
+
+    def _read(self, annotations: AnnotationSet) -> None:
+        cache = self._pipeline.cache
+        self._asked = file = annotations.file
+
+        def work(progress: Progress) -> Iterator[Any]:
+            yield file, read_labels(file, cache)
+
+        title = self.tr("Reading labels")
+        self._pipeline.submit("pool", Job(OWNER, title, work, tag=OWNER))
+
+    def _job_event(self, event: Event) -> None:
+        if event.job.tag != OWNER:
+            return
+        annotations = self.annotations
+        # A set that cannot be read is reported by the stage of its layer.
+        if event.kind == "output" and event.value is not None and annotations is not None:
+            file, labelled = event.value
+            if file == annotations.file:
+                self._file = file, labelled
+                self._show(annotations.with_edits(labelled), other_picture=True)
+
+    def _show(self, labelled: LabelledSet | None, other_picture: bool) -> None:
+        self.labelled = labelled
+        before, self.labels = self.labels, self._labels_of(labelled)
+        if self.category >= max(len(self.categories), 1):
+            self.choose(0)
+        if other_picture or (self.selected is not None and self.selected >= len(self.labels.annotations)):
+            self._select(None)
+        elif before is not self.labels and self.selected is not None:
+            # Undo may exchange the object: what was selected is where it was before.
+            self._select(self.selected)
+        self.changed.emit()
+
+    def _labels_of(self, labelled: LabelledSet | None) -> PictureLabels:
+        media = self.media
+        name = labelled.name_of(media.path) if labelled is not None and media is not None else None
+        if labelled is None or name is None:
+            return PictureLabels()
+        try:
+            return labelled.labels(name)
+        except UserError as error:
+            self.labelled = None
+            self.notice.emit("error", translated(str(error)))
+            return PictureLabels()
+
+    # Choices --------------------------------------------------------------------------------------------------------
+
+    def set_active(self, active: bool) -> None:
+        """Begin or end editing on the canvas."""
+        if active and self.annotations is None:
+            return
+        if active != self.active:
+            self.active = active
+            if not active:
+                self._select(None)
+            self.active_changed.emit()
+
+    def set_mode(self, mode: str) -> None:
+        """Choose what a drag on the picture does: "select", "box", "polygon" or "brush"."""
+        if mode != self.mode:
+            self.mode = mode
+            self.mode_changed.emit()
+
+    def select(self, number: int | None) -> None:
+        """Select an object of the picture; not an undo step."""
+        if number is None or number < len(self.labels.annotations):
+            self._select(number)
+
+    def _select(self, number: int | None) -> None:
+        if number != self.selected:
+            self.selected = number
+            self.selection_changed.emit()
+
+    def choose(self, category: int) -> None:
+        """Choose the class of what is drawn next."""
+        if category != self.category:
+            self.category = category
+            self.category_changed.emit()
+
+    # Intents --------------------------------------------------------------------------------------------------------
+
+    def begin(self, classes: Sequence[str]) -> None:
+        """Begin labels for the picture on the canvas, empty and with these classes, as a new layer."""
+        if self.media is None:
+            self.notice.emit("info", self.tr("Labels are drawn on a picture; open one first."))
+            return
+        state = with_new_labels(self._session.state, classes, self._session.next_id)
+        self._session.change(self.tr("New labels"), state)
+        self.set_active(True)
+
+    def edit(self, title: str, labels: PictureLabels, *, selected: int | None = None, merge: str | None = None) -> None:
+        """Give the picture other labels.
+
+        Parameters
+        ----------
+        title : of the undo step
+        selected : number of the object that is selected then
+        merge : consecutive edits with the same key are one undo step, until `end`
+        """
+        self._edit(title, labels, (), selected, merge)
+
+    def _edit(
+        self, title: str, labels: PictureLabels, new: Sequence[Category], selected: int | None, merge: str | None = None
+    ) -> None:
+        annotations, labelled, media = self.annotations, self.labelled, self.media
+        if annotations is None or labelled is None or media is None:
+            return
+        if labels.size is None:
+            labels = dataclasses.replace(labels, size=media.size)
+        changed = with_labels(annotations, labelled, media, labels)
+        changed = dataclasses.replace(changed, categories=(*changed.categories, *new))
+        # Set before the listeners are told, so that they find the object that was drawn.
+        before, self.selected = self.selected, selected
+        state = with_annotations(self._session.state, annotations, changed)
+        self._session.change(title, state, merge=merge)
+        if before != selected:
+            self.selection_changed.emit()
+
+    def end(self) -> None:
+        """End a series of edits that are one undo step."""
+        self._session.end_merge()
+
+    def set_category(self, category: int) -> None:
+        """Give the selected object a class, which is also that of what is drawn next."""
+        if not 0 <= category < len(self.categories):
+            return
+        self.choose(category)
+        number = self.selected
+        if number is not None and self.labels.annotations[number].category != category:
+            labels = editing.with_category(self.labels, {number}, category)
+            self.edit(self.tr("Change the class"), labels, selected=number)
+
+    def delete(self, numbers: Collection[int]) -> None:
+        """Remove objects of the picture."""
+        if numbers:
+            self.edit(self.tr("Delete label"), editing.without(self.labels, numbers))
+
+    def duplicate(self, number: int) -> None:
+        """Copy an object of the picture, and select the copy."""
+        if self.size is not None:
+            labels = editing.with_duplicate(self.labels, number, self.size)
+            self.edit(self.tr("Duplicate label"), labels, selected=len(labels.annotations) - 1)
+
+    def bring_to_front(self, number: int) -> None:
+        """Draw an object of the picture above the others."""
+        labels = editing.with_front(self.labels, number)
+        self.edit(self.tr("Bring label to front"), labels, selected=len(labels.annotations) - 1)
+
+    def add_category(self, name: str) -> int | None:
+        """Add a class, unless there is one of that name, and choose it for the selected object and for the next ones;
+        its index, None where the name is empty or no labels are open."""
+        name = " ".join(name.split())
+        annotations = self.annotations
+        if not name or annotations is None or self.labelled is None:
+            return None
+        names = [category.name for category in self.categories]
+        if name in names:
+            self.set_category(names.index(name))
+            return names.index(name)
+        number, title = self.selected, self.tr("Add class {name}").format(name=name)
+        if number is not None:
+            labels = editing.with_category(self.labels, {number}, len(names))
+            self._edit(title, labels, (Category(name),), number)
+        else:
+            changed = dataclasses.replace(annotations, categories=(*annotations.categories, Category(name)))
+            self._session.change(title, with_annotations(self._session.state, annotations, changed))
+        self.choose(len(names))
+        return len(names)
+
+    # Predictions ----------------------------------------------------------------------------------------------------
+
+    def accept(self, predictions: Detections, score: float, *, ids: Collection[int] | None = None) -> int:
+        """Take predictions on the picture over as labels, see `accept`; the number of new ones."""
+        from cvstudio.results.accepted_labels import accept
+
+        if not self.ready:
+            return 0
+        accepted = accept(self.labels, self.categories, predictions, score, ids=ids)
+        if accepted.added:
+            new = accepted.categories[len(self.categories) :]
+            self._edit(self.tr("Accept predictions"), accepted.labels, new, self.selected)
+        return accepted.added

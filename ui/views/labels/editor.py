@@ -1,0 +1,354 @@
+"""Editor of the labels of a picture over the canvas, with mouse and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from cvstudio.data import label_editing as editing
+from cvstudio.data.labels import PictureLabels
+from cvstudio.foundation.shapes import Point
+from ui.base.keys import claims
+from ui.views.canvas import Canvas
+from ui.views.labels.painting import LabelPainter, cursor_of
+from ui.views.labels.tool import Edit, LabelHandle, LabelTool, Mode
+from ui.views.marks import paint_hint
+from ui.views.shape_editor import ARROWS, DIGITS, FAR_STEP, FINISH, REACH_PX, REMOVE, WIDTHS
+
+MODES = {Qt.Key.Key_B: Mode.BOX, Qt.Key.Key_P: Mode.POLYGON, Qt.Key.Key_M: Mode.BRUSH}
+STEPS = {Qt.Key.Key_D: 1, Qt.Key.Key_A: -1}
+KEYS = frozenset(
+    (*ARROWS, *REMOVE, *FINISH, *WIDTHS, *DIGITS, *MODES, *STEPS, Qt.Key.Key_C, Qt.Key.Key_Escape),
+)
+ONCE = frozenset((*MODES, *DIGITS, Qt.Key.Key_C))
+"""Keys that do nothing more while they are held down."""
+
+
+class LabelEditor(QWidget):
+    """Transparent widget over the canvas that edits labels; what concerns no object goes on to the canvas.
+
+    Signals
+    -------
+    edited : (edit, nudging), an `Edit`; with `nudging` more of them follow until `released`
+    released : the arrow key was released
+    selected : number of the selected object, or None
+    hidden_changed : `hidden` has changed
+    mode_changed : the tool has another mode
+    class_chosen : index of the class that a digit stands for
+    class_asked : the user wants another class for the selected object, or for the next ones
+    menu_asked : (place on the screen, `LabelHandle` or None) of the selected object
+    stepped : the next picture is wanted (1), or the previous one (-1)
+    closed : the user ended the tool
+
+    Attributes
+    ----------
+    tool : None while no picture is edited
+    """
+
+    edited = Signal(object, bool)
+    released = Signal()
+    selected = Signal(object)
+    hidden_changed = Signal()
+    mode_changed = Signal()
+    class_chosen = Signal(int)
+    class_asked = Signal()
+    menu_asked = Signal(QPoint, object)
+    stepped = Signal(int)
+    closed = Signal()
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__(canvas)
+        self._canvas = canvas
+        self.tool: LabelTool | None = None
+        self._painted = True
+        self._painter = LabelPainter(canvas)
+        self._cursor: Point | None = None
+        self._nudging = False
+        self._hidden: int | None = None
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Labels on the picture"))
+        self.hide()
+        # Below the canvas's bars.
+        self.lower()
+        canvas.view_changed.connect(self.update)
+        canvas.installEventFilter(self)
+
+    # State ----------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Lie over the canvas and take its keys; a tool can be set now or later."""
+        self.setGeometry(self._canvas.rect())
+        self.show()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.update()
+
+    def end(self) -> None:
+        """End the tool."""
+        focused = self.hasFocus()
+        self.set_tool(None)
+        self.hide()
+        if focused:
+            self._canvas.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def set_tool(self, tool: LabelTool | None) -> None:
+        """Edit another picture; None while there is none."""
+        self.tool = tool
+        self._cursor = None
+        self._changed()
+
+    def set_labels(self, labels: PictureLabels, selected: int | None) -> None:
+        """Set labels and selection by the program; never emits `edited` or `selected`."""
+        tool = self.tool
+        if tool is not None and (labels is not tool.labels or selected != tool.selected):
+            tool.set_labels(labels, selected)
+            self._changed()
+
+    def set_category(self, category: int) -> None:
+        """Set the class of what is drawn next."""
+        if self.tool is not None:
+            self.tool.category = category
+            self.update()
+
+    def set_classes(self, names: Sequence[str], colours: Sequence[QColor]) -> None:
+        """Set names and colours of the classes, in their order."""
+        self._painter.names = tuple(names)
+        self._painter.colours = tuple(colours)
+        self.update()
+
+    def set_mode(self, mode: Mode) -> None:
+        """Set what a drag does."""
+        tool = self.tool
+        if tool is None:
+            return
+        before = tool.selected
+        tool.set_mode(mode)
+        self._tell_selected(before)
+        self.mode_changed.emit()
+        self._changed()
+
+    @property
+    def hidden(self) -> int | None:
+        """Number of the object that is drawn here and not by the canvas, the selected one; None without one."""
+        return self._hidden
+
+    @property
+    def painted(self) -> bool:
+        """Whether the tool is painted: not while the canvas is grabbed without it."""
+        return self._painted
+
+    @painted.setter
+    def painted(self, painted: bool) -> None:
+        self._painted = painted
+        self._changed()
+
+    def _changed(self) -> None:
+        tool = self.tool
+        hidden = tool.selected if tool is not None and self._painted else None
+        if hidden != self._hidden:
+            self._hidden = hidden
+            self.hidden_changed.emit()
+        self._show_cursor()
+        self.update()
+
+    def _tell_selected(self, before: int | None) -> None:
+        if self.tool is not None and self.tool.selected != before:
+            self.selected.emit(self.tool.selected)
+
+    def _take(self, edit: Edit | None, *, nudging: bool = False) -> None:
+        if edit is not None:
+            self.edited.emit(edit, nudging)
+        self._changed()
+
+    # Mouse ----------------------------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self.setGeometry(self._canvas.rect())
+        return False
+
+    @property
+    def reach(self) -> float:
+        """Radius around a handle within which a press grabs it, in image pixels."""
+        return REACH_PX * self.devicePixelRatioF() / self._canvas.view().scale
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        point, tool = self._canvas.image_position(event.position()), self.tool
+        if tool is None or point is None or event.button() != Qt.MouseButton.LeftButton or self._canvas.space_held:
+            event.ignore()
+            return
+        before = tool.selected
+        erase = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if not tool.press(point, self.reach, erase=erase):
+            event.ignore()
+        self._tell_selected(before)
+        self._changed()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        point, tool = self._canvas.image_position(event.position()), self.tool
+        self._cursor = point
+        if tool is not None and point is not None and tool.dragging:
+            tool.drag(point)
+            self._changed()
+        else:
+            self._show_cursor()
+            self.update()
+            event.ignore()  # the canvas handles hovering
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        point, tool = self._canvas.image_position(event.position()), self.tool
+        if tool is None or point is None or not tool.dragging or event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        before = tool.selected
+        edit = tool.release(point)
+        if edit is None:
+            self._tell_selected(before)
+        self._take(edit)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        tool = self.tool
+        if tool is None or event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+        elif tool.corners:
+            self._take(tool.finish())
+        elif tool.mode is Mode.SELECT and tool.selected is not None:
+            self.class_asked.emit()
+        else:
+            # The second of two quick strokes or clicks.
+            self.mousePressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        tool, point = self.tool, self._canvas.image_position(event.pos().toPointF())
+        if tool is None or point is None or tool.dragging or tool.corners:
+            event.accept()
+            return
+        handle = tool.handle_at(point, self.reach)
+        before = tool.selected
+        if handle is None:
+            tool.selected = editing.number_at(tool.labels, *point)
+            self._tell_selected(before)
+            self._changed()
+        if tool.selected is None:
+            event.ignore()  # the canvas has a menu of its own
+        else:
+            self.menu_asked.emit(event.globalPos(), handle)
+
+    def delete_corner(self, handle: LabelHandle) -> None:
+        """Remove a corner of the selected polygon."""
+        if self.tool is not None:
+            self._take(self.tool.delete_corner(handle))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._cursor = None
+        self.update()
+
+    def _show_cursor(self) -> None:
+        tool, point = self.tool, self._cursor
+        if self._canvas.space_held or tool is None:
+            self.unsetCursor()
+        elif not tool.dragging and point is not None:
+            over = tool.mode is Mode.SELECT and editing.number_at(tool.labels, *point) is not None
+            self.setCursor(cursor_of(tool, tool.handle_at(point, self.reach), over=over))
+
+    # Keyboard -------------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        tool, key = self.tool, Qt.Key(event.key())
+        plain = not event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+        if key not in KEYS or not plain:
+            event.ignore()
+        elif key in ONCE and event.isAutoRepeat():
+            pass
+        elif key in STEPS:
+            self.stepped.emit(STEPS[key])
+        elif key == Qt.Key.Key_Escape:
+            self._escape()
+        elif tool is None or tool.dragging:
+            event.ignore()
+        elif key in ARROWS:
+            step = FAR_STEP if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
+            dx, dy = ARROWS[key]
+            self._nudging = True
+            self._take(tool.nudge(dx * step, dy * step), nudging=True)
+        elif key in REMOVE:
+            self._take(tool.delete())
+        elif key in FINISH:
+            self._take(tool.finish() if tool.corners else None)
+        elif key in MODES:
+            self.set_mode(MODES[key])
+        elif key in DIGITS:
+            self.class_chosen.emit(DIGITS[key])
+        elif key in WIDTHS:
+            tool.change_width(thicker=WIDTHS[key])
+            self._changed()
+        else:
+            self.class_asked.emit()
+
+    def _escape(self) -> None:
+        tool = self.tool
+        if tool is None:
+            self.closed.emit()
+            return
+        before, mode = tool.selected, tool.mode
+        if not tool.back():
+            self.closed.emit()
+            return
+        self._tell_selected(before)
+        if tool.mode is not mode:
+            self.mode_changed.emit()
+        self._changed()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if self._nudging and not event.isAutoRepeat() and Qt.Key(event.key()) in ARROWS:
+            self._nudging = False
+            self.released.emit()
+        else:
+            event.ignore()
+
+    # Painting -------------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        tool = self.tool
+        if tool is None or not self._painted or self._canvas.content_size is None:
+            return
+        painter = QPainter(self)
+        self._painter.paint(painter, tool, self._cursor, self.reach)
+        if not tool.dragging:
+            paint_hint(painter, self.hint(), self.width())
+        painter.end()
+
+    def hint(self) -> str:
+        """The mouse and key actions of the tool, on one line."""
+        tool = self.tool
+        if tool is None:
+            return ""
+        done = self.tr("Esc: done")
+        if tool.corners:
+            return self.tr("Click for each corner · Enter or double-click: finish · Del: one back · Esc: cancel")
+        if tool.mode is Mode.BRUSH:
+            width = self.tr("[ ] width {width} px").format(width=f"{tool.width:g}")
+            parts = [self._named(self.tr("Drag to paint {label}")), width, self.tr("Shift: erase")]
+            return " · ".join((*parts, self.tr("M: another mask"), done))
+        if tool.mode is Mode.BOX:
+            return " · ".join((self._named(self.tr("Drag to draw a box: {label}")), self.tr("1–9 C: class"), done))
+        if tool.mode is Mode.POLYGON:
+            drawn = self._named(self.tr("Click for the corners of a polygon: {label}"))
+            return " · ".join((drawn, self.tr("1–9 C: class"), done))
+        if tool.selected is None:
+            return self.tr("Click to select · B box · P polygon · M brush · D A next and previous picture · Esc: done")
+        return self.tr("Drag to move, handles to resize · 1–9 C: class · Del: delete · Esc: deselect")
+
+    def _named(self, text: str) -> str:
+        tool = self.tool
+        assert tool is not None
+        names = self._painter.names
+        category = tool.annotation.category if tool.mode is Mode.BRUSH and tool.annotation else tool.category
+        return text.format(label=names[category] if category < len(names) else "")

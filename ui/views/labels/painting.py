@@ -1,0 +1,186 @@
+"""What the label tool paints over the canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
+
+from cvstudio.data.label_masks import window_of
+from cvstudio.data.labels import Annotation, LabelledMask
+from cvstudio.foundation.shapes import Box, Point
+from ui.base import theme
+from ui.views.canvas import Canvas
+from ui.views.labels.tool import BOX, LabelHandle, LabelTool, Mode
+from ui.views.marks import BRIGHT, SHADE, paint_cross_hair, paint_outline, paint_plate
+
+HANDLE_PX = 4.5
+FILL, MASK_FILL, STROKE_FILL = 0.18, 0.45, 0.6
+"""Opacities of the inside of a shape, of a mask, and of the stroke that is drawn."""
+NAME_GAP = 10
+BESIDE_CURSOR = QPointF(14, 16)
+
+
+class LabelPainter:
+    """Paints the selected object, its handles and what is drawn, in the colours of the classes."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
+        self.colours: Sequence[QColor] = ()
+        self.names: Sequence[str] = ()
+        self._mask: LabelledMask | None = None
+        self._mask_colour = QColor()
+        self._mask_image = QImage()
+
+    def colour(self, category: int) -> QColor:
+        """The colour of a class."""
+        return QColor(self.colours[category] if category < len(self.colours) else theme.colour("accent"))
+
+    def paint(self, painter: QPainter, tool: LabelTool, cursor: Point | None, reach: float) -> None:
+        """Paint the state of `tool`, with the cursor at `cursor` in image pixels, None where it is elsewhere."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if cursor is not None and not tool.dragging and tool.mode in (Mode.BOX, Mode.POLYGON):
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            paint_cross_hair(painter, self._canvas.widget_position(*cursor), self._canvas.size())
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        annotation = tool.annotation
+        if annotation is not None:
+            self._paint_annotation(painter, annotation)
+            self._paint_name(painter, annotation)
+        self._paint_drawn(painter, tool, cursor)
+        self._paint_handles(painter, tool, cursor, reach)
+        if tool.mode is Mode.BRUSH:
+            self._paint_brush(painter, tool, cursor)
+        box = tool.drawn or (tool.draft.box if tool.draft is not None else None)
+        if box is not None and cursor is not None:
+            text = size_text(box)
+            paint_plate(painter, text, self._canvas.widget_position(*cursor) + BESIDE_CURSOR)
+
+    def _points(self, points: Sequence[Point]) -> QPolygonF:
+        return QPolygonF([self._canvas.widget_position(*point) for point in points])
+
+    def _rect(self, box: Box) -> QRectF:
+        return QRectF(self._canvas.widget_position(*box[:2]), self._canvas.widget_position(*box[2:]))
+
+    def _paint_annotation(self, painter: QPainter, annotation: Annotation) -> None:
+        colour = self.colour(annotation.category)
+        fill = QColor(colour)
+        fill.setAlphaF(FILL)
+        if annotation.mask is not None:
+            self._paint_mask(painter, annotation.mask, colour)
+        for polygon in annotation.polygons:
+            line = self._points(polygon)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(fill)
+            painter.drawPolygon(line)
+            paint_outline(painter, line, closed=True, colour=colour)
+        box = QPolygonF(self._rect(annotation.box))
+        if annotation.polygons:
+            painter.setPen(QPen(colour, 1, Qt.PenStyle.DashLine))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawPolygon(box)
+        else:
+            if annotation.mask is None:
+                painter.fillRect(box.boundingRect(), fill)
+            paint_outline(painter, box, closed=True, colour=colour)
+
+    def _paint_name(self, painter: QPainter, annotation: Annotation) -> None:
+        """The class above the box, or in it where there is no room above."""
+        if annotation.category >= len(self.names):
+            return
+        corner = self._rect(annotation.box).topLeft()
+        height = painter.fontMetrics().height() + 8
+        above = corner.y() - height - NAME_GAP
+        paint_plate(
+            painter, self.names[annotation.category], QPointF(corner.x(), above if above > 0 else corner.y() + NAME_GAP)
+        )
+
+    def _paint_mask(self, painter: QPainter, mask: LabelledMask, colour: QColor) -> None:
+        if mask is not self._mask or colour != self._mask_colour:
+            self._mask, self._mask_colour = mask, colour
+            height, width = mask.pixels.shape
+            coloured = QColor(colour)
+            coloured.setAlphaF(MASK_FILL)
+            pixels = np.where(mask.pixels, np.uint32(coloured.rgba()), np.uint32(0))
+            image = QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32)
+            self._mask_image = image.copy()
+        left, top, right, bottom = window_of(mask)
+        painter.drawImage(self._rect((left, top, right, bottom)), self._mask_image)
+
+    def _paint_drawn(self, painter: QPainter, tool: LabelTool, cursor: Point | None) -> None:
+        colour = self.colour(tool.category)
+        if tool.drawn is not None:
+            fill = QColor(colour)
+            fill.setAlphaF(FILL)
+            rect = self._rect(tool.drawn)
+            painter.fillRect(rect, fill)
+            paint_outline(painter, QPolygonF(rect), closed=True, colour=colour)
+        if tool.corners:
+            rubber = (cursor,) if cursor is not None else ()
+            paint_outline(painter, self._points((*tool.corners, *rubber)), closed=False, colour=colour)
+            for number, corner in enumerate(tool.corners):
+                painter.setPen(QPen(SHADE, 1.5))
+                painter.setBrush(BRIGHT if number else colour)
+                radius = HANDLE_PX if number else HANDLE_PX * 1.25
+                painter.drawEllipse(self._canvas.widget_position(*corner), radius, radius)
+        if tool.stroke:
+            annotation = tool.annotation
+            painted = BRIGHT if tool.erasing else self.colour(annotation.category) if annotation else colour
+            fill = QColor(painted)
+            fill.setAlphaF(STROKE_FILL)
+            cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+            painter.setPen(QPen(fill, self._brush_px(tool), c=cap, j=join))
+            line = self._points(tool.stroke)
+            if len(tool.stroke) == 1:
+                painter.drawPoint(line.first())
+            else:
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawPolyline(line)
+
+    def _brush_px(self, tool: LabelTool) -> float:
+        return tool.width * self._canvas.view().scale / self._canvas.devicePixelRatioF()
+
+    def _paint_brush(self, painter: QPainter, tool: LabelTool, cursor: Point | None) -> None:
+        if cursor is None:
+            return
+        radius = self._brush_px(tool) / 2
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in ((SHADE, 3.0), (BRIGHT, 1.0)):
+            painter.setPen(QPen(colour, width))
+            painter.drawEllipse(self._canvas.widget_position(*cursor), radius, radius)
+
+    def _paint_handles(self, painter: QPainter, tool: LabelTool, cursor: Point | None, reach: float) -> None:
+        if tool.dragging:
+            return
+        near = tool.handle_at(cursor, reach) if cursor is not None else None
+        painter.setPen(QPen(SHADE, 1.5))
+        painter.setBrush(BRIGHT)
+        for handle in tool.handles(reach):
+            centre = self._canvas.widget_position(*handle.place)
+            radius = HANDLE_PX * (0.65 if handle.adds else 1.25 if handle == near else 1.0)
+            if handle.part == BOX:
+                painter.drawRect(QRectF(centre - QPointF(radius, radius), centre + QPointF(radius, radius)))
+            else:
+                painter.drawEllipse(centre, radius, radius)
+
+
+def size_text(box: Box) -> str:
+    """Width and height of a box in pixels, such as "120 × 40"."""
+    return f"{box[2] - box[0]:.0f} × {box[3] - box[1]:.0f}"
+
+
+def cursor_of(tool: LabelTool, handle: LabelHandle | None, *, over: bool) -> Qt.CursorShape:
+    """The cursor over a handle, over an object with `over`, or over neither."""
+    if tool.mode is Mode.BRUSH:
+        return Qt.CursorShape.BlankCursor
+    if handle is not None:
+        sides = (
+            *(Qt.CursorShape.SizeFDiagCursor, Qt.CursorShape.SizeVerCursor),
+            *(Qt.CursorShape.SizeBDiagCursor, Qt.CursorShape.SizeHorCursor),
+        )
+        return sides[handle.number % 4] if handle.part == BOX else Qt.CursorShape.PointingHandCursor
+    if tool.mode is Mode.SELECT:
+        return Qt.CursorShape.SizeAllCursor if over else Qt.CursorShape.ArrowCursor
+    return Qt.CursorShape.BlankCursor
