@@ -10,9 +10,10 @@ from cvstudio.foundation.version import __version__
 # OpenCV reads this once, when it is imported, and nothing here imports it earlier than this.
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
 
-__all__ = ["__version__", "open_media", "run"]
+__all__ = ["__version__", "evaluate", "open_media", "run"]
 
 if TYPE_CHECKING:
+    from cvstudio.evaluation.evaluate import evaluate
     from cvstudio.media import open_media
     from cvstudio.running.runner import run
 
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> Any:
         from cvstudio.running.runner import run
 
         return run
+    if name == "evaluate":
+        from cvstudio.evaluation.evaluate import evaluate
+
+        return evaluate
     if name == "open_media":
         from cvstudio.media import open_media
 

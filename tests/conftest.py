@@ -192,6 +192,16 @@ def new_inputs() -> Iterator[ModuleType]:
 
 
 @pytest.fixture
+def colour_models() -> Iterator[ModuleType]:
+    """The module `tests/colour_models.py`, its models registered for this test."""
+    from cvstudio.models import MODELS
+
+    module = _module("colour_models")
+    with MODELS.lend(*module.ALL):
+        yield module
+
+
+@pytest.fixture
 def shared_stages(tmp_path: Path) -> Iterator[ModuleType]:
     """The module `tests/shared_stages.py`, its analyses and models registered for this test."""
     from cvstudio.analyses import ANALYSES

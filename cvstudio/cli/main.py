@@ -16,6 +16,7 @@ from typing import Any
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.cli.custom_models import add_own, run_own
+from cvstudio.cli.evaluate import add_evaluate
 from cvstudio.cli.export import add_format_options
 from cvstudio.cli.info import add_info, info
 from cvstudio.cli.inputs import (
@@ -122,6 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_weights(commands)
     add_info(commands)
     add_training(commands)
+    add_evaluate(commands)
     add_own(commands)
     add_models(commands)
     return parser
@@ -297,11 +299,14 @@ def _command(arguments: Sequence[str]) -> int:
     if arguments[0] == "info":
         options = build_parser().parse_args(arguments)
         return info(options.files, read_as=options.read_as, as_json=options.json)
-    if arguments[0] in ("train", "evaluate"):
-        from cvstudio.cli import training as commands
+    if arguments[0] == "train":
+        from cvstudio.cli.training import train
 
-        options = build_parser().parse_args(arguments)
-        return commands.train(options) if options.command == "train" else commands.evaluate(options)
+        return train(build_parser().parse_args(arguments))
+    if arguments[0] == "evaluate":
+        from cvstudio.cli.evaluate import evaluate
+
+        return evaluate(build_parser().parse_args(arguments))
     if arguments[0] == "weights":
         from cvstudio.cli import weights as weights_commands
 

@@ -1,4 +1,4 @@
-"""`cvstudio train` and `cvstudio evaluate`."""
+"""`cvstudio train`, and `cvstudio evaluate` of what a recipe makes."""
 
 from __future__ import annotations
 
@@ -155,16 +155,16 @@ def card_text(model_card: ModelCard) -> str:
     return "\n".join([*lines, *model_card.not_for])
 
 
-def evaluate(options: argparse.Namespace) -> int:
-    """Measure a model and print each figure beside the card's. Returns the exit code."""
+def evaluate(key: str, weights: Path | None, options: argparse.Namespace) -> int:
+    """Measure what the recipe `key` makes and print each figure beside the card's. Returns the exit code."""
     reporter = Bar(quiet=options.quiet)
 
     def work(progress: Progress) -> int:
-        recipe = RECIPES[options.recipe]
+        recipe = RECIPES[key]
         data = data_folder(options.data, recipe)
-        model_card = _card_of(options.weights) if options.weights else card(recipe.model)
+        model_card = _card_of(weights) if weights else card(recipe.model)
         settings = model_card.settings if model_card is not None else None
-        figures = recipe.evaluate(data, options.weights, settings, options.limit, progress)
+        figures = recipe.evaluate(data, weights, settings, options.limit, progress)
         reporter.end()
         if options.json:
             print(json.dumps(dict(figures), indent=2))
@@ -191,7 +191,7 @@ def _print_comparison(figures: Mapping[str, float], card_figures: Mapping[str, f
 
 
 def add_training(commands: Any) -> None:
-    """Add the commands `train` and `evaluate` to the subparsers of `cvstudio`."""
+    """Add the command `train` to the subparsers of `cvstudio`."""
     trainer = commands.add_parser(
         "train",
         help="retrain one of the built-in models",
@@ -205,7 +205,7 @@ def add_training(commands: Any) -> None:
     trainer.add_argument("--run", type=Path, metavar="DIR", help="folder of the run: checkpoint, curves, prepared data")
     trainer.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps")
     trainer.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
-    trainer.add_argument("--epochs", type=_positive, metavar="N", help="instead of the number in the recipe")
+    trainer.add_argument("--epochs", type=positive, metavar="N", help="instead of the number in the recipe")
     trainer.add_argument(
         "--export",
         type=Path,
@@ -217,18 +217,9 @@ def add_training(commands: Any) -> None:
         action="store_true",
         help="for a program that watches: progress as lines of JSON on stderr; closing stdin stops the training",
     )
-    judge = commands.add_parser(
-        "evaluate",
-        help="evaluate a built-in model on held-out data",
-        description="Evaluates the built-in weights, or your own file, and compares with the model card.",
-    )
-    judge.add_argument("recipe", metavar="NAME", help="the recipe that made the model")
-    _common(judge)
-    judge.add_argument("--weights", type=Path, metavar="FILE", help="a file instead of the built-in weights")
-    judge.add_argument("--json", action="store_true", help="figures as JSON")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1, found {number}")
@@ -238,6 +229,6 @@ def _positive(text: str) -> int:
 def _common(parser: Any) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the sets (default: $CVSTUDIO_DATA)")
     parser.add_argument(
-        "--limit", type=_positive, metavar="N", help="use at most N pictures of each set, for a quick try"
+        "--limit", type=positive, metavar="N", help="use at most N pictures of each set, for a quick try"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show progress")

@@ -160,9 +160,12 @@ def matches(objects: ObjectOverlaps, iou: float, area: AreaRange = AREAS[0], *, 
     area : true objects of other areas are ignored, and so are unmatched detections of other areas
     most : detections of a class in a picture that are counted, the best ones; the others are ignored
     """
+    return _matches(objects, iou, area, _ranks(objects) < most)
+
+
+def _matches(objects: ObjectOverlaps, iou: float, area: AreaRange, counted: NDArray[np.bool_]) -> Matches:
     truth, predictions = objects.truth, objects.predictions
     left_out = truth.ignored | (truth.areas < area.least) | (truth.areas > area.most)
-    counted = _ranks(objects) < most
     candidates = objects.same_class() & (objects.values >= min(iou, _ALMOST_ONE)) & counted[objects.rows]
     rows, columns = objects.rows[candidates], objects.columns[candidates]
     order = by_preference(rows, columns, objects.values[candidates], left_out[columns])
@@ -198,13 +201,14 @@ def average_precision(
     precision = np.full((len(thresholds), len(RECALLS), n_classes, n_areas), np.nan)
     recall = np.full((len(thresholds), n_classes, n_areas, len(counts)), np.nan)
     ranks = _ranks(objects)
+    counted = ranks < counts[-1]
     # The best first; of equal scores those of earlier pictures, as in COCO's evaluation.
     by_score = np.argsort(-predictions.scores, kind="stable")
     by_class = by_score[np.argsort(predictions.classes[by_score], kind="stable")]
     bounds = np.searchsorted(predictions.classes[by_class], np.arange(n_classes + 1))
     for area_index, area in enumerate(areas):
         for place, iou in enumerate(thresholds.tolist()):
-            found = matches(objects, iou, area, most=counts[-1])
+            found = _matches(objects, iou, area, counted)
             right, wrong = found.right, (found.columns < 0) & ~found.ignored
             totals = np.bincount(truth.classes[found.positives], minlength=n_classes)
             for kind in np.flatnonzero(totals).tolist():

@@ -58,6 +58,8 @@ def reliability(confidence: NDArray[np.floating], right: NDArray[np.bool_], *, b
 
     def means(values: NDArray[np.floating] | NDArray[np.bool_]) -> NDArray[np.float64]:
         sums = np.bincount(bin_of, weights=values, minlength=bins)
-        return np.divide(sums, counts, out=np.full(bins, np.nan), where=counts > 0)
+        mean: NDArray[np.float64] = np.full(bins, np.nan)
+        np.divide(sums, counts, out=mean, where=counts > 0)
+        return mean
 
     return Reliability(counts, means(confidence), means(right))

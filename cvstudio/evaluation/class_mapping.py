@@ -96,12 +96,16 @@ class ClassMapping:
             The file cannot be read, or names a class that there is not.
         """
         mapping = self
-        for label, category in _read(path).items():
+        for label, category in read_pairs(path).items():
             mapping = mapping.with_pair(label, category)
         return mapping
 
 
-def _read(path: Path) -> dict[str, str | None]:
+def read_pairs(path: Path) -> dict[str, str | None]:
+    """Category by label, None for none, of a file that `ClassMapping.save` has written, or of any such JSON object.
+
+    Raises ParamsError.
+    """
     try:
         saved: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

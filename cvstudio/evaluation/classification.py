@@ -98,6 +98,11 @@ class ClassificationBuilder:
 
     def build(self) -> ClassificationScores:
         """All that was added so far."""
-        columns = zip(*self._rows, strict=True) if self._rows else [()] * 5
-        types = (np.int32, np.int32, np.float32, np.int32, np.float32)
-        return ClassificationScores(*(np.array(column, kind) for column, kind in zip(columns, types, strict=True)))
+        true, answers, confidence, ranks, probabilities = zip(*self._rows, strict=True) if self._rows else ((),) * 5
+        return ClassificationScores(
+            np.array(true, np.int32),
+            np.array(answers, np.int32),
+            np.array(confidence, np.float32),
+            np.array(ranks, np.int32),
+            np.array(probabilities, np.float32),
+        )

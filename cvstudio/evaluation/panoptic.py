@@ -150,9 +150,10 @@ class PanopticBuilder:
                 counts[1, kind] += 1
         self._ious += ious
         self._counts += counts
-        of_picture = PanopticScores(ious, *counts, np.zeros(0, np.float32)).mean()
+        of_picture = PanopticScores(ious, counts[0], counts[1], counts[2], np.zeros(0, np.float32)).mean()
         self._pictures.append(of_picture.pq if of_picture is not None else float("nan"))
 
     def build(self) -> PanopticScores:
         """All that was added so far."""
-        return PanopticScores(self._ious.copy(), *self._counts.copy(), np.array(self._pictures, np.float32))
+        matched, wrong, missed = self._counts.copy()
+        return PanopticScores(self._ious.copy(), matched, wrong, missed, np.array(self._pictures, np.float32))

@@ -58,11 +58,11 @@ class PrecisionRecall:
         return values
 
     def at(self, score: float) -> OperatingPoint:
-        """The point with the detections of at least `score`; without any, precision is 1."""
+        """The point with the detections of at least `score`; precision is NaN without any."""
         # Compared in float32, as the scores are.
         count = int(np.searchsorted(-self.scores, -np.float32(score), side="right"))
         right, wrong = (int(self.right[count - 1]), int(self.wrong[count - 1])) if count else (0, 0)
-        precision = right / (right + wrong) if right + wrong else 1.0
+        precision = right / (right + wrong) if right + wrong else float("nan")
         f1 = 2 * right / (right + wrong + self.total) if right else 0.0
         return OperatingPoint(
             score, precision, right / self.total if self.total else 0.0, f1, right, wrong, self.total - right

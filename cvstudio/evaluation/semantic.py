@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import check_arrays
 from cvstudio.data.labels import NO_CLASS
+from cvstudio.evaluation.confusion import ConfusionMatrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class SemanticScores:
         square = self.counts[:, :-1]
         right = np.diag(square).astype(np.float64)
         union = self.counts.sum(axis=1) + square.sum(axis=0) - right
-        return np.divide(right, union, out=np.full(len(right), np.nan), where=union > 0)
+        return _parts(right, union)
 
     def mean_iou(self) -> float:
         """Mean of `iou` (mIoU) over the classes that occur; NaN where none does."""
@@ -49,17 +50,28 @@ class SemanticScores:
         """Part of the pixels of each true class that are right, float64 (K,); NaN for a class without pixels."""
         totals = self.counts.sum(axis=1)
         right = np.diag(self.counts[:, :-1]).astype(np.float64)
-        return np.divide(right, totals, out=np.full(len(right), np.nan), where=totals > 0)
+        return _parts(right, totals)
 
     def pixel_accuracy(self) -> float:
         """Part of the labelled pixels that are right; NaN without any."""
         total = int(self.counts.sum())
         return float(np.trace(self.counts[:, :-1]) / total) if total else float("nan")
 
+    def confusion(self, names: tuple[str, ...]) -> ConfusionMatrix:
+        """Pixels by true and predicted class; everything else is in the last column."""
+        return ConfusionMatrix(np.pad(self.counts, ((0, 1), (0, 0))), names)
+
     def worst_first(self) -> NDArray[np.intp]:
         """Numbers of the pictures that have a wrong pixel, those with the smallest part of right pixels first."""
         order = np.argsort(self.accuracies, kind="stable")  # NaN comes last
         return order[self.accuracies[order] < 1]
+
+
+def _parts(right: NDArray[np.float64], whole: NDArray[np.number]) -> NDArray[np.float64]:
+    """`right` / `whole`, NaN where there is nothing."""
+    parts: NDArray[np.float64] = np.full(len(right), np.nan)
+    np.divide(right, whole, out=parts, where=whole > 0)
+    return parts
 
 
 class SemanticBuilder:

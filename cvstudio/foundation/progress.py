@@ -41,6 +41,37 @@ class Progress:
             self._report(fraction, message)
 
 
+class PartProgress(Progress):
+    """Progress of one part of a job, which is cancelled with the whole.
+
+    Parameters
+    ----------
+    whole : progress of the whole job
+    span : fractions of the whole at which the part begins and ends; None reports nothing
+    """
+
+    def __init__(self, whole: Progress, span: tuple[float, float] | None) -> None:
+        super().__init__(None if span is None else self._report_to(whole, span))
+        self._whole = whole
+
+    @staticmethod
+    def _report_to(whole: Progress, span: tuple[float, float]) -> Callable[[float | None, str], None]:
+        start, stop = span
+
+        def report(fraction: float | None, message: str) -> None:
+            whole(None if fraction is None else start + fraction * (stop - start), message)
+
+        return report
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set() or self._whole.cancelled
+
+    def check(self) -> None:
+        super().check()
+        self._whole.check()
+
+
 class TimeLeft:
     """Remaining time of a job, from its mean pace since the first reported fraction.
 

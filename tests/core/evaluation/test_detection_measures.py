@@ -132,7 +132,8 @@ def test_the_point_of_a_score_counts_what_reaches_it() -> None:
     point = curve.at(float(np.float32(0.8)))
     assert (point.right, point.wrong, point.missed) == (1, 1, 5)
     assert (point.precision, point.recall) == (0.5, 1 / 6)
-    assert curve.at(0.95)[1:4] == (1.0, 0.0, 0.0)
+    assert curve.at(0.95)[2:4] == (0.0, 0.0)
+    assert np.isnan(curve.at(0.95).precision)
     assert curve.at(0.9).right == 1
 
 
