@@ -146,6 +146,16 @@ ANALYSES.register(
             "multi-object tracking",
             "ByteTrack",
             "객체 추적",
+            "count objects",
+            "people counter",
+            "traffic counter",
+            "counting line",
+            "line crossing",
+            "counting zone",
+            "dwell time",
+            "개수 세기",
+            "통행량",
+            "체류 시간",
         ),
     )
 )
