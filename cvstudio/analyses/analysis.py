@@ -306,9 +306,11 @@ class Analysis:
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
         """Parameter class of each stage and, last, of `temporal`. A stage that runs the network and declares none has
-        that of the model."""
+        that of the model, with `Stage.beside_model`."""
         types = tuple(
-            model.params if model and stage.uses_network and stage.params is NoParams else stage.params
+            stage.params_with(model.params if model else NoParams)
+            if stage.uses_network and stage.params is NoParams
+            else stage.params
             for stage in self.stages
         )
         return (*types, self.temporal.params) if self.temporal else types

@@ -17,7 +17,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from cvstudio.analyses.services import Services
 from cvstudio.data.adjustments import Adjustments
@@ -72,6 +72,7 @@ class Stage:
         Main is for stages under 4 ms that use the output of the previous stage only: they get no samples.
     version : incremented whenever the same parameters give another output
     uses_network : whether the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
+    beside_model : further parameters of a stage that has those of the model
     viewed : whether the output depends on the visible rectangle
     long : whether it may take many seconds; other jobs may run between its outputs
     trunk : whether it is a first stage that returns the features of the network's `SharedTrunk`: its key holds the
@@ -95,6 +96,11 @@ class Stage:
     extra_key: Callable[[Any], Hashable] | None = None
     trunk: bool = False
     key_frame: Callable[[float, float, Any], float] | None = None
+    beside_model: type[Any] | None = None
+
+    def params_with(self, model_params: type[Any]) -> type[Any]:
+        """Class with `model_params` and `beside_model`: one object holds both."""
+        return model_params if self.beside_model is None else _both(model_params, self.beside_model)
 
     def __post_init__(self) -> None:
         if self.shared and self.viewed:
@@ -106,6 +112,14 @@ class Stage:
     def shared(self) -> bool:
         """Whether other analyses or frames use its output, too."""
         return self.trunk or self.key_frame is not None
+
+
+@functools.cache
+def _both(first: Hashable, second: Hashable) -> type[Any]:
+    model_params, others = cast(type[Any], first), cast(type[Any], second)
+    # One class for each pair, so that equal values make equal keys.
+    made = type(f"{model_params.__name__}And{others.__name__}", (model_params, others), {"__doc__": others.__doc__})
+    return dataclass(frozen=True)(made)
 
 
 def every_nth(pts: float, frame_rate: float, count: int) -> float:

@@ -86,7 +86,7 @@ EXPORTERS.register(
         _write_counts,
         "A row for each frame: objects of each class, crossings of each line, objects in each zone.",
         video=True,
-        keywords=("counting", "count", "spreadsheet", "people counter", "traffic", "개수", "계수"),
+        keywords=("counting", "count", "people counter", "traffic", "개수", "계수"),
     )
 )
 EXPORTERS.register(

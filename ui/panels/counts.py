@@ -234,7 +234,7 @@ class CountsPanel(QWidget):
             self._stack.addWidget(self.events)
         known = self._counts.known_labels if self._counts is not None else ()
         passed, stayed = {"in": self.tr("in"), "out": self.tr("out")}, self.tr("{secs} s")
-        going_on, said = self.tr("{secs} s, still inside"), self.tr("inside")
+        going_on, said = self.tr("{secs} s, not seen to leave"), self.tr("inside")
         events = [
             (item.time_secs, item.line, passed[item.direction], item.label, item.track_id, "")
             for item in tallies.crossings

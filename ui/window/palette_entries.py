@@ -99,7 +99,7 @@ def _use_fitting(window: Window, first: Analysis, model: ModelSpec) -> None:
 
 def _titles(spec: Analysis) -> list[str]:
     """Titles of all parameters of an analysis."""
-    return [translated(field.doc.title) for stage in spec.stages for field in fields_of(stage.params)]
+    return [translated(field.doc.title) for declared in spec.params_types(None) for field in fields_of(declared)]
 
 
 def _panels(window: Window) -> list[Entry]:

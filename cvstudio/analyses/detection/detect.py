@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,13 +12,16 @@ import numpy as np
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
 from cvstudio.analyses.detection._tracking import Tracking
+from cvstudio.analyses.slicing import SliceParams, predicted
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.boxes import nms
+from cvstudio.data.tiles import Tile
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.spec import MAX_CANDIDATES
 from cvstudio.results.detections import Detections
+from cvstudio.results.joined import join_detections
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,14 @@ class SelectParams:
 
 
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Detections]:
-    """Stage: picture -> candidates of the network, with their source."""
+    """Stage: picture -> candidates of the network, with their source; in slices, successively more of them."""
     image = inputs.samples["picture"]
-    detections: Detections = inputs.network.predict(image, params, progress)
-    yield dataclasses.replace(detections, source=inputs.source)
+
+    def join(found: Sequence[tuple[Tile, Detections]]) -> Detections:
+        return join_detections(found, image.size)
+
+    for detections in predicted(inputs.network, image, params, progress, join):
+        yield dataclasses.replace(detections, source=inputs.source)
 
 
 def suppress(inputs: Inputs, params: SuppressParams, progress: Progress) -> Iterator[Detections]:
@@ -118,7 +125,7 @@ ANALYSES.register(
         icon="scan-search",
         inputs=(PICTURE_OR_VIDEO,),
         stages=(
-            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True, beside_model=SliceParams),
             Stage("suppress", suppress, SuppressParams, where="main"),
             Stage("select", select, SelectParams, where="main"),
         ),
@@ -146,6 +153,24 @@ ANALYSES.register(
             "multi-object tracking",
             "ByteTrack",
             "객체 추적",
+            "sliced inference",
+            "SAHI",
+            "tiles",
+            "slices",
+            "small objects",
+            "large pictures",
+            "타일",
+            "작은 물체",
+            "count objects",
+            "people counter",
+            "traffic counter",
+            "counting line",
+            "line crossing",
+            "counting zone",
+            "dwell time",
+            "개수 세기",
+            "통행량",
+            "체류 시간",
         ),
     )
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
+from cvstudio.analyses.segmentation._blend import blend_maps
+from cvstudio.analyses.segmentation._resample import LONGEST_SIDE, resampled
+from cvstudio.analyses.slicing import SliceParams, predicted
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Size
+from cvstudio.data.tiles import Tile
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.segmentation import ClassMaps, Segmentation, background_of
 
-LONGEST_SIDE = 1600
-"""Maximum side of the class map in pixels: a finer map would slow the slider down, and no network resolves it."""
 
 
 @dataclass(frozen=True)
@@ -44,32 +46,20 @@ class RegionParams:
 
 
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[ClassMaps]:
-    """Stage: picture -> logits or classes of the network, with their source."""
-    maps: ClassMaps = inputs.network.predict(inputs.samples["picture"], params, progress)
-    yield dataclasses.replace(maps, source=inputs.source)
+    """Stage: picture -> logits or classes of the network, with their source; in slices, successively more of them."""
+    image = inputs.samples["picture"]
+
+    def join(found: Sequence[tuple[Tile, ClassMaps]]) -> ClassMaps:
+        return blend_maps(found, image.size)
+
+    for maps in predicted(inputs.network, image, params, progress, join, whole_too=False):
+        yield dataclasses.replace(maps, source=inputs.source)
 
 
 def map_size(size: Size) -> Size:
     """Size of the class map of a picture of `size`: its own, with sides of at most `LONGEST_SIDE`."""
     factor = min(1.0, LONGEST_SIDE / max(size))
     return Size(max(1, round(size.width * factor)), max(1, round(size.height * factor)))
-
-
-def _resampled(
-    values: NDArray[np.float32], window: tuple[float, float, float, float], size: Size, *, smooth: bool
-) -> NDArray[np.float32]:
-    """Resample the `window` (left, top, right, bottom in cells) of a map (h, w) to `size`, between cell centres."""
-    import cv2
-
-    left, top, right, bottom = window
-    scale_x, scale_y = (right - left) / size.width, (bottom - top) / size.height
-    # Maps the centre of an output pixel to coordinates of cell centres.
-    matrix = np.array([[scale_x, 0, left + scale_x / 2 - 0.5], [0, scale_y, top + scale_y / 2 - 0.5]], np.float64)
-    interpolation = (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP
-    resampled = cv2.warpAffine(
-        values, matrix, (size.width, size.height), flags=interpolation, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(resampled, np.float32)
 
 
 def decide(inputs: Inputs, params: RegionParams, progress: Progress) -> Iterator[Segmentation]:
@@ -85,7 +75,7 @@ def decide(inputs: Inputs, params: RegionParams, progress: Progress) -> Iterator
         raise ParamsError(f"This model has no class '{unknown[0]}'; it has: {', '.join(maps.labels)}.")
     size = map_size(maps.size)
     if maps.logits.ndim == 2:
-        classes = _resampled(maps.logits.astype(np.float32), maps.window, size, smooth=False).astype(np.int16)
+        classes = resampled(maps.logits.astype(np.float32), maps.window, size, smooth=False).astype(np.int16)
     else:
         classes = _likeliest(maps, size, params.certainty, progress)
     if params.classes:
@@ -105,10 +95,10 @@ def _likeliest(maps: ClassMaps, size: Size, certainty: float, progress: Progress
     classes = np.zeros((size.height, size.width), np.int16)
     for index, probabilities in enumerate(softmax(maps.logits, axis=0)):
         progress.check()
-        resampled = _resampled(np.ascontiguousarray(probabilities, np.float32), maps.window, size, smooth=True)
-        better = resampled > highest
+        values = resampled(np.ascontiguousarray(probabilities, np.float32), maps.window, size, smooth=True)
+        better = values > highest
         classes[better] = index
-        np.maximum(highest, resampled, out=highest)
+        np.maximum(highest, values, out=highest)
     return np.where(highest >= certainty, classes, np.int16(-1))
 
 
@@ -121,7 +111,7 @@ ANALYSES.register(
         icon="layers",
         inputs=(PICTURE_OR_VIDEO,),
         stages=(
-            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True, beside_model=SliceParams),
             Stage("decide", decide, RegionParams, where="pool"),
         ),
         result=Segmentation,

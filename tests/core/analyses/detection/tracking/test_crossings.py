@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cvstudio.analyses.detection._tracking import Sighting
@@ -210,7 +210,7 @@ def exact_count(places, segment):
     return found
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(paths, segments, st.integers(1, 5))
 def test_counts_are_those_of_exact_arithmetic_in_blocks_of_any_size(frames, segment, block):
     rows = [[(number, *place) for number, place in enumerate(frame, 1) if place is not None] for frame in frames]
@@ -223,7 +223,7 @@ def test_counts_are_those_of_exact_arithmetic_in_blocks_of_any_size(frames, segm
         assert [tally.ins, tally.outs] == expected.tolist()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(paths, st.floats(0, 3), st.integers(1, 5))
 def test_blocks_make_no_difference(frames, tolerance, block):
     rows = [[(number, *place) for number, place in enumerate(frame, 1) if place is not None] for frame in frames]
@@ -246,7 +246,7 @@ def _sorted(tallies):
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(paths)
 def test_entries_minus_exits_are_those_inside(frames):
     rows = [[(number, *place) for number, place in enumerate(frame, 1) if place is not None] for frame in frames]

@@ -1,0 +1,110 @@
+"""Networks on large pictures in slices: tile by tile, and joined (Akyon et al., "Slicing Aided Hyper Inference and
+Fine-Tuning for Small Object Detection", ICIP 2022).
+
+A network makes a large picture smaller before it looks at it, so that small objects vanish. A tile is not, or less.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, cast
+
+from cvstudio.data.samples import Image
+from cvstudio.data.tiles import Tile, cropped, tiles
+from cvstudio.foundation.params import Doc, Range
+from cvstudio.foundation.progress import Progress
+
+R = TypeVar("R")
+SHOWN_EVERY_SECS = 0.7
+"""Seconds between two outputs while tiles are under way: joining them takes time, too."""
+LARGE_MEGAPIXELS = 10.0
+"""Size of a picture from which slices are suggested."""
+USUAL_TILE = 1024
+
+
+@dataclass(frozen=True)
+class SliceParams:
+    """Slices of a large picture; beside the parameters of the model."""
+
+    tile: Annotated[
+        int,
+        Range(0, 4096, step=32, unit="px"),
+        Doc(
+            "Slices",
+            "Looks at the picture in overlapping tiles of this size and finds smaller objects; 0 takes it whole.",
+            "Try 1024 for pictures of more than 10 megapixels, and 640 for tiny objects.",
+        ),
+    ] = 0
+    tile_overlap: Annotated[
+        float,
+        Range(0, 0.5, step=0.05),
+        Doc(
+            "Overlap of slices",
+            "How much neighbouring tiles overlap: an object up to that size is seen whole by one of them.",
+            "Raise it where objects are cut in two.",
+            more=True,
+        ),
+    ] = 0.2
+    tile_whole: Annotated[
+        bool,
+        Doc(
+            "Slices and whole",
+            "Also looks at the picture as a whole, for objects larger than a tile.",
+            "Switch it off where everything is small.",
+            more=True,
+        ),
+    ] = True
+
+
+def suggested_tile(width: int, height: int) -> int:
+    """Size of tiles that suits a picture of `width` x `height` pixels; 0 where none are needed."""
+    return USUAL_TILE if width * height >= LARGE_MEGAPIXELS * 1e6 else 0
+
+
+class _Part(Progress):
+    """Progress of one tile, which reports nothing and is cancelled with the whole."""
+
+    def __init__(self, whole: Progress) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def check(self) -> None:
+        self._whole.check()
+
+
+def predicted(
+    network: Any,
+    image: Image,
+    params: Any,
+    progress: Progress,
+    join: Callable[[Sequence[tuple[Tile, R]]], R],
+    *,
+    whole_too: bool = True,
+) -> Iterator[R]:
+    """Predictions of `network` for `image`, in slices where `params` say so (see `SliceParams`): successively more, the
+    last one of all tiles.
+
+    Parameters
+    ----------
+    join : callable (pairs of tile and its prediction) -> prediction for the whole picture
+    whole_too : whether the picture as a whole may be one of the tiles
+    """
+    side = params.tile if isinstance(params, SliceParams) else 0
+    parts = tiles(image.size, side, params.tile_overlap) if side else ()
+    if len(parts) < 2:
+        yield cast(R, network.predict(image, params, progress))
+        return
+    if whole_too and params.tile_whole:
+        parts = (Tile(0, 0, *image.size), *parts)
+    found: list[tuple[Tile, R]] = []
+    shown_at = time.monotonic()
+    for number, tile in enumerate(parts):
+        progress(number / len(parts), f"slice {number + 1} of {len(parts)}")
+        part = image if tile.size == image.size else cropped(image, tile)
+        found.append((tile, network.predict(part, params, _Part(progress))))
+        last = number == len(parts) - 1
+        if last or time.monotonic() - shown_at > SHOWN_EVERY_SECS:
+            yield join(found)
+            shown_at = time.monotonic()
