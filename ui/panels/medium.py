@@ -173,8 +173,8 @@ PANELS.register(
         Qt.DockWidgetArea.RightDockWidgetArea,
         MediumPanel,
         order=25,
-        tabbed_with="results",
         shortcut="Ctrl+Alt+9",
+        begins_folded=True,
         icon="info",
     )
 )
