@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ui import environment
@@ -25,12 +25,13 @@ STARTED_MS = 1000
 """Milliseconds after which the window is complete and garbage collection begins."""
 
 
-def make_application(arguments: Sequence[str] = ()) -> QApplication:
+def make_application(arguments: Sequence[str] = (), *, collect: Callable[[], object] = gc.enable) -> QApplication:
     """Create the QApplication, or take the existing one, and set name, icon and theme.
 
     Parameters
     ----------
     arguments : further command line arguments for Qt
+    collect : begins to collect garbage, once the window is complete
     """
     from ui.base.settings import Settings
     from ui.base.theme import apply_theme
@@ -51,7 +52,7 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
     environment.after_application()
     apply_theme(app, Settings().text("theme", "system"))
     app.focusChanged.connect(_dress)
-    QTimer.singleShot(STARTED_MS, app, gc.enable)
+    QTimer.singleShot(STARTED_MS, app, collect)
     return app
 
 
@@ -70,7 +71,10 @@ def run_window(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="cvstudio", description="Open the window on files, folders or a project.")
     parser.add_argument("files", nargs="*", type=Path)
     options = parser.parse_args(list(arguments))
-    app = make_application()
+    from ui.base.garbage import MainThreadGarbage
+
+    garbage = MainThreadGarbage()
+    app = make_application(collect=garbage.start)
 
     from ui.base.uncaught import UncaughtErrors
     from ui.crash_log import CrashLog
@@ -82,6 +86,7 @@ def run_window(arguments: Sequence[str]) -> int:
     errors.install()
     window = MainWindow(late=True)
     window.tell_uncaught(errors)
+    garbage.busy = lambda: window.controller.playback.playing
 
     def begin() -> None:
         window.controller.warm_up()
@@ -94,6 +99,7 @@ def run_window(arguments: Sequence[str]) -> int:
     window.completed.connect(begin)
     window.show()
     code = app.exec()
+    garbage.stop()
     errors.uninstall()
     crash.end()
     if any(thread.name.startswith("cvstudio-") for thread in threading.enumerate()):

@@ -101,7 +101,7 @@ def test_nothing_heavy_is_imported_until_the_window_is_complete(started: dict[st
 
 def test_what_is_late_follows_the_first_picture_by_itself(qtbot: QtBot) -> None:
     window = MainWindow(late=True)
-    front = [panel.key for panel in PANELS if panel.shown]
+    front = [panel.key for panel in PANELS if panel.in_first_picture]
     assert all(window.docks[key].widget() is not None for key in front)
     with qtbot.waitSignal(window.completed):
         window.show()

@@ -20,6 +20,7 @@ SLIDER_KEYS = frozenset(
         Qt.Key.Key_Backspace,
     )
 )
+PRESS_KEYS = frozenset((Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter))
 
 
 def claims(event: QEvent, keys: Container[Qt.Key]) -> bool:

@@ -88,11 +88,16 @@ class Settings:
         self.set("window/layout", window.saveState(LAYOUT_VERSION))
         self._store.sync()
 
+    @property
+    def has_window(self) -> bool:
+        """Whether a geometry and a layout of the window are stored, readable or not."""
+        return all(isinstance(self._value(f"window/{name}"), QByteArray) for name in ("geometry", "layout"))
+
     def restore_window(self, window: QMainWindow) -> bool:
         """Restore the geometry of the window and the layout of its docks; False where none is stored."""
-        geometry, layout = self._value("window/geometry"), self._value("window/layout")
-        if not isinstance(geometry, QByteArray) or not isinstance(layout, QByteArray):
+        if not self.has_window:
             return False
+        geometry, layout = self._value("window/geometry"), self._value("window/layout")
         return window.restoreGeometry(geometry) and window.restoreState(layout, LAYOUT_VERSION)
 
     def _value(self, key: str) -> Any:

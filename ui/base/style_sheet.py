@@ -12,6 +12,7 @@ QDockWidget {
     color: $quiet; border: 1px solid $edge;
     titlebar-close-icon: url("$x"); titlebar-normal-icon: url("$copy");
 }
+QWidget#section-title { background: $panel; border-top: 1px solid $window; }
 QDockWidget::close-button, QDockWidget::float-button {
     border: none; border-radius: 4px; padding: 0; icon-size: 14px;
     subcontrol-origin: margin; position: absolute; top: 10px; width: 18px; height: 18px;

@@ -46,8 +46,10 @@ class Late(Protocol):
 class Panel:
     """Declaration of a dock.
 
-    The content of a panel that is `shown` is made with the window; all others are made after the window's first paint,
-    when a content that is `Late` is completed, too. A content is closed with the window, so that it can stop its jobs.
+    The panels on the right are sections of one column, which scrolls as a whole; each is as high as its content wants
+    to be. The content of a panel that is `shown` and not folded is made with the window; all others are made after the
+    window's first paint, when a content that is `Late` is completed, too. A content is closed with the window, so that
+    it can stop its jobs.
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ class Panel:
     tabbed_with : key of the panel that it shares its place with; empty without one
     shortcut : key sequence that shows or hides it
     shown : whether it is visible at the first start; others are opened from the menu
+    begins_folded : whether its section of the column is folded to the title at the first start
     floats : whether it is a window of its own until the user docks it
     keywords : further names by which the palette finds it
     icon : name of its icon, where its column is folded
@@ -71,6 +74,12 @@ class Panel:
     tabbed_with: str = ""
     shortcut: str = ""
     shown: bool = True
+    begins_folded: bool = False
     floats: bool = False
     keywords: tuple[str, ...] = ()
     icon: str = "panel-right"
+
+    @property
+    def in_first_picture(self) -> bool:
+        """Whether the first picture of a first start has its content."""
+        return self.shown and not self.begins_folded

@@ -156,7 +156,6 @@ PANELS.register(
         Qt.DockWidgetArea.RightDockWidgetArea,
         ComparePanel,
         order=22,
-        tabbed_with="results",
         shown=False,
         keywords=("agreement", "KL divergence"),
         icon="square-split-horizontal",

@@ -55,7 +55,6 @@ PANELS.register(
         Qt.DockWidgetArea.RightDockWidgetArea,
         LookPanel,
         order=30,
-        tabbed_with="results",
         shortcut="Ctrl+Alt+6",
         shown=False,
         keywords=("appearance", "line width", "labels", "colour map", "colormap", "viridis", "mask opacity", "모양"),

@@ -173,9 +173,9 @@ PANELS.register(
         Qt.DockWidgetArea.RightDockWidgetArea,
         MediumPanel,
         order=25,
-        tabbed_with="results",
         shortcut="Ctrl+Alt+9",
         keywords=("read as", "depth scale", "sound track", "sound channels", "metadata", "읽는 방식", "파일 정보"),
+        begins_folded=True,
         icon="info",
     )
 )

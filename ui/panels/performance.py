@@ -210,7 +210,6 @@ PANELS.register(
         Qt.DockWidgetArea.RightDockWidgetArea,
         PerformancePanel,
         order=40,
-        tabbed_with="results",
         shortcut="Ctrl+Alt+8",
         shown=False,
         keywords=(

@@ -71,7 +71,7 @@ class ResultsPanel(QWidget):
         self._show()
 
     def sizeHint(self) -> QSize:
-        return QSize(312, 300)
+        return QSize(312, 240)
 
     def _nothing_found(self) -> str:
         """Text for an empty result: advice to lower the score, unless it hides nothing already."""

@@ -8,9 +8,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton
 
 from cvstudio.foundation.params import Range
 from ui.base.icons import icon
-from ui.base.keys import claims
+from ui.base.keys import PRESS_KEYS, claims
 from ui.views.scrubber import Scrubber, clock
-from ui.widgets.rows.choice_rows import PRESS_KEYS
 from ui.widgets.slider import Slider
 from ui.widgets.steady_label import SteadyLabel
 

@@ -1,4 +1,4 @@
-"""Layout of docks: their places and sizes, and hiding all panels."""
+"""Layout of docks: their places and sizes, the column beside the picture, and hiding all panels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar, QWidget
 
 from ui.panels import PANELS
 from ui.panels.base import Late, Panel
+from ui.window.panel_column import PanelColumn
 from ui.window.panel_dock import PanelDock
 from ui.window.placement import float_over, rescue, was_placed
 from ui.window.side_columns import SIDES, SideColumns
@@ -26,7 +27,7 @@ LEAST_WIDTHS = {
 }
 """Least width in pixels of a dock, by the side of the window that it has at first."""
 
-COLUMNS = {"left": (0.16, 232, 300), "right": (0.25, 300, 420)}
+COLUMNS = {"left": (0.16, 232, 300), "right": (0.25, 310, 420)}
 """Fraction of the window's width that a column takes at first, and its least and greatest width in pixels."""
 
 
@@ -99,8 +100,12 @@ class PanelsAway:
         """Show the hidden panels again, each at its size and on its tab."""
         if not self._hidden:
             return
-        self._hidden = []
+        hidden, self._hidden = self._hidden, []
         self._window.restoreState(self._layout)
+        # The layout knows the column and not its sections.
+        for part in hidden:
+            if isinstance(part, PanelDock) and part.in_column:
+                part.show()
 
 
 class DockLayout:
@@ -119,17 +124,18 @@ class DockLayout:
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.docks: dict[str, PanelDock] = {}
         for panel in self._in_order():
-            dock = PanelDock(window.tr(panel.title), window, LEAST_WIDTHS[panel.area])
+            dock = PanelDock(
+                window.tr(panel.title), window, LEAST_WIDTHS[panel.area], begins_folded=panel.begins_folded
+            )
             dock.setObjectName(f"dock-{panel.key}")
             self.docks[panel.key] = dock
-            if panel.shown:
+        side = Qt.DockWidgetArea.RightDockWidgetArea
+        sections = {panel.key: self.docks[panel.key] for panel in self._in_order() if panel.area == side}
+        self.column = PanelColumn(window, sections, side, LEAST_WIDTHS[side])
+        for panel in self._in_order():
+            if panel.in_first_picture:
                 self._fill(panel)
-            window.addDockWidget(panel.area, dock)
-            if not panel.shown:
-                dock.hide()
-            dock.setFloating(panel.floats)
-            if panel.tabbed_with in self.docks:
-                window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
+            self._place(panel)
         self.columns = SideColumns(window, self.docks, self.show)
         self._away = PanelsAway(window, self.docks, self.columns.strips.values())
         self._shares = Shares(window, self.docks, [self.docks[key] for key in LEFT_COLUMN])
@@ -146,15 +152,31 @@ class DockLayout:
             # Without a background the window shows through, with hairlines where docks met before.
             content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
             dock.fill(content)
+            self.column.filled(panel.key)
+
+    def _place(self, panel: Panel) -> None:
+        """Put a dock where it stands at the first start."""
+        dock = self.docks[panel.key]
+        if self.column.may_hold(panel.key):
+            self.column.take(panel.key)
+            self.column.fold(panel.key, panel.begins_folded)
+            dock.setVisible(panel.shown)
+            return
+        self._window.addDockWidget(panel.area, dock)
+        dock.setVisible(panel.shown)
+        dock.setFloating(panel.floats)
+        if panel.tabbed_with in self.docks:
+            self._window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
 
     def restored(self) -> None:
         """Fill the visible docks after a stored layout was restored, and move floating ones back onto a screen."""
+        self.column.gather()
         for panel in PANELS:
             dock = self.docks[panel.key]
             dock.setProperty("placed", was_placed(dock))
             if panel.floats:
                 dock.hide()  # it is opened on demand only
-            if not dock.isHidden():
+            if not dock.isHidden() and not self.column.folded(panel.key):
                 self._fill(panel)
         for dock in self.docks.values():
             if dock.isFloating():
@@ -177,18 +199,17 @@ class DockLayout:
         """Give the docks their default sizes."""
         window, docks = self._window, self.docks
         widths = [_share(window.width(), *COLUMNS[side]) for side in ("left", "right")]
-        window.resizeDocks([docks["media"], docks["analysis"]], widths, Qt.Orientation.Horizontal)
+        window.resizeDocks([docks["media"], self.column.dock], widths, Qt.Orientation.Horizontal)
         column = {docks[key]: height for key, height in LEFT_COLUMN.items() if not docks[key].isHidden()}
         window.resizeDocks(list(column), list(column.values()), Qt.Orientation.Vertical)
-        window.resizeDocks([docks["analysis"], docks["results"]], [440, 300], Qt.Orientation.Vertical)
         # Of docks that share a place, the one that the others are tabbed with is in front.
         for key in dict.fromkeys(panel.tabbed_with for panel in PANELS if panel.tabbed_with):
             docks[key].raise_()
 
     def toggle(self, key: str) -> None:
         """Hide a panel, or show it."""
-        # A dock behind another tab is raised first.
-        if self.docks[key].visibleRegion().isEmpty():
+        # A dock behind another tab is raised first, and a folded section unfolded.
+        if self.docks[key].visibleRegion().isEmpty() or self.column.folded(key):
             self.show(key)
         else:
             self.docks[key].hide()
@@ -201,6 +222,7 @@ class DockLayout:
         float_over(self._window, self.docks[key])
         self.docks[key].show()
         self.docks[key].raise_()
+        self.column.reveal(key)
 
     def toggle_all(self) -> bool:
         """Hide the visible panels, or show them again; returns whether they are hidden now."""
@@ -211,7 +233,7 @@ class DockLayout:
         self._away.back()
 
     def reset(self) -> None:
-        """Move every dock back to its place at the first start; `divide` resets the sizes."""
+        """Move every dock back to its place at the first start, the column too; `divide` resets the sizes."""
         self._away.back()
         for side in SIDES:
             self.columns.unfold(side)
@@ -219,11 +241,7 @@ class DockLayout:
             dock = self.docks[panel.key]
             dock.setFloating(False)
             dock.setProperty("placed", False)
-            self._window.addDockWidget(panel.area, dock)
-            dock.setVisible(panel.shown)
-            dock.setFloating(panel.floats)
-            if panel.tabbed_with in self.docks:
-                self._window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
+            self._place(panel)
 
     def close(self) -> None:
         """Close the contents, which stop their jobs."""

@@ -52,6 +52,8 @@ CLOSING_SECS = 1.2
 MIN_CLOSING_SECS = 0.3
 FOLDED = "window/folded"
 """Setting of the columns that are folded to icons."""
+SECTIONS = "window/column"
+"""Setting of the panels that stand in the column beside the picture."""
 
 
 class MainWindow(Window):
@@ -95,11 +97,16 @@ class MainWindow(Window):
         self.setMenuWidget(self.top)
         self._menus = self._make_menus()
         self.default_size()
+        # Before the layout, which only knows the docks that do not stand in the column.
+        if self.settings.has_window:
+            self.dock_layout.column.restore(self.settings.text(SECTIONS, ""))
         self._laid_out = self.settings.restore_window(self)
         if self._laid_out:
             self.dock_layout.restored()
             self.dock_layout.columns.restore(self.settings.text(FOLDED, ""))
             rescue(self)
+        elif self.settings.has_window:
+            self.dock_layout.reset()  # the layout cannot be read
         if late:
             FirstPicture(self).seen.connect(self.complete)
         else:
@@ -385,6 +392,7 @@ class MainWindow(Window):
                 command.hold.stop()
         self.dock_layout.back()
         self.settings.set(FOLDED, self.dock_layout.columns.stored())
+        self.settings.set(SECTIONS, self.dock_layout.column.stored())
         self.settings.save_window(self)
         # Only now, as the layout tells which panels were shown.
         for dock in self.docks.values():

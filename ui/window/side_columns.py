@@ -83,7 +83,8 @@ class SideColumns(QObject):
             return
         front = tuple(key for key, dock in docks.items() if not dock.visibleRegion().isEmpty())
         heights = {key: dock.height() + self._tabs_height(dock) for key, dock in docks.items()}
-        self._put_away(side, _Folded(heights, front or tuple(docks), next(iter(docks.values())).width()))
+        width = next(iter(docks.values())).resizable.width()
+        self._put_away(side, _Folded(heights, front or tuple(docks), width))
 
     def unfold(self, side: Side) -> None:
         """Bring a column back as it was; no effect where it is not folded."""
@@ -97,16 +98,17 @@ class SideColumns(QObject):
         in_front = [self._docks[key] for key in before.front]
         for dock in in_front:
             dock.raise_()
-        self._window.resizeDocks(in_front[:1], [before.width], Qt.Orientation.Horizontal)
-        heights = [before.heights[key] for key in before.front]
-        self._window.resizeDocks(in_front, heights, Qt.Orientation.Vertical)
+        self._window.resizeDocks([in_front[0].resizable], [before.width], Qt.Orientation.Horizontal)
+        # Sections of a column have the heights of their contents.
+        heights = {key: before.heights[key] for key in before.front if not self._docks[key].in_column}
+        self._window.resizeDocks([self._docks[key] for key in heights], list(heights.values()), Qt.Orientation.Vertical)
         self.changed.emit()
 
     def reveal(self, key: str) -> None:
         """Unfold the column that a panel stands in, where it is folded."""
         dock = self._docks[key]
         for side in SIDES:
-            if self.folded(side) and not dock.isFloating() and self._window.dockWidgetArea(dock) == AREAS[side]:
+            if self.folded(side) and not dock.isFloating() and self._area(dock) == AREAS[side]:
                 self.unfold(side)
 
     def stored(self) -> str:
@@ -134,6 +136,8 @@ class SideColumns(QObject):
 
     def _tabs_height(self, dock: PanelDock) -> int:
         """Height of the tabs below a dock, which its place in the column includes; 0 without any."""
+        if dock.in_column:
+            return 0
         place = dock.geometry()
         for tabs in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
             below = tabs.geometry()
@@ -142,7 +146,10 @@ class SideColumns(QObject):
         return 0
 
     def _stands(self, dock: PanelDock, side: Side) -> bool:
-        return not dock.isHidden() and not dock.isFloating() and self._window.dockWidgetArea(dock) == AREAS[side]
+        return not dock.isHidden() and not dock.isFloating() and self._area(dock) == AREAS[side]
+
+    def _area(self, dock: PanelDock) -> Qt.DockWidgetArea:
+        return self._window.dockWidgetArea(dock.resizable)
 
     def _put_away(self, side: Side, before: _Folded) -> None:
         self._folded[side] = before

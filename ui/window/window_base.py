@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.models import MODELS
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ui.widgets.notices import Notices
     from ui.window.device_picker import DevicePicker
     from ui.window.dock_layout import DockLayout
+    from ui.window.panel_dock import PanelDock
     from ui.window.top_bar import TopBar
     from ui.window.workspace import Workspace
 
@@ -63,7 +64,7 @@ class Window(QMainWindow):
     actions_by_key: dict[str, QAction]
 
     @property
-    def docks(self) -> Mapping[str, QDockWidget]:
+    def docks(self) -> Mapping[str, PanelDock]:
         """The docks by the keys of their panels."""
         return self.dock_layout.docks
 

@@ -24,7 +24,6 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.results.segmentation import ClassMaps, Segmentation, background_of
 
 
-
 @dataclass(frozen=True)
 class RegionParams:
     """Threshold and selection of classes."""

@@ -8,7 +8,6 @@ no lane runs a network of this host.
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections import OrderedDict
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cvstudio.foundation.errors import DeviceError
+from cvstudio.foundation.garbage import collect_garbage
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.memory import network_budget
 from cvstudio.models.runtime.precision import (
@@ -389,7 +389,7 @@ def _free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is None:
         return
-    gc.collect()
+    collect_garbage()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():

@@ -13,25 +13,6 @@ from ui.tour.input_events import pause
 from ui.window.main_window import MainWindow
 
 
-def test_results_are_in_front_of_the_panels_that_share_their_place(window: MainWindow) -> None:
-    results, medium = window.docks["results"], window.docks["medium"]
-    assert medium in window.tabifiedDockWidgets(results)
-    assert not results.visibleRegion().isEmpty()
-    assert medium.visibleRegion().isEmpty()
-
-
-@pytest.mark.parametrize("key", ["performance", "comparison"])
-def test_results_come_to_the_front_when_the_one_before_them_goes(window: MainWindow, key: str) -> None:
-    window.show_panel("medium")
-    window.show_panel(key)
-    pause(100)
-    assert window.docks["results"].visibleRegion().isEmpty()
-    window.toggle_panel(key)
-    pause(100)
-    assert window.docks[key].isHidden()
-    assert not window.docks["results"].visibleRegion().isEmpty()
-
-
 def heights(window: MainWindow, *keys: str) -> list[int]:
     return [window.docks[key].height() for key in keys]
 

@@ -283,14 +283,15 @@ def test_rescuing_moves_the_widget(window):
 
 
 def test_a_panel_behind_another_tab_is_brought_to_the_front_before_it_is_hidden(window):
-    window.show_panel("performance")
+    window.show_panel("counts")
+    window.show_panel("batch")
     pause(50)
-    assert window.docks["results"] in window.tabifiedDockWidgets(window.docks["performance"])
-    window.toggle_panel("results")
+    assert window.docks["counts"] in window.tabifiedDockWidgets(window.docks["batch"])
+    window.toggle_panel("counts")
     pause(50)
-    assert not window.docks["results"].visibleRegion().isEmpty()
-    window.toggle_panel("results")
-    assert window.docks["results"].isHidden()
+    assert not window.docks["counts"].visibleRegion().isEmpty()
+    window.toggle_panel("counts")
+    assert window.docks["counts"].isHidden()
 
 
 # Sheet, device, settings --------------------------------------------------------------------------------------------

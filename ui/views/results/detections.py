@@ -49,15 +49,15 @@ class DetectionsModel(QAbstractTableModel):
     def set_detections(self, detections: Detections | None) -> None:
         """Replace the detections; if the ids of the rows are the same, they are only repainted."""
         old_ids = self.ids()
-        self._detections = detections
-        order = self._sorted()
+        order = self._sorted(detections)
         new_ids = detections.ids[order] if detections is not None else np.zeros(0, np.int64)
         if len(old_ids) and np.array_equal(old_ids, new_ids):
-            self._order = order
+            self._detections, self._order = detections, order
             self.dataChanged.emit(self.index(0, 0), self.index(len(order) - 1, TRACK))
             return
+        # Both within the reset: what looks at the rows when it begins has to find those of before.
         self.beginResetModel()
-        self._order = order
+        self._detections, self._order = detections, order
         self.endResetModel()
 
     @property
@@ -71,8 +71,7 @@ class DetectionsModel(QAbstractTableModel):
             return np.zeros(0, np.int64)
         return self._detections.ids[self._order]
 
-    def _sorted(self) -> NDArray[np.intp]:
-        detections = self._detections
+    def _sorted(self, detections: Detections | None) -> NDArray[np.intp]:
         if detections is None:
             return np.zeros(0, np.intp)
         if self._column == LABEL:
@@ -93,7 +92,7 @@ class DetectionsModel(QAbstractTableModel):
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
         self.beginResetModel()
-        self._order = self._sorted()
+        self._order = self._sorted(self._detections)
         self.endResetModel()
 
     def rowCount(self, parent: Index = NO_INDEX) -> int:
@@ -119,7 +118,7 @@ class DetectionsModel(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         detections = self._detections
-        if detections is None or not index.isValid():
+        if detections is None or not 0 <= index.row() < len(self._order):
             return None
         row, column = int(self._order[index.row()]), index.column()
         if role == Qt.ItemDataRole.DisplayRole:

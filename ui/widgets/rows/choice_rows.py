@@ -12,12 +12,10 @@ from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base import theme
 from ui.base.icons import icon
-from ui.base.keys import SLIDER_KEYS, claims
+from ui.base.keys import PRESS_KEYS, SLIDER_KEYS, claims
 from ui.base.translate import translated
 from ui.widgets.rows.row import ROW_HEIGHT, Row
 from ui.widgets.search_combo import SECTION, SearchCombo
-
-PRESS_KEYS = frozenset((Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter))
 
 
 class Switch(QAbstractButton):

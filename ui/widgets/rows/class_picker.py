@@ -44,8 +44,7 @@ from PySide6.QtWidgets import (
 from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base import theme
-from ui.base.keys import claims
-from ui.widgets.rows.choice_rows import PRESS_KEYS
+from ui.base.keys import PRESS_KEYS, claims
 from ui.widgets.rows.row import ROW_HEIGHT, Row
 from ui.widgets.swatch import swatch
 

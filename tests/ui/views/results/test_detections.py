@@ -193,3 +193,19 @@ def test_the_dot_beside_a_class_has_the_colour_of_its_box(shown: Callable[..., A
         dot = table.model().index(row, LABEL).data(Qt.ItemDataRole.DecorationRole).toImage()
         centre = dot.pixelColor(dot.width() // 2, dot.height() // 2).getRgb()[:3]
         assert centre == row_colour(result, row, Look()), labels[row]
+
+
+def test_rows_that_are_looked_at_while_a_result_is_replaced_are_those_of_before(table: ResultsTable) -> None:
+    model = table.model()
+    labels = [model.index(row, LABEL).data() for row in range(model.rowCount())]
+    assert labels
+    seen: list[list[object]] = []
+
+    def look() -> None:
+        seen.append([model.index(row, LABEL).data() for row in range(len(labels))])
+
+    model.modelAboutToBeReset.connect(look)
+    table.set_detections(None)
+    assert seen == [labels]
+    # A row that is gone has nothing to show; it is no error.
+    assert model.data(model.createIndex(len(labels), LABEL)) is None
