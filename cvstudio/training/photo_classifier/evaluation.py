@@ -19,10 +19,11 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.shared.class_names import IMAGENET_OF_COCO
 from cvstudio.models.shared.coco import LABELS
-from cvstudio.training import sets
-from cvstudio.training.classifier_evaluation import softmax
+from cvstudio.training import coco128, sets
+from cvstudio.training.classifier_evaluation import best_temperature, softmax
 from cvstudio.training.detector_data import voc5_boxes
 from cvstudio.training.detector_teacher import COCO_NUMBERS
+from cvstudio.weights.embedded import settings_of
 
 LEAST_SIDE = 80
 """Shorter side in pixels of a box that is looked at; smaller ones nobody can name."""
@@ -36,6 +37,7 @@ PER_CLASS = 150
 STRANGERS_NAMED = 0.25
 """Part of the crops of strangers that reaches the threshold, on the data that it is chosen on."""
 
+TEMPERATURES = (0.3, 5.0)
 BATCH = 16
 
 
@@ -85,19 +87,9 @@ def voc5_crops(data: Path, progress: Progress) -> list[LabelledCrop]:
 
 def coco128_crops(data: Path, limit: int | None, progress: Progress) -> list[LabelledCrop]:
     """Crops of `coco128`."""
-    folder = data / "coco128"
     found = []
-    for path in sorted((folder / "images" / "train2017").glob("*.jpg"))[:limit]:
-        progress.check()
-        labels = folder / "object_detection" / "labels" / "train2017" / f"{path.stem}.txt"
-        if not labels.is_file():
-            continue
-        pixels = sets.decode(path.read_bytes())
-        height, width = pixels.shape[:2]
-        rows = np.loadtxt(labels, np.float32, ndmin=2)
-        centres, sides = rows[:, 1:3] * (width, height), rows[:, 3:5] * (width, height)
-        boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1).astype(np.float32)
-        found += crops(pixels, boxes, rows[:, 0].astype(np.int64))
+    for photo in coco128.photographs(data, limit, progress):
+        found += crops(photo.image.rgb8, photo.truth.boxes, photo.truth.classes)
     return found
 
 
@@ -120,25 +112,13 @@ def _logits(pictures: list[Image], progress: Progress) -> NDArray[np.float32]:
     return np.concatenate(logits)
 
 
-def best_temperature(logits: NDArray[np.float32], accepted: NDArray[np.bool_]) -> float:
-    """The temperature that minimises the negative log-likelihood of `accepted` (n, classes), the right answers."""
-    from scipy.optimize import minimize_scalar
-
-    def negative_log_likelihood(log_temperature: float) -> float:
-        right = (softmax(logits, float(np.exp(log_temperature))) * accepted).sum(axis=1)
-        return float(-np.log(np.maximum(right, 1e-12)).mean())
-
-    optimum = minimize_scalar(negative_log_likelihood, bounds=(np.log(0.3), np.log(5)), method="bounded")
-    return float(np.exp(optimum.x))
-
-
 def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
     """Temperature and threshold, from crops of `voc5`, whose persons are strangers: ImageNet has no class for them."""
     found = voc5_crops(data, progress)
     logits = _logits([crop.image for crop in found], progress)
     accepted = _accepted()[[crop.kind for crop in found]]
     known = accepted.any(axis=1)
-    temperature = best_temperature(logits[known], accepted[known])
+    temperature = best_temperature(logits[known], accepted[known], TEMPERATURES)
     confidence = softmax(logits[~known], temperature).max(axis=1)
     threshold = float(np.quantile(confidence, 1 - STRANGERS_NAMED))
     return {"temperature": round(temperature, 4), "threshold": round(threshold, 2)}
@@ -152,11 +132,7 @@ def evaluate(
     progress: Progress,
 ) -> Mapping[str, float]:
     """Figures on crops of `coco128`, and the accuracy on ImageNet's own photographs. See `TrainingRecipe`."""
-    from cvstudio.weights.embedded import card
-
-    if settings is None:
-        model_card = card("efficientnet-lite0")
-        settings = model_card.settings if model_card is not None else {"temperature": 1.0, "threshold": 0.5}
+    settings = settings_of("efficientnet-lite0", settings, temperature=1.0, threshold=0.5)
     temperature, threshold = float(settings["temperature"]), float(settings["threshold"])
     found = coco128_crops(data, limit, progress)
     probabilities = softmax(_logits([crop.image for crop in found], progress), temperature)
