@@ -141,6 +141,22 @@ def _is_frame(data: bytes, position: int, lengths: dict[int, int]) -> bool:
     return (data[position + 1] << 8 | data[position + 2]) in lengths
 
 
+def finds_frames(head: bytes) -> bool:
+    """Whether three frames of layer III follow one another in `head`, wherever they begin: by chance they do not."""
+    lengths = _frame_lengths()
+    position = head.find(b"\xff")
+    while position >= 0:
+        at = position
+        for _ in range(3):
+            if not _is_frame(head, at, lengths):
+                break
+            at += lengths[head[at + 1] << 8 | head[at + 2]]
+        else:
+            return True
+        position = head.find(b"\xff", position + 1)
+    return False
+
+
 def _count_frames(data: bytes, start: int) -> tuple[int, bool]:
     """Number of frames of layer III from byte `start` on, and whether other bytes are amid them.
 

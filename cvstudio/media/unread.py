@@ -10,6 +10,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import quoted
 
 _PICTURE, _MODEL, _ARCHIVE = "save it as PNG or TIFF", "save it as GLB, OBJ or PLY", "unpack it first"
+_SLICE = "save one picture of it as TIFF or PNG"
 _CLOUD, _DEVELOP = "save it as PLY or PCD", "save it as TIFF or JPEG with the program of the camera"
 # No backtracking, or the time would double with every declaration. One of entities holds others before its "]>".
 _DECLARATIONS = rb"(?:(?><!--.{0,500}?-->|<![^>]{0,500}>|\]>)\s*)*+"
@@ -29,6 +30,22 @@ _MAGICS: tuple[tuple[bytes, str, str], ...] = (
     (rb".{4}ftypcrx|FUJIFILMCCD-RAW|IIRO|IIRS|MMOR|IIU\0|\0MRM", "a RAW photograph", _DEVELOP),
     (rb".{128}DICM", "a DICOM file", _PICTURE),
     (rb"SIMPLE  =", "an FITS file", _PICTURE),
+    (rb"NIST_1A\n.{0,1000}?embedded-shorten", "a recording packed with Shorten (SPHERE)", "unpack it with sph2pipe"),
+    (rb"(?:\x5c\x01\0\0|\0\0\x01\x5c).{340}n[i+]1\0", "a NIfTI volume", _SLICE),
+    (rb"NRRD000\d", "an NRRD volume", _SLICE),
+    (rb"(?:ObjectType|NDims)\s*=", "a MetaImage volume", _SLICE),
+    (rb"ZISRAWFILE", "a CZI picture of a microscope", _SLICE),
+    (rb"\xda\xce\xbe\x0a", "an ND2 picture of a microscope", _SLICE),
+    (rb"\x70\0\0\0.{4}\x2a", "an LIF picture of a microscope", _SLICE),
+    (rb"%PDF-", "a PDF document", "save its pages as PNG"),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript drawing", _PICTURE),
+    (rb"\x01\xda[\0\1][\1\2]\0[\1-\3]", "an SGI picture", _PICTURE),
+    (rb"\x0a[\0\2-\5]\x01[\1\2\4\x08]", "a PCX picture", _PICTURE),
+    (rb"\x59\xa6\x6a\x95", "a Sun raster picture", _PICTURE),
+    (rb"(?:/\*.{0,500}?\*/\s*)?#define\s+\w*_width\s", "an X bitmap", _PICTURE),
+    (rb"qoif", "a QOI picture", _PICTURE),
+    (rb"FORM.{4}8SVX", "an Amiga sound (8SVX)", "save it as WAV"),
+    (rb"nut/multimedia container\0", "a NUT video", "put it into an MP4 or MKV file"),
     (rb"\x89HDF\r\n\x1a\n", "an HDF5 file", "save one array of it as NPY"),
     (rb"MATLAB 5\.0 MAT-file", "a MATLAB file", "save one array of it as NPY"),
     (rb"LASF", "an LAS or LAZ point cloud", _CLOUD),

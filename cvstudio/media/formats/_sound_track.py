@@ -42,6 +42,7 @@ class Track:
         self._path = path
         self._number = number
         self._origin_secs = _video_start(path)
+        self._alone = self._origin_secs is None  # without a video
         self._blocks: Iterator[tuple[int, NDArray[np.float32]]]
         self._block: tuple[int, NDArray[np.float32]] | None
         # True up to the second block: nothing precedes the first one, so reading may begin before it.
@@ -109,8 +110,8 @@ class Track:
     def _length(self) -> int:
         """Number of samples of the track."""
         name = self._container.format.name
-        if name == "mp3":
-            # FFmpeg guesses the duration from the bit rate.
+        if name == "mp3" or (name == "mpeg" and self._alone):
+            # FFmpeg guesses the duration from the bit rate; in program streams it leaves out the last packet.
             end = _end_of_packets(self._path, self._number)
         elif self._stream.duration is not None:
             end = ((self._stream.start_time or 0) + self._stream.duration) * self._tick

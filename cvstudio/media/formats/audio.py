@@ -20,20 +20,23 @@ from cvstudio.media.formats._ogg_chain import OggChain
 from cvstudio.media.formats._sound_file import SoundFile
 from cvstudio.media.formats._sound_track import Track
 from cvstudio.media.sound_channels import channel_readings, chosen_part, pick_channels
+from cvstudio.media.sound_lengths import finds_frames
 from cvstudio.media.sound_tracks import SoundSettings, chosen_track, sound_settings, with_track
 
 # WAV and its 64-bit forms, FLAC, Ogg, AIFF, Sun, Core Audio, ID3, WavPack, True Audio, Monkey's Audio, Musepack, AMR,
-# AC-3, MPEG layer II or III, AAC (ADTS).
+# AC-3, NIST SPHERE, Creative VOC, MPEG layer II or III, AAC (ADTS).
 _SOUNDS = re.compile(
     rb"RIFF.{4}WAVE|RF64.{4}WAVE|riff\x2e\x91\xcf\x11|fLaC|OggS|FORM.{4}AIF[FC]|\.snd|caff|ID3"
-    rb"|wvpk|TTA1|MAC |MPCK|MP\+|#!AMR|\x0b\x77|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd\xf1\xf9]",
+    rb"|wvpk|TTA1|MAC |MPCK|MP\+|#!AMR|\x0b\x77|NIST_1A\n|Creative Voice File\x1a"
+    rb"|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd\xf1\xf9]",
     re.DOTALL,
 )
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]", re.DOTALL)
 # The first byte of an MPEG frame, and of an AC-3 frame: other files may match the same magic number.
 _WEAK = (b"\xff", b"\x0b")
 _BLANK = 256
-"""With so many zeros an MP3 may begin where a program left room for its tags; its name alone tells what it is."""
+"""With so many zeros an MP3 may begin where a program left room for its tags, or with other bytes in front of its
+frames; its name alone tells what it is."""
 
 
 class _Backend(Protocol):
@@ -135,7 +138,7 @@ def _tracks(path: Path, backend: _Backend) -> tuple[SoundTrack, ...]:
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    blank = head.startswith(b"\0") and path.suffix.lower() == ".mp3" and not any(head[:_BLANK])
+    blank = path.suffix.lower() == ".mp3" and (not any(head[:_BLANK]) or finds_frames(head))
     if not (_SOUNDS.match(head) or is_container(head) or blank):
         return None
     check_whole(path, head)
@@ -199,6 +202,8 @@ FORMATS.register(
             ".mpc",
             ".amr",
             ".ac3",
+            ".sph",
+            ".voc",
         ),
         probe=_probe,
         reader=AudioReader,

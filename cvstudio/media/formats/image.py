@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
             return odd[0][..., ::-1] if odd[0].ndim == 3 else odd[0]
         if not shown and (masked := masked_levels(path, data)) is not None:
             return masked[..., [2, 1, 0, 3][: masked.shape[2]]]
+        if re.match(rb"P[123]\s", data):
+            data += b"\n"  # OpenCV wants something behind the last number of a plain Netpbm file
         flag = cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if pixels is None:

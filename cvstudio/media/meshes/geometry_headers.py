@@ -150,7 +150,7 @@ def _check_stl(path: Path, head: bytes) -> None:
     if STL_TEXT.match(head) and not _binary_length(path, head):
         with decoding(path), path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 512))
-            if b"endsolid" not in file.read().lower():
+            if not re.search(rb"end\s*solid", file.read(), re.IGNORECASE):
                 raise damaged(path)
         return
     count = stl_count(head, path.stat().st_size)

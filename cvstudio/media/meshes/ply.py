@@ -97,12 +97,21 @@ def _parse(header: str) -> tuple[str, list[tuple[str, int, list[_Property]]]]:
         elif words[:1] == ["element"]:
             elements.append((words[1], int(words[2]), []))
         elif words[:2] == ["property", "list"]:
-            elements[-1][2].append(_Property(words[4], _TYPES[words[3]], _TYPES[words[2]]))
+            name = _own_name(words[4], elements[-1][2])
+            elements[-1][2].append(_Property(name, _TYPES[words[3]], _TYPES[words[2]]))
         elif words[:1] == ["property"]:
-            elements[-1][2].append(_Property(words[2], _TYPES[words[1]]))
+            name = _own_name(words[2], elements[-1][2])
+            elements[-1][2].append(_Property(name, _TYPES[words[1]]))
     if encoding not in ("ascii", "binary_little_endian", "binary_big_endian"):
         raise ValueError(f"a format '{encoding}'")
     return encoding, elements
+
+
+def _own_name(name: str, properties: list[_Property]) -> str:
+    """`name`, or another where a property before has it: the first of a name counts, as for MeshLab."""
+    known = {entry.name for entry in properties}
+    others = (name, *(f"{name} ({number})" for number in range(2, len(known) + 2)))
+    return next(other for other in others if other not in known)
 
 
 def _read_binary(

@@ -17,6 +17,7 @@ from cvstudio.media.meshes.text_meshes import decimal_points, plain_text
 STL_HEAD, STL_ROW = 84, 50
 """Bytes of the header with the number of triangles, and of a triangle."""
 STL_TEXT = re.compile(rb"\s*solid\b[^\n]*\n\s*(?:facet\s+normal|endsolid)\b", re.IGNORECASE)
+_PARTED_END = re.compile(rb"\bend[ \t]+(?=solid|facet|loop)", re.IGNORECASE)
 _ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _MARKED, _FIVE_BITS = 0x8000, 31
 
@@ -71,6 +72,8 @@ def read_stl(content: bytes) -> TriangleMesh | PointCloud:
 def _read_text(content: bytes) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     import trimesh
 
+    # Some programs write "end loop" and "end solid".
+    content = _PARTED_END.sub(b"end", content)
     loaded: Any = trimesh.load(io.BytesIO(content), file_type="stl_ascii", process=False)
     if isinstance(loaded, trimesh.Scene):
         loaded = loaded.to_mesh()

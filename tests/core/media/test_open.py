@@ -144,7 +144,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unknown_content(tmp_path: Path) -> None:
     for number, content in enumerate(
-        (b"hello, this is text" * 50, bytes(5000), b"%PDF-1.7 ...", b"#EXTM3U\nhttp://x/y")
+        (b"hello, this is text" * 50, bytes(5000), b"\x7fELF\2\1\1", b"#EXTM3U\nhttp://x/y")
     ):
         path = tmp_path / f"{number}.jpg"
         path.write_bytes(content)
@@ -305,6 +305,22 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         ("a.fbx", b"Kaydara FBX Binary  \0", "is an FBX model"),
         ("a.stl", b"\x1f\x8b\x08" + bytes(50), "is an archive, which is not read here; unpack it first."),
         ("a.ptx", b"1\n2\n0 0 0\n", "is a PTX point cloud"),
+        ("a.nii", b"\x5c\1\0\0" + bytes(340) + b"n+1\0", "is a NIfTI volume, which is not read here; save one picture"),
+        ("a.nrrd", b"NRRD0004\ntype: float\n", "is an NRRD volume"),
+        ("a.mhd", b"ObjectType = Image\nNDims = 3\n", "is a MetaImage volume"),
+        ("a.czi", b"ZISRAWFILE" + bytes(50), "is a CZI picture of a microscope"),
+        ("a.nd2", b"\xda\xce\xbe\x0a" + bytes(50), "is an ND2 picture of a microscope"),
+        ("a.lif", b"\x70\0\0\0\1\0\0\0\x2a" + bytes(50), "is an LIF picture of a microscope"),
+        ("a.pdf", b"%PDF-1.7\n", "is a PDF document, which is not read here; save its pages as PNG."),
+        ("a.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is a PostScript drawing"),
+        ("a.rgb", b"\x01\xda\0\1\0\3" + bytes(50), "is an SGI picture"),
+        ("a.pcx", b"\x0a\5\1\x08" + bytes(50), "is a PCX picture"),
+        ("a.ras", b"\x59\xa6\x6a\x95" + bytes(50), "is a Sun raster picture"),
+        ("a.xbm", b"#define a_width 8\n#define a_height 8\n", "is an X bitmap"),
+        ("a.qoi", b"qoif" + bytes(50), "is a QOI picture"),
+        ("a.iff", b"FORM\0\0\0\x20" + b"8SVX" + bytes(50), "is an Amiga sound (8SVX)"),
+        ("a.nut", b"nut/multimedia container\0" + bytes(50), "is a NUT video"),
+        ("a.sph", b"NIST_1A\n   1024\nsample_coding -s26 pcm,embedded-shorten-v2.00\n", "packed with Shorten (SPHERE)"),
     ],
 )
 def test_a_format_that_is_not_read_is_named(tmp_path: Path, name: str, content: bytes, text: str) -> None:
