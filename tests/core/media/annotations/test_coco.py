@@ -232,25 +232,13 @@ def test_any_valid_json_is_read(tmp_path, content):
 @pytest.mark.parametrize(
     "content",
     [
-        *(
-            "",
-            "[]",
-            "{",
-            '{"images"}',
-            '{"images":}',
-            '{"images":[}',
-            '{"images":[1}',
-            '{"images":[1,]}',
-            '{"images":[1 2]}',
-        ),
-        *('{"images":[]', '{"images":[],', '{"images":[],}', "{5:[]}", '{"images":[] "annotations":[]}', '{"a":nul}'),
+        *("", "[]", "{", '{"images"}', '{"images":}', '{"images":[}', '{"images":[1}', '{"images":[1,]}'),
+        *('{"images":[1 2]}', '{"images":[]', '{"images":[],', '{"images":[],}', "{5:[]}", '{"a":nul}'),
+        '{"images":[] "annotations":[]}',
     ],
 )
 def test_what_is_no_json_gives_one_sentence(tmp_path, content):
     path = tmp_path / "a.json"
     path.write_text(content)
-    with pytest.raises(ValueError):  # noqa: PT011 (json says the same)
-        if json.loads(content) == []:
-            raise ValueError
     with pytest.raises(MediaError, match=r"is no valid JSON at line 1"):
         COCO_JSON.read(path)
