@@ -7,12 +7,14 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.pixel_map import PixelMap
+from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 
 NO_CLASS = -1
@@ -183,6 +185,17 @@ class LeftOut:
     count: int = 1
 
 
+class Check(Protocol):
+    """See `LabelledSet.check`."""
+
+    def __call__(self, progress: Progress | None = None) -> tuple[LeftOut, ...]: ...
+
+
+def no_left_out(progress: Progress | None = None) -> tuple[LeftOut, ...]:
+    """The `Check` of a set that comes from no file."""
+    return ()
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledSet:
     """A set of pictures with their labels, which are read when they are asked for.
@@ -195,7 +208,7 @@ class LabelledSet:
     names : names of the labelled pictures as the file has them, with "/" between folders, in its order
     pictures : file of each picture by name; a name that is absent has no file
     load : callable (name) -> labels of that picture as the file has them. Raises MediaError
-    check : callable () -> everything that was left out; may read all labels
+    check : callable (progress) -> everything that was left out; may read all labels. Raises Cancelled
     edited : labels by name that take the place of those in the file
     added : names of pictures that were added in the program, and are known by their file alone
     """
@@ -206,7 +219,7 @@ class LabelledSet:
     names: tuple[str, ...]
     pictures: Mapping[str, Path]
     load: Callable[[str], PictureLabels]
-    check: Callable[[], tuple[LeftOut, ...]] = tuple
+    check: Check = no_left_out
     edited: Mapping[str, PictureLabels] = field(default_factory=dict)
     added: frozenset[str] = frozenset()
 
