@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cvstudio.analyses.label_sets import SUFFIXES
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions, annotation_format
 from cvstudio.media.annotations.summary import by_reason, summarise
 from cvstudio.media.annotations.writing import write_labels
-
-SUFFIXES = (".json", ".xml", ".yaml", ".yml")
-"""Endings of files that may hold labels."""
 
 
 def add_labels(commands: Any) -> None:

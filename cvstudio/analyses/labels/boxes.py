@@ -23,7 +23,7 @@ from cvstudio.results.masks import Grid, Masks
 
 
 @dataclass(frozen=True)
-class BoxParams:
+class LabelledBoxParams:
     """Which labels are shown."""
 
     crowds: Annotated[
@@ -69,7 +69,7 @@ class PixelMasks(Masks):
         return Grid(logits, (1.0, 1.0), (mask.left - 1.0, mask.top - 1.0))
 
 
-def show(inputs: Inputs, params: BoxParams, progress: Progress) -> Iterator[Detections]:
+def show(inputs: Inputs, params: LabelledBoxParams, progress: Progress) -> Iterator[Detections]:
     """Stage: labels -> boxes clipped to the picture, with masks where there are outlines or pixels.
 
     Ids are the numbers of the annotations in the labels of the picture. Raises MediaError.
@@ -111,7 +111,7 @@ ANALYSES.register(
         action="Show labels",
         icon="square",
         inputs=SLOTS,
-        stages=(Stage("show", show, BoxParams),),
+        stages=(Stage("show", show, LabelledBoxParams),),
         result=Detections,
         order=80,
         samples={"picture": "coffee", "labels": SAMPLE},

@@ -22,7 +22,7 @@ SCORES = np.array([0.0, 0.5, 1.0], np.float32)
 
 
 @dataclass(frozen=True)
-class PointParams:
+class LabelledPointParams:
     """Which key points are shown."""
 
     hidden: Annotated[
@@ -41,7 +41,7 @@ def _names_of(annotation: Annotation, categories: tuple[Category, ...]) -> tuple
     return names[:count] + tuple(f"point {number}" for number in range(len(names) + 1, count + 1))
 
 
-def show(inputs: Inputs, params: PointParams, progress: Progress) -> Iterator[Keypoints]:
+def show(inputs: Inputs, params: LabelledPointParams, progress: Progress) -> Iterator[Keypoints]:
     """Stage: labels -> key points, with the skeleton of each class. Raises MediaError.
 
     Classes with other points stand side by side: an object has the points of its own class alone.
@@ -86,7 +86,7 @@ ANALYSES.register(
         action="Show labelled key points",
         icon="circle-dot",
         inputs=SLOTS,
-        stages=(Stage("show", show, PointParams),),
+        stages=(Stage("show", show, LabelledPointParams),),
         result=Keypoints,
         order=82,
         samples={"picture": "astronaut", "labels": SAMPLE},

@@ -62,7 +62,7 @@ def summarise(labelled: LabelledSet, progress: Progress) -> LabelSummary:
         len(labelled.names) - len(labelled.pictures.keys() & set(labelled.names)),
         unlabelled,
         objects,
-        tuple((name, *map(int, row)) for name, row in zip(names, counts, strict=True)),
+        tuple((name, int(row[0]), int(row[1]), int(row[2])) for name, row in zip(names, counts, strict=True)),
         labelled.check(progress),
     )
 
