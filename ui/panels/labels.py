@@ -122,7 +122,7 @@ class LabelsPanel(QWidget):
         self.begin.clicked.connect(self._begin)
         self.open = QPushButton(icon("folder-open"), self.tr("Open a labelled set …"))
         self.open.setToolTip(self.tr("Open a file or folder of labels, such as COCO JSON, YOLO, VOC or LabelMe"))
-        self.open.clicked.connect(self._requests.open_files)
+        self.open.clicked.connect(self._requests.open_labels)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
