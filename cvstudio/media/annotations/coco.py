@@ -27,6 +27,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations._json_spans import JsonObject, Span
 from cvstudio.media.annotations._left_out import Collector, Report, box_of, checked, lazy_set, without_duplicates
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import (
@@ -38,7 +39,6 @@ from cvstudio.media.annotations._values import (
     mappings,
     number,
     numbers,
-    read_json,
     text,
 )
 from cvstudio.media.file_identity import quoted
@@ -85,18 +85,29 @@ class Document:
     """
 
     def __init__(self, path: Path) -> None:
-        content = mapping(read_json(path))
-        if not isinstance(content.get("images"), list) or not isinstance(content.get("annotations"), list):
-            raise MediaError(f"{quoted(path)} is expected to hold COCO's images and annotations; choose another file.")
         self.path = path
         self.collector = Collector()
         self.categories: list[Category] = []
         self.category_of: dict[int, int] = {}
-        self._read_categories(content.get("categories"))
         self.names: dict[int, str] = {}
         self.sizes: dict[str, Size] = {}
-        self._read_images(mappings(content["images"]))
-        self.annotations = mappings(content["annotations"])
+        self._text = JsonObject(path)
+        spans: dict[int | None, list[Span]] = {}
+        images: list[object] = []
+        categories: list[object] = []
+        keys: set[str] = set()
+        for key, value, span in self._text.members():
+            if key == "annotations" and isinstance(value, dict) and span is not None:
+                spans.setdefault(integer(value.get("image_id")), []).append(span)
+            elif key in ("images", "categories") and span is not None:
+                (images if key == "images" else categories).append(value)
+            if span is not None or value == []:
+                keys.add(key)
+        if not {"images", "annotations"} <= keys:
+            raise MediaError(f"{quoted(path)} is expected to hold COCO's images and annotations; choose another file.")
+        self._read_categories(categories)
+        self._read_images(mappings(images))
+        self._spans = self._by_picture(spans)
 
     def _read_categories(self, declared: object) -> None:
         for item in mappings(declared):
@@ -144,26 +155,29 @@ class Document:
         """File of each picture by name."""
         return find_pictures(self.names.values(), self.path.parent, self.hints())
 
-    def by_picture(self) -> dict[str, list[Mapping[str, object]]]:
-        """Annotations by the name of their picture, those of unknown pictures left out."""
-        found: dict[str, list[Mapping[str, object]]] = {}
-        for item in self.annotations:
-            number = integer(item.get("image_id"))
-            name = self.names.get(number) if number is not None else None
-            if name is None:
-                self.collector.add(f"A label belongs to no picture: the id {number} is not among the images.")
+    def _by_picture(self, spans: Mapping[int | None, list[Span]]) -> dict[str, list[Span]]:
+        found: dict[str, list[Span]] = {}
+        for image_id, own in spans.items():
+            name = self.names.get(image_id) if image_id is not None else None
+            if name is not None:
+                found[name] = own
             else:
-                found.setdefault(name, []).append(item)
+                reason = f"A label belongs to no picture: the id {image_id} is not among the images."
+                self.collector.add(reason, count=len(own))
         return found
+
+    def annotations(self, name: str) -> list[Mapping[str, object]]:
+        """Annotations of a picture."""
+        return mappings([self._text.parsed(span) for span in self._spans.get(name, ())])
 
 
 def _read(path: Path) -> LabelledSet:
     document = Document(path)
-    pictures, by_picture = document.find_pictures(), document.by_picture()
+    pictures = document.find_pictures()
 
     def read(name: str, report: Report) -> PictureLabels:
         size = document.sizes.get(name) or picture_size(pictures[name])
-        found = (_annotation(item, document, size, report) for item in by_picture.get(name, ()))
+        found = (_annotation(item, document, size, report) for item in document.annotations(name))
         valid = (item for item in found if item is not None)
         annotations = (item for item in (checked(item, size, report) for item in valid) if item is not None)
         return PictureLabels(size, without_duplicates(annotations, report))

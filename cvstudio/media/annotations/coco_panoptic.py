@@ -64,14 +64,14 @@ def _read(path: Path) -> LabelledSet:
         raise MediaError(f"{quoted(path)} is expected to hold COCO's panoptic segments; choose another file.")
     document = Document(json_path)
     pictures = document.find_pictures()
-    by_picture = document.by_picture()
-    entry_of = {name: entries[0] for name, entries in by_picture.items()}
-    for name, entries in by_picture.items():
+    maps: dict[str, str] = {}
+    for name in pictures:
+        entries = document.annotations(name)
+        if entries:
+            maps[name] = text(entries[0].get("file_name"))
         if len(entries) > 1:
-            document.collector.add(
-                "A picture has several maps of segments; the first is taken.", name, len(entries) - 1
-            )
-    maps = {name: text(entry.get("file_name")) for name, entry in entry_of.items()}
+            reason = "A picture has several maps of segments; the first is taken."
+            document.collector.add(reason, name, len(entries) - 1)
     # A picture and its map share their name: maps lie in a folder that is called as the JSON file, or beside it.
     folder = json_path.with_suffix("")
     base = folder if folder.is_dir() else json_path.parent
@@ -79,9 +79,9 @@ def _read(path: Path) -> LabelledSet:
 
     def read(name: str, report: Report) -> PictureLabels:
         size = document.sizes.get(name) or picture_size(pictures[name])
-        entry = entry_of.get(name)
-        if entry is None:
+        if name not in maps:
             return PictureLabels(size)
+        entry = document.annotations(name)[0]
         map_file = map_files.get(maps[name])
         if map_file is None:
             report("The map of segments is not there.")
