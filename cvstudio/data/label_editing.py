@@ -29,6 +29,8 @@ from cvstudio.foundation.shapes import LEAST_CORNERS, Box, Point, Polygon
 DUPLICATE_SHIFT = 10.0
 """By so many pixels a duplicate lies beside its original."""
 
+_FILLED = "_filled"
+
 # Of the labels of a picture ---------------------------------------------------------------------------------------
 
 
@@ -251,8 +253,16 @@ def polygons_box(polygons: Sequence[Polygon]) -> Box | None:
 
 
 def mask_of(annotation: Annotation, size: Size) -> LabelledMask | None:
-    """The pixels of an object, of its mask or its polygons; None where it has neither."""
-    return annotation.mask if annotation.mask is not None else polygons_mask(annotation.polygons, size)
+    """The pixels of an object, of its mask or its polygons; None where it has neither.
+
+    Polygons are filled once for each object: an edit changes one of thousands.
+    """
+    if annotation.mask is not None or not annotation.polygons:
+        return annotation.mask
+    filled: tuple[Size, LabelledMask | None] | None = annotation.__dict__.get(_FILLED)
+    if filled is None or filled[0] != size:
+        filled = annotation.__dict__[_FILLED] = (size, polygons_mask(annotation.polygons, size))
+    return filled[1]
 
 
 def brushed(

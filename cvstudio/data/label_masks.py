@@ -25,22 +25,18 @@ def filled(polygon: Polygon, window: Window) -> NDArray[np.bool_]:
     left, top, right, bottom = window
     height, width = max(0, bottom - top), max(0, right - left)
     # Each edge flips all pixels to its right; the flips are gathered at the first of them.
-    flips = np.zeros((height, width + 1), np.int64)
     corners = np.asarray(polygon, np.float64)
-    starts, ends = corners, np.roll(corners, -1, axis=0)
-    for (x1, y1), (x2, y2) in zip(starts.tolist(), ends.tolist(), strict=True):
-        if y1 == y2:
-            continue
-        low, high = min(y1, y2), max(y1, y2)
-        # Rows whose centre line is in [low, high).
-        first, last = max(math.ceil(low - 0.5), top), min(math.ceil(high - 0.5), bottom)
-        if first >= last:
-            continue
-        rows = np.arange(first, last)
-        crossings = x1 + (rows + 0.5 - y1) * (x2 - x1) / (y2 - y1)
-        columns = np.clip(np.ceil(crossings - 0.5), left, right).astype(np.int64) - left
-        flips[rows - top, columns] += 1
-    inside: NDArray[np.bool_] = (np.cumsum(flips[:, :width], axis=1) & 1).astype(bool)
+    (x1, y1), (x2, y2) = corners.T, np.roll(corners, -1, axis=0).T
+    # Rows whose centre line is in [low, high); none for a horizontal edge.
+    first = np.clip(np.ceil(np.minimum(y1, y2) - 0.5), top, bottom).astype(np.int64)
+    counts = np.clip(np.ceil(np.maximum(y1, y2) - 0.5), top, bottom).astype(np.int64) - first
+    edge = np.repeat(np.arange(len(corners)), counts)
+    rows = first[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
+    crossings = x1[edge] + (rows + 0.5 - y1[edge]) * (x2 - x1)[edge] / (y2 - y1)[edge]
+    columns = np.clip(np.ceil(crossings - 0.5), left, right).astype(np.int64) - left
+    flips = np.bincount((rows - top) * (width + 1) + columns, minlength=height * (width + 1))
+    odd = np.cumsum(flips.reshape(height, width + 1)[:, :width], axis=1) & 1
+    inside: NDArray[np.bool_] = odd.astype(bool)
     return inside
 
 

@@ -69,13 +69,26 @@ def labels_from_json(saved: Mapping[str, Any]) -> PictureLabels:
 
 
 def labels_id(labels: PictureLabels) -> str:
-    """Hash of the content, computed once for each object: a stroke changes one picture of thousands."""
+    """Hash of the content, computed once for each object: a stroke changes one object of one picture."""
     digest: str | None = labels.__dict__.get(_ID)
     if digest is None:
         import xxhash
 
-        digest = xxhash.xxh3_128(json_text(labels_to_json(labels)).encode()).hexdigest()
-        labels.__dict__[_ID] = digest
+        rest = labels_to_json(dataclasses.replace(labels, annotations=()))
+        whole = xxhash.xxh3_128(json_text(rest).encode())
+        for annotation in labels.annotations:
+            whole.update(_annotation_id(annotation).encode())
+        digest = labels.__dict__[_ID] = whole.hexdigest()
+    return digest
+
+
+def _annotation_id(annotation: Annotation) -> str:
+    digest: str | None = annotation.__dict__.get(_ID)
+    if digest is None:
+        import xxhash
+
+        digest = xxhash.xxh3_128(json_text(_annotation_to_json(annotation)).encode()).hexdigest()
+        annotation.__dict__[_ID] = digest
     return digest
 
 

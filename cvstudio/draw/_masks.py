@@ -65,7 +65,7 @@ def _shape(result: Detections, row: int, scale: float, part: Part, width: int) -
     import cv2
 
     assert result.masks is not None
-    key = (result.masks.token, int(result.ids[row]), scale, part, width)
+    key = (result.masks.key(row, int(result.ids[row])), scale, part, width)
     entry = _shapes.get(key)
     if entry is not None:
         shape: Shape = entry.value

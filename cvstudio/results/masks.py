@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -36,8 +36,7 @@ class Grid(NamedTuple):
 class Masks(ABC):
     """Instance masks of one picture, by row.
 
-    `token` identifies the prediction: `take` keeps it, and every other prediction has another one. Together with the
-    stable id of a row it is a cache key of the mask.
+    `token` identifies the prediction: `take` keeps it, and every other prediction has another one.
     """
 
     token: object
@@ -48,6 +47,10 @@ class Masks(ABC):
     @abstractmethod
     def take(self, rows: NDArray[Any] | Sequence[int]) -> Masks:
         """The masks at `rows` (indices or a boolean mask), in that order."""
+
+    def key(self, row: int, number: int) -> Hashable:
+        """Cache key of the mask at `row`, whose stable id is `number`."""
+        return self.token, number
 
     @abstractmethod
     def grid(self, row: int, box: NDArray[np.floating]) -> Grid:
@@ -166,6 +169,9 @@ class PlacedMasks(Masks):
 
     def take(self, rows: NDArray[Any] | Sequence[int]) -> PlacedMasks:
         return PlacedMasks(self.masks.take(rows), self.pixel_map)
+
+    def key(self, row: int, number: int) -> Hashable:
+        return self.masks.key(row, number), self.pixel_map
 
     def grid(self, row: int, box: NDArray[np.floating]) -> Grid:
         found = self.masks.grid(row, self.pixel_map.inverse.boxes(np.asarray(box)[None])[0])

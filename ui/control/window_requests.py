@@ -11,6 +11,7 @@ class WindowRequests(QObject):
     Signals
     -------
     open_files, open_folder : show a dialog for files or for a folder, and open the user's selection
+    open_labels : show a dialog for a file of labels, and open its labelled set
     export : show the export dialog for the current result
     export_labels : show the export dialog for the labels of the picture on the canvas
     compare : show the list of what the current result can be compared with
@@ -23,6 +24,7 @@ class WindowRequests(QObject):
 
     open_files = Signal()
     open_folder = Signal()
+    open_labels = Signal()
     export = Signal()
     export_labels = Signal()
     compare = Signal()

@@ -70,6 +70,8 @@ class LabelsPanel(QWidget):
         self._canvas = context.canvas
         self._labelling = context.controller.labelling
         self._made = False
+        self._row_names: tuple[str, ...] = ()
+        self._row_of: list[tuple[Annotation, TableRow]] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(12, 8, 12, 8)
 
@@ -120,7 +122,7 @@ class LabelsPanel(QWidget):
         self.begin.clicked.connect(self._begin)
         self.open = QPushButton(icon("folder-open"), self.tr("Open a labelled set …"))
         self.open.setToolTip(self.tr("Open a file or folder of labels, such as COCO JSON, YOLO, VOC or LabelMe"))
-        self.open.clicked.connect(self._requests.open_files)
+        self.open.clicked.connect(self._requests.open_labels)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
@@ -275,19 +277,22 @@ class LabelsPanel(QWidget):
         name = annotations.name if annotations.path is not None else self.tr("New labels")
         self.name.setText(self.tr("{name} · edited").format(name=name) if labelling.edited else name)
         names = tuple(category.name for category in labelling.categories)
+        items = labelling.labels.annotations
         counts = [0] * len(names)
-        rows = []
-        for number, annotation in enumerate(labelling.labels.annotations):
-            label = names[annotation.category] if annotation.category < len(names) else "?"
+        for annotation in items:
             if annotation.category < len(names):
                 counts[annotation.category] += 1
-            x1, y1, x2, y2 = annotation.box
-            cells = (
-                Cell(label, label=label, among=names),
-                Cell(self._kind(annotation), tone="quiet"),
-                Cell(f"{x2 - x1:.0f} × {y2 - y1:.0f}"),
-            )
-            rows.append(TableRow(number, cells))
+        if names != self._row_names:
+            self._row_names, self._row_of = names, []
+        # An edit changes one row of many.
+        kept = len(self._row_of)
+        rows = [
+            self._row_of[number][1]
+            if number < kept and self._row_of[number][0] is annotation
+            else self._row(number, annotation, names)
+            for number, annotation in enumerate(items)
+        ]
+        self._row_of = [*zip(items, rows, strict=True)]
         self.table.set_rows(rows)
         self.classes.set_rows(
             [
@@ -307,6 +312,16 @@ class LabelsPanel(QWidget):
         self.lists.setTabText(1, self.tr("Classes {count}").format(count=f"{len(names):,}"))
         self._show_selected()
         self._count()
+
+    def _row(self, number: int, annotation: Annotation, names: tuple[str, ...]) -> TableRow:
+        label = names[annotation.category] if annotation.category < len(names) else "?"
+        x1, y1, x2, y2 = annotation.box
+        cells = (
+            Cell(label, label=label, among=names),
+            Cell(self._kind(annotation), tone="quiet"),
+            Cell(f"{x2 - x1:.0f} × {y2 - y1:.0f}"),
+        )
+        return TableRow(number, cells)
 
     def _kind(self, annotation: Annotation) -> str:
         if annotation.mask is not None:

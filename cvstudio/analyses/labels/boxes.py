@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -55,6 +55,10 @@ class PixelMasks(Masks):
     def take(self, rows: NDArray[Any] | Sequence[int]) -> PixelMasks:
         indices = np.arange(len(self.masks))[np.asarray(rows) if len(rows) else np.zeros(0, np.int64)]
         return PixelMasks(tuple(self.masks[index] for index in indices.tolist()), self.token)
+
+    def key(self, row: int, number: int) -> Hashable:
+        # An edit changes one of many masks, and may give all of them other numbers.
+        return self.masks[row]
 
     def grid(self, row: int, box: NDArray[np.floating]) -> Grid:
         mask = self.masks[row]

@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from cvstudio.data.labels import Annotation
+from cvstudio.media.annotations import ANNOTATION_FORMATS
 from cvstudio.results.detections import Detections
 from cvstudio.session.project import load_project, save_project
 from cvstudio.session.session import State
@@ -374,3 +375,50 @@ def test_the_picture_keeps_its_labels_while_an_edit_is_computed(labelling: MainW
     assert stale[0] is True
     qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
     assert stale[-1] is False
+
+
+def test_a_set_from_disk_is_corrected_picture_by_picture_and_its_file_stays(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        Pillow.fromarray(np.full((80, 120, 3), 90, np.uint8)).save(tmp_path / f"{name}.png")
+    content = {
+        "images": [
+            {"id": n, "file_name": f"{name}.png", "width": 120, "height": 80} for n, name in enumerate(("one", "two"))
+        ],
+        "annotations": [{"id": n, "image_id": n, "category_id": 4, "bbox": [10 + n, 10, 30, 20]} for n in (0, 1)],
+        "categories": [{"id": 4, "name": "cat"}],
+    }
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(content))
+    controller, labelling = window.controller, window.controller.labelling
+    window.open_paths([path])
+    qtbot.waitUntil(lambda: labelling.ready and len(annotations(window)) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: settled(window), timeout=30_000)
+    window.show_panel("labels")
+    window.workspace.canvas.setFocus()
+    key(window, Qt.Key.Key_L)
+    assert not labelling.edited
+    draw(window, (20, 15), (30, 25))
+    assert annotations(window)[0].box == pytest.approx((20, 20, 50, 40), abs=0.6)
+    assert labelling.edited
+    key(window, Qt.Key.Key_D)
+    active = controller.session.state
+    qtbot.waitUntil(lambda: controller.session.state.active != active.active, timeout=30_000)
+    qtbot.waitUntil(lambda: editor(window).tool is not None, timeout=30_000)
+    assert not labelling.edited
+    assert annotations(window)[0].box == (11, 10, 41, 30)
+    key(window, Qt.Key.Key_B)
+    draw(window, (60, 40), (90, 70))
+    save_project(tmp_path / "fixed.cvstudio", controller.session.state)
+    assert json.loads(path.read_text()) == content
+    window.label_export.export(labelling.labelled, ANNOTATION_FORMATS["coco"], tmp_path / "fixed.json")
+    qtbot.waitUntil((tmp_path / "fixed.json").exists, timeout=30_000)
+    fixed = ANNOTATION_FORMATS["coco"].read(tmp_path / "fixed.json")
+    assert [len(fixed.labels(name).annotations) for name in fixed.names] == [1, 2]
+    state, _ = load_project(tmp_path / "fixed.cvstudio")
+    controller.load(state, 0.0)
+    qtbot.waitUntil(lambda: labelling.ready and len(annotations(window)) == 2, timeout=30_000)
+    controller.library.step(-1)
+    qtbot.waitUntil(lambda: len(annotations(window)) == 1, timeout=30_000)
+    assert annotations(window)[0].box == pytest.approx((20, 20, 50, 40), abs=0.6)
