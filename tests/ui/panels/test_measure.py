@@ -95,7 +95,7 @@ def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> N
     assert content.curve.points[0].recall == 0.6
     set_score(content, 0.9, qtbot)
     assert content.curve.points[0].recall == 0.4
-    assert "at 0.90" in content.curve.legend.text()
+    assert "at 0.90" in content.curve.legend.text().replace("&nbsp;", " ")
     content.kind.setCurrentIndex(content.kind.findText("blue"))
     qtbot.waitUntil(lambda: content.curve is not None and content.curve.points[0].recall == 1.0, timeout=5000)
     content.tabs.setCurrentIndex(FIGURES)

@@ -14,7 +14,7 @@ from cvstudio.evaluation.plots import shown_classes
 from ui.base import theme
 
 NAMES_WIDTH = 112
-LEAST_CELL, LARGEST_CELL = 14, 40
+LEAST_CELL, LARGEST_CELL = 22, 40
 
 
 class _Cell(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QStackedWidget,
     QTabBar,
     QVBoxLayout,
     QWidget,
@@ -45,6 +44,7 @@ from ui.panels._measure.confusion_view import ConfusionView
 from ui.panels._measure.job import Measured, measure_models, prepare_overlap
 from ui.panels._measure.mapping_page import MappingPage
 from ui.panels._measure.tables import ResultTable
+from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.rows.slider_row import SliderRow
 
@@ -59,6 +59,16 @@ UPDATE_MS = 40
 DEFAULT_IOU = 0.5
 WHICH = 2
 """Models that stand side by side."""
+
+
+class _Pages(CurrentStack):
+    """Pages that take the height that there is: a plot or a long text asks for more than the dock has."""
+
+    def hasHeightForWidth(self) -> bool:
+        return False
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
 
 
 class MeasureContent(QWidget):
@@ -196,7 +206,7 @@ class MeasureContent(QWidget):
         self.figures = ResultTable(self.tr("Choose labels and a model, and press Measure."))
         self.classes = ResultTable(self.tr("No class was measured."))
         self.curve: CurvePlot | ReliabilityPlot | None = None
-        self.curves = QStackedWidget()
+        self.curves = CurrentStack()
         self.confusion = ConfusionView()
         self.errors = ResultTable(self.tr("Kinds of errors are told of detected objects."))
         self.worst = ResultTable(self.tr("No picture has an error."))
@@ -210,7 +220,7 @@ class MeasureContent(QWidget):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(self.confusion)
-        self.pages = QStackedWidget()
+        self.pages = _Pages()
         self._shows: tuple[Callable[[Evaluation, str], None], ...] = (
             self._show_figures,
             self._show_classes,

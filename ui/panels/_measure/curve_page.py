@@ -24,7 +24,7 @@ class _UnitPlot(CurveWidget):
     """A plot from 0 to 1 on both axes."""
 
     def __init__(self) -> None:
-        super().__init__(whole="top", axis_width=44, least_height=120)
+        super().__init__(whole="", axis_width=44, least_height=96)
 
     def line(self, x: NDArray[np.float64], y: NDArray[np.float64], number: int, *, marked: bool = False) -> None:
         """Draw a line in the colour of the model `number`, from 0."""
@@ -43,6 +43,14 @@ class _UnitPlot(CurveWidget):
         for side, text in (("left", left), ("bottom", bottom)):
             self.plot.getAxis(side).setLabel(text, color=theme.colour("quiet").name())
         self.plot.setRange(xRange=(0, 1), yRange=(0, 1.02), padding=0.01)
+
+
+def corners(curve: PrecisionRecall) -> NDArray[np.intp]:
+    """Rows of a curve that are drawn: where recall rises, and just before; at most about `MOST_POINTS`."""
+    rises = np.flatnonzero(np.diff(curve.right, prepend=0))
+    rows = np.unique(np.concatenate([rises, np.maximum(rises - 1, 0), np.arange(len(curve.scores))[-1:]]))
+    kept: NDArray[np.intp] = rows[:: len(rows) // MOST_POINTS + 1]
+    return kept
 
 
 class CurvePlot(_UnitPlot):
@@ -64,8 +72,8 @@ class CurvePlot(_UnitPlot):
         self.points = tuple(curve.at(score) for _, curve, score in self._curves)
         entries = []
         for number, ((title, curve, _), point) in enumerate(zip(self._curves, self.points, strict=True)):
-            rows = np.unique(np.linspace(0, max(0, len(curve.scores) - 1), MOST_POINTS).astype(int))
-            if len(curve.scores):
+            rows = corners(curve)
+            if len(rows):
                 self.line(curve.recall[rows], curve.precision[rows], number)
             text = self.tr("{model}: at {score} precision {precision}, recall {recall}, F1 {f1}").format(
                 model=title,
@@ -77,9 +85,8 @@ class CurvePlot(_UnitPlot):
             entries.append(self.entry(number, text))
             if not np.isnan(point.precision):
                 colour = series_colours()[number]
-                mark = pg.ScatterPlotItem([point.recall], [point.precision], size=11, brush=colour)
-                mark.setPen(QPen(theme.colour("text"), 1.5, Qt.PenStyle.SolidLine))
-                self.plot.addItem(mark)
+                pen = pg.mkPen(theme.colour("text"), width=1.5)
+                self.plot.addItem(pg.ScatterPlotItem([point.recall], [point.precision], size=11, brush=colour, pen=pen))
         self.legend.setText("<br>".join(entries))
         self.setAccessibleName(self.legend.text())
         self.name_axes(self.tr("Precision"), self.tr("Recall"))

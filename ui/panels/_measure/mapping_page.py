@@ -69,6 +69,7 @@ class MappingPage(QWidget):
         self.table.cellDoubleClicked.connect(self._edit)
         top = QHBoxLayout()
         top.addWidget(self.model, 1)
+        top.addStretch(1)
         top.addWidget(self.load_button)
         top.addWidget(self.save_button)
         layout = QVBoxLayout(self)

@@ -12,6 +12,9 @@ from cvstudio.results.tables import Column, Table
 from ui.base.translate import translated
 from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
+MARGIN, MOST_WIDTH = 24, 240
+"""Pixels beside the title of a column, and of the column at most."""
+
 TRANSLATED = frozenset(("figure", "kind", "meaning", "reason"))
 """Columns whose texts are the program's own."""
 
@@ -53,6 +56,10 @@ class ResultTable(QWidget):
         bars = [place for place, column in enumerate(columns) if column.kind == "fraction"]
         wide = next((place for place, column in enumerate(columns) if column.key in ("meaning", "reason")), 0)
         self.table = RowsTable(titles, bars, self._empty, wide)
+        header = self.table.horizontalHeader()
+        for place in bars:
+            needed = header.fontMetrics().horizontalAdvance(titles[place]) + MARGIN
+            header.resizeSection(place, max(header.sectionSize(place), min(needed, MOST_WIDTH)))
         self.table.selected.connect(lambda ids: self.picked.emit(ids[0]) if len(ids) == 1 else None)
         self._columns = columns
         self._layout.addWidget(self.table)
