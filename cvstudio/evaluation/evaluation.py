@@ -25,7 +25,7 @@ from cvstudio.evaluation.class_mapping import ClassMapping
 from cvstudio.evaluation.classification import ClassificationScores
 from cvstudio.evaluation.comparers import FORM_TITLES, KEYPOINTS
 from cvstudio.evaluation.confusion import ClassPairs, ConfusionMatrix, class_pairs
-from cvstudio.evaluation.error_kinds import DetectionErrors, detection_errors
+from cvstudio.evaluation.error_kinds import DetectionErrors, ErrorKind, detection_errors
 from cvstudio.evaluation.overlaps import ObjectOverlaps
 from cvstudio.evaluation.panoptic import PanopticScores
 from cvstudio.evaluation.precision_recall import PrecisionRecall, precision_recall
@@ -57,6 +57,7 @@ class ObjectFigures:
         self.matches = functools.lru_cache(KEPT)(self._matches)
         self.pairs = functools.lru_cache(KEPT)(self._pairs)
         self.errors = functools.lru_cache(KEPT)(self._errors)
+        self.costs = functools.lru_cache(KEPT)(self._costs)
 
     @functools.cached_property
     def average_precision(self) -> AveragePrecision:
@@ -82,6 +83,17 @@ class ObjectFigures:
 
     def _errors(self, iou: float) -> DetectionErrors:
         return detection_errors(self.overlaps, iou)
+
+    def _costs(self, iou: float) -> Mapping[ErrorKind, float]:
+        costs: dict[ErrorKind, float] = self.errors(iou).costs()
+        return costs
+
+    def prepare(self, iou: float) -> None:
+        """Match at an overlap, which takes a second for ten thousand pictures: any score is quick afterwards."""
+        _ = self.average_precision
+        self.matches(iou)
+        self.pairs(iou)
+        self.costs(iou)
 
     def curve(self, iou: float, kind: int | None = None) -> PrecisionRecall:
         """Precision and recall of one class, or of the detections of all."""

@@ -96,9 +96,9 @@ def _errors(figure: Figure, evaluations: Sequence[Evaluation], form: str, iou: f
     left, right = figure.subplots(1, 2)
     width = 0.8 / len(evaluations)
     for number, (item, colour) in enumerate(zip(evaluations, COLOURS * len(evaluations), strict=False)):
-        errors = item.objects[form].errors(iou)
+        objects = item.objects[form]
         places = np.arange(len(TITLES)) + (number - (len(evaluations) - 1) / 2) * width
-        counts, costs = errors.counts(item.score if score is None else score), errors.costs()
+        counts, costs = objects.errors(iou).counts(item.score if score is None else score), objects.costs(iou)
         left.barh(places, [counts[kind] for kind in TITLES], width, color=colour, label=item.title)
         right.barh(places, [costs[kind] for kind in TITLES], width, color=colour)
     left.set(xlabel="Errors", title=f"{FORM_TITLES[form]}, IoU {iou:.2f}")

@@ -96,8 +96,8 @@ def class_table(evaluations: Sequence[Evaluation]) -> Table:
 
 def error_table(evaluation: Evaluation, form: str, iou: float, score: float) -> Table:
     """One row for each kind of error: number of errors at the score, and the gain in AP if there were none."""
-    errors = evaluation.objects[form].errors(iou)
-    counts, costs = errors.counts(score), errors.costs()
+    objects = evaluation.objects[form]
+    counts, costs = objects.errors(iou).counts(score), objects.costs(iou)
     columns = (
         Column("kind", "Kind", kind="text"),
         Column("count", "Errors"),

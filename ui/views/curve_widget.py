@@ -32,7 +32,7 @@ class CurveWidget(QWidget):
 
     Parameters
     ----------
-    whole : the axis with integers, "left" or "bottom"
+    whole : the axis with integers, "left" or "bottom"; empty for none
     axis_width, least_height : in pixels
     """
 
@@ -42,7 +42,8 @@ class CurveWidget(QWidget):
         self.legend.setObjectName("small")
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setWordWrap(True)
-        self.plot = pg.PlotWidget(axisItems={whole: WholeAxis(whole)}, viewBox=pg.ViewBox(enableMenu=False))
+        axes = {whole: WholeAxis(whole)} if whole else {}
+        self.plot = pg.PlotWidget(axisItems=axes, viewBox=pg.ViewBox(enableMenu=False))
         self.plot.setFrameShape(self.plot.Shape.NoFrame)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()

@@ -1,0 +1,231 @@
+"""The measure panel: labels and models chosen, figures at any score, worst pictures opened, mapping changed, export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions
+from cvstudio.session.session import State
+from ui.panels._measure.content import MeasureContent
+from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
+from ui.panels.measure import MeasurePanel
+from ui.window.main_window import MainWindow
+
+FIGURES, CLASSES, CURVES, CONFUSION, ERRORS, WORST, MAPPING, LEFT_OUT = range(8)
+
+
+@pytest.fixture
+def labels(colour_models: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A COCO file of three pictures, on the second of which the models err twice."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    box = colour_models.Rectangle
+    pictures = [
+        [box(0, 5, 5, 30, 20), box(1, 60, 40, 25, 20)],
+        [box(0, 5, 5, 30, 20, colour_models.MOVED), box(1, 60, 40, 30, 20, colour_models.RENAMED)],
+        [box(2, 5, 5, 30, 20)],
+    ]
+    labelled = colour_models.labelled_set(tmp_path / "set", pictures)
+    path = tmp_path / "set" / "labels.json"
+    write = ANNOTATION_FORMATS["coco"].write
+    assert write is not None
+    write(labelled, path, WriteOptions(), Progress())
+    return path
+
+
+@pytest.fixture
+def content(labels: Path, window: MainWindow, qtbot: QtBot) -> Iterator[MeasureContent]:
+    window.show_panel("measure")
+    made = window.dock_layout.content(MeasurePanel).make()
+    made.set_source(labels)
+    made.set_model("colour-boxes")
+    yield made
+    # What is registered goes after the window, which would ask for it.
+    window.controller.session.load(State())
+
+
+def measure(content: MeasureContent, qtbot: QtBot) -> None:
+    before = content.measured
+    content.start()
+    qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
+
+
+def texts(table: Any) -> list[list[str]]:
+    return [[cell.text for cell in row.cells] for row in table.table.rows.table_rows]
+
+
+def set_score(content: MeasureContent, score: float, qtbot: QtBot) -> None:
+    content.score.set_value(score, score)
+    content.score.changed.emit(score, False)
+    qtbot.waitUntil(lambda: not content._soon.isActive(), timeout=5000)
+
+
+def test_a_model_is_measured_and_every_page_says_so(content: MeasureContent, qtbot: QtBot) -> None:
+    assert not content.export_button.isEnabled()
+    measure(content, qtbot)
+    assert "3 pictures, 3 of 3 classes" in content.message.text()
+    figures = dict(texts(content.figures))
+    # Of red and green one of two is found; before the one blue box a wrong one is as sure of itself.
+    assert figures["Boxes AP50"] == f"{(51 / 101 + 51 / 101 + 0.5) / 3:.3f}"
+    content.tabs.setCurrentIndex(CLASSES)
+    assert [row[0] for row in texts(content.classes)] == ["red", "green", "blue"]
+    content.tabs.setCurrentIndex(ERRORS)
+    assert {row[0]: row[1] for row in texts(content.errors)}["Place"] == "1"
+    content.tabs.setCurrentIndex(WORST)
+    assert texts(content.worst) == [["001.png", "2", "2", "0"]]
+    content.tabs.setCurrentIndex(LEFT_OUT)
+    assert texts(content.left_out) == []
+    content.tabs.setCurrentIndex(CONFUSION)
+    assert content.confusion.text_at(1, 2) == "green taken for blue: 1, 50% of the row"
+    content.confusion.grab()
+
+
+def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> None:
+    measure(content, qtbot)
+    content.tabs.setCurrentIndex(CURVES)
+    assert isinstance(content.curve, CurvePlot)
+    assert content.curve.points[0].recall == 0.6
+    set_score(content, 0.9, qtbot)
+    assert content.curve.points[0].recall == 0.4
+    assert "at 0.90" in content.curve.legend.text().replace("&nbsp;", " ")
+    content.kind.setCurrentIndex(content.kind.findText("blue"))
+    qtbot.waitUntil(lambda: content.curve is not None and content.curve.points[0].recall == 1.0, timeout=5000)
+    content.tabs.setCurrentIndex(FIGURES)
+    assert dict(texts(content.figures))["Boxes recall"] == "0.400"
+
+
+def test_another_overlap_is_matched_on_a_worker(content: MeasureContent, qtbot: QtBot) -> None:
+    measure(content, qtbot)
+    content.tabs.setCurrentIndex(WORST)
+    # What is moved by 16 of 30 pixels overlaps by 14 of 46.
+    content.iou.changed.emit(0.3, False)
+    qtbot.waitUntil(lambda: texts(content.worst) == [["001.png", "1", "1", "1"]], timeout=10_000)
+
+
+def test_two_models_stand_side_by_side(content: MeasureContent, qtbot: QtBot) -> None:
+    content.set_model("colour-masks", 1)
+    measure(content, qtbot)
+    rows = {row[0]: row[1:] for row in texts(content.figures)}
+    assert rows["Boxes AP"][0] == rows["Boxes AP"][1]
+    assert rows["Masks AP"][0] == "–"
+    assert content.which.isVisibleTo(content)
+    assert content.form.count() == 2
+    content.tabs.setCurrentIndex(CURVES)
+    assert isinstance(content.curve, CurvePlot)
+    assert len(content.curve.points) == 2
+
+
+def test_a_classifier_has_its_reliability(content: MeasureContent, qtbot: QtBot) -> None:
+    content.set_model("colour-classes")
+    measure(content, qtbot)
+    content.tabs.setCurrentIndex(CURVES)
+    assert isinstance(content.curve, ReliabilityPlot)
+    assert "calibration error" in content.curve.legend.text().replace("&nbsp;", " ")
+    content.tabs.setCurrentIndex(CONFUSION)
+    content.confusion.grab()
+
+
+def test_a_label_is_mapped_and_all_is_measured_again(
+    content: MeasureContent, colour_models: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    measure(content, qtbot)
+    colour_models.CALLS.clear()
+    content.tabs.setCurrentIndex(MAPPING)
+    before = content.measured
+    content.mapping.changed.emit(0, "Red", None)
+    qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
+    assert "1 classes of the set have no label" in content.mapping.rest.text()
+    assert colour_models.CALLS == []
+    path = tmp_path / "map.json"
+    path.write_text('{"Red": "red"}', encoding="utf-8")
+    before = content.measured
+    content.mapping.load(path)
+    qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
+    assert not content.mapping.rest.isVisibleTo(content)
+
+
+def test_a_wrong_mapping_is_told_and_changes_nothing(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -> None:
+    measure(content, qtbot)
+    content.tabs.setCurrentIndex(MAPPING)
+    told: list[tuple[str, str]] = []
+    content.mapping.notice.connect(lambda level, text: told.append((level, text)))
+    path = tmp_path / "map.json"
+    path.write_text('{"lion": "red"}', encoding="utf-8")
+    content.mapping.load(path)
+    assert "'lion'" in told[0][1]
+    assert content.state == "done"
+
+
+def test_a_click_opens_the_picture_with_the_prediction(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot
+) -> None:
+    measure(content, qtbot)
+    content.tabs.setCurrentIndex(WORST)
+    content.worst.picked.emit(1)
+    controller = window.controller
+    qtbot.waitUntil(lambda: controller.session.state.active_media is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: controller.detections() is not None, timeout=30_000)
+    state = controller.session.state
+    assert state.active_media is not None
+    assert state.active_media.name == "001.png"
+    assert state.instance is not None
+    assert state.instance.model == "colour-boxes"
+    assert state.instance.value("score") == pytest.approx(0.3)
+    detections = controller.detections()
+    assert detections is not None
+    assert len(detections) == 2
+    # Another picture goes into the same layers.
+    content.worst.picked.emit(0)
+    qtbot.waitUntil(lambda: controller.session.state.active_media.name == "000.png", timeout=30_000)
+    assert [item.model for item in controller.session.state.instances].count("colour-boxes") == 1
+
+
+def test_a_click_shows_the_labels_too(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot, labelled_boxes: Any
+) -> None:
+    measure(content, qtbot)
+    content.worst.picked.emit(1)
+    controller = window.controller
+    qtbot.waitUntil(lambda: len(controller.session.state.instances) > 1, timeout=30_000)
+    kinds = {item.analysis for item in controller.session.state.instances}
+    assert {"detect", labelled_boxes.BOXES.key} <= kinds
+    qtbot.waitUntil(lambda: content.source.count() == 2, timeout=5000)
+    controller.session.load(State())
+
+
+def test_it_is_exported(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -> None:
+    measure(content, qtbot)
+    content.export(tmp_path / "out.json")
+    qtbot.waitUntil(lambda: (tmp_path / "out.json").is_file(), timeout=30_000)
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["models"][0]["score"] == pytest.approx(0.3)
+    qtbot.waitUntil(lambda: not content._controller.pipeline.busy, timeout=30_000)
+
+
+def test_what_cannot_be_measured_is_told(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    window.controller.notice.connect(lambda level, text: told.append(text))
+    content.set_source(tmp_path)
+    content.start()
+    qtbot.waitUntil(lambda: content.state == "done", timeout=30_000)
+    assert told
+    assert "could not be measured" in content.message.text()
+    assert content.start_button.isEnabled()
+
+
+def test_the_numbers_are_those_of_the_command_line(content: MeasureContent, labels: Path, qtbot: QtBot) -> None:
+    import cvstudio
+
+    measure(content, qtbot)
+    figures = dict(texts(content.figures))
+    for name, value in cvstudio.evaluate("colour-boxes", labels).summary().items():
+        assert figures[name] == ("–" if np.isnan(value) else f"{value:.3f}")
