@@ -81,7 +81,11 @@ class SelectParams:
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Detections]:
     """Stage: picture -> candidates of the network, with their source."""
     image = inputs.samples["picture"]
-    detections: Detections = inputs.network.predict(image, params, progress)
+    detections: Detections = (
+        inputs.network.predict(image, params, progress)
+        if inputs.trunk is None
+        else inputs.network.predict_from(inputs.trunk, image, params, progress)
+    )
     yield dataclasses.replace(detections, source=inputs.source)
 
 
@@ -118,7 +122,7 @@ ANALYSES.register(
         icon="scan-search",
         inputs=(PICTURE_OR_VIDEO,),
         stages=(
-            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True, on_trunk=True),
             Stage("suppress", suppress, SuppressParams, where="main"),
             Stage("select", select, SelectParams, where="main"),
         ),
@@ -127,8 +131,7 @@ ANALYSES.register(
         order=10,
         task="detect",
         default_model="pyramid-lite0",
-        samples={"picture": "cat"},
-        # The cat is too near for the embedded detector to be sure of it.
+        samples={"picture": "street"},
         keywords=(
             "object detection",
             "detection",
