@@ -77,7 +77,11 @@ def make_request(
         network,
         view,
         tuple(upstream),
-        trunk=model.trunk.network_key(network) if model is not None and model.trunk is not None else (),
+        trunk=(
+            model.trunk.network_key(network, chosen=instance.weights is not None)
+            if model is not None and model.trunk is not None
+            else ()
+        ),
         canvas_slot=spec.canvas_slot if spec.canvas_slot is not None and media is not None else "",
         frame_rate=media.frame_rate if media is not None and media.kind is MediaKind.VIDEO else None,
         adjustments=tuple(adjustments),

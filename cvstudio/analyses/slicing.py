@@ -82,6 +82,7 @@ def predicted(
     join: Callable[[Sequence[tuple[Tile, R]]], R],
     *,
     whole_too: bool = True,
+    trunk: Any = None,
 ) -> Iterator[R]:
     """Predictions of `network` for `image`, in slices where `params` say so (see `SliceParams`): successively more, the
     last one of all tiles.
@@ -90,11 +91,18 @@ def predicted(
     ----------
     join : callable (pairs of tile and its prediction) -> prediction for the whole picture
     whole_too : whether the picture as a whole may be one of the tiles
+    trunk : features of `image` by the network's trunk, where they are known (`Stage.on_trunk`)
     """
     side = params.tile if isinstance(params, SliceParams) else 0
     parts = tiles(image.size, side, params.tile_overlap) if side else ()
+
+    def predict(part: Image, part_progress: Progress) -> R:
+        if trunk is not None and part is image:
+            return cast(R, network.predict_from(trunk, image, params, part_progress))
+        return cast(R, network.predict(part, params, part_progress))
+
     if len(parts) < 2:
-        yield cast(R, network.predict(image, params, progress))
+        yield predict(image, progress)
         return
     if whole_too and params.tile_whole:
         parts = (Tile(0, 0, *image.size), *parts)
@@ -103,7 +111,7 @@ def predicted(
     for number, tile in enumerate(parts):
         progress(number / len(parts), f"slice {number + 1} of {len(parts)}")
         part = image if tile.size == image.size else cropped(image, tile)
-        found.append((tile, network.predict(part, params, _Part(progress))))
+        found.append((tile, predict(part, _Part(progress))))
         last = number == len(parts) - 1
         if last or time.monotonic() - shown_at > SHOWN_EVERY_SECS:
             yield join(found)

@@ -6,7 +6,7 @@ values, so that equal requests share cache entries whoever made them.
 
 The first stage may be shared: it gets the sample of the canvas slot only, its key holds only what that output depends
 on, and it runs once for all requests, in whatever thread. The trunk of a network is shared by analyses and models
-(`Stage.trunk`), the output on a key frame by the frames after it (`Stage.key_frame`).
+(`Stage.trunk`, `Stage.on_trunk`), the output on a key frame by the frames after it (`Stage.key_frame`).
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Inputs:
     view : visible part, for a stage that is `viewed`; None stands for the whole picture at scale 1
     source : medium of the canvas slot and time of its frame, to be stored in the result
     services : objects shared with other runs
+    trunk : features of the network's `SharedTrunk`, for a stage that is `on_trunk`; None where it has none
     """
 
     samples: Mapping[str, Any]
@@ -53,6 +54,7 @@ class Inputs:
     view: View | None = None
     source: Source = field(default_factory=Source)
     services: Services = field(default_factory=Services)
+    trunk: Any = None
 
 
 StageRun = Callable[[Inputs, Any, Progress], Iterator[Any]]
@@ -77,6 +79,8 @@ class Stage:
     long : whether it may take many seconds; other jobs may run between its outputs
     trunk : whether it is a first stage that returns the features of the network's `SharedTrunk`: its key holds the
         trunk instead of model and analysis, so that all users of the trunk share its output. `TRUNK` is such a stage
+    on_trunk : whether it continues with `Inputs.trunk`, the output of `TRUNK`, where the model has a `SharedTrunk`, and
+        runs the whole network where it has none; a stage of an analysis that takes models of both kinds
     key_frame : callable (pts, frame rate, params) -> seconds, of the first stage: time of the frame that it runs on
         A pure function, such as `every_nth`: the output is that of the key frame alone, whichever frame is requested
         and in whatever order. It is computed once and is `Inputs.previous` of the next stage, beside the frame's own
@@ -95,6 +99,7 @@ class Stage:
     long: bool = False
     extra_key: Callable[[Any], Hashable] | None = None
     trunk: bool = False
+    on_trunk: bool = False
     key_frame: Callable[[float, float, Any], float] | None = None
     beside_model: type[Any] | None = None
 
@@ -105,8 +110,8 @@ class Stage:
     def __post_init__(self) -> None:
         if self.shared and self.viewed:
             raise ValueError(f"the stage '{self.name}' is shared, and cannot depend on what one canvas shows")
-        if self.trunk and not self.uses_network:
-            raise ValueError(f"the stage '{self.name}' is a trunk, and has to use the network")
+        if (self.trunk or self.on_trunk) and not self.uses_network:
+            raise ValueError(f"the stage '{self.name}' is (on) a trunk, and has to use the network")
 
     @property
     def shared(self) -> bool:
@@ -299,6 +304,8 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
     RuntimeError
         The stage yielded nothing: a programming error.
     """
+    if request.stages[index].on_trunk and request.trunk and request.canvas_slot:
+        inputs = dataclasses.replace(inputs, trunk=_trunk_features(request, index, inputs, cache, progress))
     if not request.shares(index):
         yield from _run_alone(request, index, inputs, cache, progress)
         return
@@ -313,6 +320,12 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
             own = dataclasses.replace(inputs, samples=samples)
             value = deque(_run_alone(request, index, own, cache, progress), maxlen=1).pop()
     yield value
+
+
+def _trunk_features(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Any:
+    """Output of `TRUNK` for the inputs of the stage `index`: the cached one, or that of another thread, or its own."""
+    trunk = dataclasses.replace(request, stages=(TRUNK,), params=(request.params[index],))
+    return deque(run_stage(trunk, 0, inputs, cache, progress), maxlen=1).pop()
 
 
 def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:

@@ -45,16 +45,24 @@ class SharedTrunk:
 
     Parameters
     ----------
-    key : names the layers, and their weights where a dependency carries them
+    key : names the layers, and their weights where they are `published`
     preprocessing : names what is done to a picture before, as far as `ModelSpec.params` do not say it
+    published : whether the published checkpoints of all models that declare it hold the same weights of it; each model
+        may have a checkpoint of its own then. One that the user has chosen is another trunk
     """
 
     key: str
     preprocessing: str = ""
+    published: bool = False
 
-    def network_key(self, network: tuple[str, ...]) -> tuple[str, ...]:
-        """What the output of the trunk depends on, of the `Host.network_key` of a model: all but the model's name."""
-        return (self.key, self.preprocessing, *network[1:])
+    def network_key(self, network: tuple[str, ...], *, chosen: bool = False) -> tuple[str, ...]:
+        """What the output of the trunk depends on, of the `Host.network_key` of a model: all but the model's name.
+
+        chosen : whether the user has chosen the checkpoint
+        """
+        # The key of a network: model, path and version of the checkpoint, device, precision.
+        checkpoint = () if self.published and not chosen else network[1:3]
+        return (self.key, self.preprocessing, *checkpoint, *network[3:])
 
 
 class Network(Protocol):
@@ -71,6 +79,13 @@ class TrunkNetwork(Network, Protocol):
         """What the trunk says of a picture, frozen and on the CPU: what every model with the same trunk goes on with.
 
         `params` are those of the stage, by default `ModelSpec.params`.
+        """
+        ...
+
+    def predict_from(self, features: Any, image: Image, params: Any, progress: Progress) -> Any:
+        """As `predict` of the model's task, from the `trunk_features` of `image`, whichever model has computed them.
+
+        Only of models of an analysis whose stage is `on_trunk`.
         """
         ...
 
@@ -109,6 +124,8 @@ class ModelSpec:
     revision : text that changes whenever the same key and weights stand for another network
     architecture : how to build the bare network; None where it is no torch module
     trunk : first part of the network that other models share; None where it shares none
+    better : keys of models of the same task that serve better where this one does not, the first one first; the window
+        offers one of them beside this model
     """
 
     key: str
@@ -130,3 +147,4 @@ class ModelSpec:
     revision: str = ""
     architecture: Architecture | None = None
     trunk: SharedTrunk | None = None
+    better: tuple[str, ...] = ()

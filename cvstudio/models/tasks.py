@@ -25,6 +25,7 @@ class Task:
     order : position in the catalogue, ascending
     folder : the package of its models under `cvstudio.models`
     result : type of the result of the analysis that runs its models
+    domain : what a model knows, of which `{count}` is the number of its labels
     """
 
     key: str
@@ -33,6 +34,7 @@ class Task:
     order: int
     folder: str
     result: type[Any]
+    domain: str = "{count} kinds of things"
 
 
 TASKS: Mapping[str, Task] = MappingProxyType(
@@ -42,7 +44,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             Task("detect", "Detection", "Detector", 40, "detection", Detections),
             Task("classify", "Classification", "Classifier", 10, "classification", Classification),
             Task("segment", "Segmentation", "Segmenter", 20, "segmentation", Segmentation),
-            Task("keypoints", "Key points", "Key points", 30, "keypoints", Keypoints),
+            Task("keypoints", "Key points", "Key points", 30, "keypoints", Keypoints, "{count} key points"),
         )
     }
 )

@@ -1,15 +1,17 @@
-"""Live detection of 1080p video with masks, end to end: frames a second, the stages, and what each costs alone.
+r"""Live detection of 1080p video with masks, end to end: frames a second, the stages, and what each costs alone.
 
-    .setup/with-display --virtual .venv/bin/python tests/benchmarks/bench_live_detection.py [PRECISION [VIDEO]]
+    .setup/with-display --virtual .venv/bin/python \
+        tests/benchmarks/bench_live_detection.py [PRECISION [VIDEO [MODEL …]]]
 
-PRECISION is "float32", "bfloat16" or "auto" (the default), which may take OpenVINO; what is compared computes in the
-same way. VIDEO is `talk_1080p.mp4` of ../shared/data/video by default. "All frames" decodes, finds, suppresses, selects
-and draws every frame at full size, as an export does before it encodes. "In the window" plays the video: a frame is
-shown together with its result or not at all, so no more than the video's own rate can be reached. "Every frame" plays
-it without a clock, each frame as soon as its result is there. The shares say which part of the rate of the slower of
-decoding and network alone is reached; at least .8 is wanted. On two cores a network that takes little more than
-decoding and drawing cannot reach it, as alone it has both cores: the second share is of the rate that decoding and
-network reach together on these cores, with nothing behind them. On a machine that is busy otherwise set
+MODEL are keys of detectors with masks, one after the other; by default the first that came with the program, and the
+default one. PRECISION is "float32", "bfloat16" or "auto" (the default), which may take OpenVINO; what is compared
+computes in the same way. VIDEO is `talk_1080p.mp4` of ../shared/data/video by default. "All frames" decodes, finds,
+suppresses, selects and draws every frame at full size, as an export does before it encodes. "In the window" plays the
+video: a frame is shown together with its result or not at all, so no more than the video's own rate can be reached.
+"Every frame" plays it without a clock, each frame as soon as its result is there. The shares say which part of the
+rate of the slower of decoding and network alone is reached; at least .8 is wanted. On two cores a network that takes
+little more than decoding and drawing cannot reach it, as alone it has both cores: the second share is of the rate that
+decoding and network reach together on these cores, with nothing behind them. On a machine that is busy otherwise set
 OMP_WAIT_POLICY=PASSIVE: threads of a network that spin while they wait for each other make it many times slower.
 """
 
@@ -46,6 +48,7 @@ from ui.app import make_application
 from ui.tour.input_events import pause
 from ui.window.main_window import MainWindow
 
+MODEL_KEYS = ("pyramid-5", "pyramid-lite0")
 VIDEO = Path(__file__).resolve().parents[3] / "shared" / "data" / "video" / "talk_1080p.mp4"
 FRAMES = 90
 WARM_UP = 10
@@ -90,9 +93,9 @@ def alone(media: Media, model: str, precision: RequestedPrecision) -> tuple[floa
     return decode, predict
 
 
-def together(media: Media, precision: RequestedPrecision) -> float:
+def together(media: Media, model: str, precision: RequestedPrecision) -> float:
     """Milliseconds a frame for decoding and network at once, as `Runner.frames` goes through them, and nothing else."""
-    spec = MODELS[make_instance("detect", {"picture": media}).model]
+    spec = MODELS[model]
     network, streams = Host("cpu", precision=precision).network(spec, None, Progress()), cpu_streams(spec)
     with prefetch_frames(media, start_secs=0.0, stop_secs=None) as frames, cores_shared():
         found = map_ordered(
@@ -117,9 +120,9 @@ def as_new(found: Detections) -> Detections:
     return dataclasses.replace(found, masks=dataclasses.replace(found.masks, token=object()))
 
 
-def all_frames(media: Media, precision: RequestedPrecision) -> float:
+def all_frames(media: Media, model: str, precision: RequestedPrecision) -> float:
     """Milliseconds a frame, from file to picture."""
-    instance = make_instance("detect", {"picture": media})
+    instance = make_instance("detect", {"picture": media}, model=model)
     renderer, look = Renderer(), Look()
     with Runner(device="cpu", precision=precision) as runner:
         frames = runner.frames(instance, Progress())
@@ -134,7 +137,7 @@ def all_frames(media: Media, precision: RequestedPrecision) -> float:
     return took
 
 
-def in_the_window(path: Path, precision: RequestedPrecision) -> tuple[float, float]:
+def in_the_window(path: Path, model: str, precision: RequestedPrecision) -> tuple[float, float]:
     """Frames a second that are shown with their result, by the clock and without one."""
     window = MainWindow()
     window.resize(1920, 1200)
@@ -146,6 +149,11 @@ def in_the_window(path: Path, precision: RequestedPrecision) -> tuple[float, flo
     controller.set_smooth(False)
     controller.open_paths([path])
     end = time.monotonic() + 60
+    while controller.session.state.instance is None:
+        assert time.monotonic() < end
+        pause(10)
+    controller.use_analysis("detect")
+    controller.set_model(model)
     while controller.detections() is None or controller.pipeline.busy:
         assert time.monotonic() < end
         pause(10)
@@ -179,11 +187,18 @@ if __name__ == "__main__":
     app = make_application()
     media = open_media(path)
     print(f"{media.name}, {media.size}, {media.frame_rate:.1f} frames a second")
-    slower = 1e3 / max(alone(media, make_instance("detect", {"picture": media}).model, precision))
-    both = 1e3 / together(media, precision)
-    print(f"decoding and network together: {both:.1f} a second, {both / slower:.2f} of the slower alone")
-    rates = {"all frames": 1e3 / all_frames(media, precision)}
-    rates["in the window, by the clock"], rates["in the window, every frame"] = in_the_window(path, precision)
-    for what, rate in rates.items():
-        share = f"{rate / slower:.2f} of the slower alone (limit {SHARE}), {rate / both:.2f} of both together"
-        print(f"{what}: {rate:.1f} a second (limit {LIMIT:.0f}), {share}")
+    first_rates: dict[str, float] = {}
+    for model in sys.argv[3:] or MODEL_KEYS:
+        print(f"{MODELS[model].title} ({model})")
+        slower = 1e3 / max(alone(media, model, precision))
+        both = 1e3 / together(media, model, precision)
+        print(f"decoding and network together: {both:.1f} a second, {both / slower:.2f} of the slower alone")
+        rates = {"all frames": 1e3 / all_frames(media, model, precision)}
+        rates["in the window, by the clock"], rates["in the window, every frame"] = in_the_window(
+            path, model, precision
+        )
+        for what, rate in rates.items():
+            share = f"{rate / slower:.2f} of the slower alone (limit {SHARE}), {rate / both:.2f} of both together"
+            against = f", {rate / first_rates[what]:.2f} of the first model's" if first_rates else ""
+            print(f"{what}: {rate:.1f} a second (limit {LIMIT:.0f}), {share}{against}")
+        first_rates = first_rates or rates

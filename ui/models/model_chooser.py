@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter, QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from cvstudio.models import ModelSpec
+from cvstudio.models.domain import domain, superseded
 from cvstudio.models.terms import Place, Terms, terms
 from ui.base import theme
 from ui.base.translate import translated
@@ -24,10 +25,15 @@ MARGIN = 8
 LICENCE = Qt.ItemDataRole.UserRole + 1
 PLACE = Qt.ItemDataRole.UserRole + 2
 SCORE = Qt.ItemDataRole.UserRole + 3
+DOMAIN = Qt.ItemDataRole.UserRole + 4
 
 
 READY = {Place.EMBEDDED: 0.0, Place.PACKAGE: 0.0, Place.HERE: 0.1, Place.CHOSEN: 0.1, Place.LIBRARY: 0.2}
 """Sort keys of the places whose models can be used at once."""
+
+
+BEHIND = 0.05
+"""Added to the sort key of a model in place of which a better one can be used at once."""
 
 
 class ModelChooser(SearchCombo):
@@ -44,6 +50,7 @@ class ModelChooser(SearchCombo):
             self.addItem(model.title, model.key)
             self.setItemData(row, translated(model.summary), Qt.ItemDataRole.ToolTipRole)
             self.setItemData(row, score_text(model), SCORE)
+            self.setItemData(row, translated(domain(model)), DOMAIN)
             self.setItemData(row, (model.key, model.family, *model.keywords), NAMES)
             self.setItemData(row, f"{translated(model.summary)} {model.paper} {model.year}", WORDS)
         self.tell_terms()
@@ -64,6 +71,8 @@ class ModelChooser(SearchCombo):
             model_terms = terms(model)
             licence, place = terms_texts(model_terms)
             ready_order = READY.get(model_terms.place)
+            if ready_order is not None and superseded(model, self._models):
+                ready_order += BEHIND
             section = (
                 (first_years[model.family], translated(model.family))
                 if ready_order is None
@@ -90,7 +99,8 @@ def terms_texts(model_terms: Terms) -> tuple[str, str]:
 
 
 class TwoLines(QStyledItemDelegate):
-    """Paints a row in two lines: title and `PLACE` above, `LICENCE` (where there is one) and `SCORE` below."""
+    """Paints a row in two lines: title and `PLACE` above; `DOMAIN` and `LICENCE` (where there is one) and `SCORE`
+    below."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -120,12 +130,14 @@ class TwoLines(QStyledItemDelegate):
             (lower, "quiet", self._small, SCORE, right),
             (lower, "quiet", self._small, LICENCE, left),
         )
+        below = " · ".join(part for part in (index.data(DOMAIN), index.data(LICENCE)) if part)
         painter.save()
         for rect, role, font, data, side in lines:
             painter.setFont(font)
             painter.setPen(theme.colour(role))
             metrics = painter.fontMetrics()
-            text = metrics.elidedText(index.data(data) or "", Qt.TextElideMode.ElideRight, rect.width())
+            whole_text = below if data == LICENCE else index.data(data) or ""
+            text = metrics.elidedText(whole_text, Qt.TextElideMode.ElideRight, rect.width())
             painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter, text)
             if side == right and text:
                 rect.setRight(rect.right() - metrics.horizontalAdvance(text) - MARGIN)

@@ -221,7 +221,7 @@ class AnalysisPanel(QScrollArea):
         if self._model is not None:
             self._model.setCurrentIndex(self._model.findData(instance.model))
             self._model.setToolTip(self._model.currentText())
-            self.licence.show_terms(instance.model_spec, instance.weights)
+            self._show_model_lines(instance)
             from cvstudio.models.checkpoints import chosen_checkpoint
             from cvstudio.models.custom.store import PREFIX
 
@@ -246,6 +246,8 @@ class AnalysisPanel(QScrollArea):
             self._rows[slot.name] = row
             self._inputs.addRow(translated(slot.title), row)
         if instance.spec.task:
+            from ui.models.better_line import BetterLine
+            from ui.models.domain_button import DomainButton
             from ui.models.licence_line import LicenceLine
             from ui.models.model_chooser import ModelChooser
 
@@ -281,15 +283,21 @@ class AnalysisPanel(QScrollArea):
             self._inputs.addRow(self.tr("Model"), self._model)
             self.licence = LicenceLine()
             self.licence.get_requested.connect(self._controller.weights_wanted)
+            self.domain = DomainButton()
+            self.better = BetterLine()
+            self.better.use_requested.connect(self._controller.set_model)
+            self.better.get_requested.connect(self._controller.weights_wanted)
             # The buttons of the model stand under it, so that its name has the whole width.
             about_line = QHBoxLayout()
             about_line.setContentsMargins(0, 0, 0, 0)
             about_line.setSpacing(4)
-            about_line.addWidget(self.licence, 1000)
+            about_line.addWidget(self.domain)
             about_line.addStretch(1)
             about_line.addWidget(about)
             about_line.addWidget(self._own)
             self._inputs.addRow(about_line)
+            self._inputs.addRow(self.licence)
+            self._inputs.addRow(self.better)
 
     def _choose(self, slot: str, value: Binding | MediaSet | None) -> None:
         if isinstance(value, MediaSet):
@@ -312,7 +320,20 @@ class AnalysisPanel(QScrollArea):
         instance = self._controller.session.state.instance
         if self._model is not None and instance is not None:
             self._model.tell_terms()
-            self.licence.show_terms(instance.model_spec, instance.weights)
+            self._show_model_lines(instance)
+            arrived = self.better.arrived()
+            if arrived:
+                self._controller.set_model(arrived)
+
+    def _show_model_lines(self, instance: AnalysisInstance) -> None:
+        """Show domain and terms of the model, and the better one that is offered; a file of the user's has neither."""
+        from cvstudio.models.domain import better_model
+
+        model = instance.model_spec
+        known = model is not None and instance.weights is None
+        self.domain.show_model(model if known else None)
+        self.licence.show_terms(model, instance.weights)
+        self.better.show_model(better_model(model, instance.spec.models) if model is not None and known else None)
 
     def show_card(self, anchor: QWidget) -> CardPopup | None:
         """Open the card of the current model beside `anchor`."""

@@ -49,7 +49,12 @@ class AnswerParams:
 
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Logits]:
     """Stage: picture -> logits of the network, with their source."""
-    logits: Logits = inputs.network.predict(inputs.samples["picture"], params, progress)
+    image = inputs.samples["picture"]
+    logits: Logits = (
+        inputs.network.predict(image, params, progress)
+        if inputs.trunk is None
+        else inputs.network.predict_from(inputs.trunk, image, params, progress)
+    )
     yield dataclasses.replace(logits, source=inputs.source)
 
 
@@ -82,14 +87,14 @@ ANALYSES.register(
         icon="shapes",
         inputs=(PICTURE_OR_VIDEO,),
         stages=(
-            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True, on_trunk=True),
             Stage("answer", answer, AnswerParams, where="main"),
         ),
         result=Classification,
         order=20,
         task="classify",
         default_model="efficientnet-lite0",
-        samples={"picture": "cat"},
+        samples={"picture": "coffee"},
         keywords=(
             "classification",
             "image recognition",

@@ -31,6 +31,9 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.results.classification import Classification
 from cvstudio.results.neighbours import METRICS, Neighbours
 
+SAMPLE = "texture"
+"""Sample picture; it lies in a gallery with a folder of each kind."""
+
 MOST = 50
 """Maximum number of neighbours."""
 
@@ -125,7 +128,7 @@ def describe(inputs: Inputs, params: GalleryParams, progress: Progress) -> Itera
     describer: Describer = by_network(inputs.network, fingerprints) if params.by == FEATURES else by_pixels()
     query = describer.extract([image])[0]
     query = unit_length(query) if describer.unit else query
-    folder = Path(params.gallery) if params.gallery else sample_path("cat", progress).parent
+    folder = Path(params.gallery) if params.gallery else sample_path(SAMPLE, progress).parents[1]
     for gallery in inputs.services.get(Galleries).open(folder, describer, progress):
         yield Described(query, gallery, image.size)
 
@@ -216,7 +219,7 @@ ANALYSES.register(
         task="classify",
         needs=frozenset({"features"}),
         default_model="efficientnet-lite0",
-        samples={"picture": "cat"},
+        samples={"picture": SAMPLE},
         keywords=(
             *("k-NN", "kNN", "k nearest neighbours", "nearest neighbor", "similar images", "image search"),
             *("image retrieval", "embedding", "features", "cosine similarity", "L1 distance", "L2 distance"),

@@ -88,7 +88,7 @@ def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Dete
     def join(found: Sequence[tuple[Tile, Detections]]) -> Detections:
         return join_detections(found, image.size)
 
-    for detections in predicted(inputs.network, image, params, progress, join):
+    for detections in predicted(inputs.network, image, params, progress, join, trunk=inputs.trunk):
         yield dataclasses.replace(detections, source=inputs.source)
 
 
@@ -125,7 +125,15 @@ ANALYSES.register(
         icon="scan-search",
         inputs=(PICTURE_OR_VIDEO,),
         stages=(
-            Stage("predict", predict, NoParams, where="accelerator", uses_network=True, beside_model=SliceParams),
+            Stage(
+                "predict",
+                predict,
+                NoParams,
+                where="accelerator",
+                uses_network=True,
+                on_trunk=True,
+                beside_model=SliceParams,
+            ),
             Stage("suppress", suppress, SuppressParams, where="main"),
             Stage("select", select, SelectParams, where="main"),
         ),
@@ -134,8 +142,7 @@ ANALYSES.register(
         order=10,
         task="detect",
         default_model="pyramid-lite0",
-        samples={"picture": "cat"},
-        # The cat is too near for the embedded detector to be sure of it.
+        samples={"picture": "street"},
         keywords=(
             "object detection",
             "detection",

@@ -104,7 +104,7 @@ ANALYSES.register(
         icon="layers",
         inputs=(PICTURE_OR_VIDEO,),
         stages=(
-            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True, on_trunk=True),
             Stage("choose", choose, CandidateParams, where="main"),
             Stage("walk", suppress_in_steps, SuppressParams, where="pool"),
             Stage("stand", show_step, StepParams, where="main"),
@@ -113,7 +113,7 @@ ANALYSES.register(
         order=60,
         task="detect",
         default_model="pyramid-lite0",
-        samples={"picture": "cat"},
+        samples={"picture": "street"},
         sample_values={"score": 0.3, "step": 2},
         keywords=(
             *("NMS", "non-maximum suppression", "non-max suppression", "IoU", "intersection over union", "greedy"),

@@ -190,7 +190,7 @@ ANALYSES.register(
         order=25,
         task="classify",
         default_model="efficientnet-lite0",
-        samples={"picture": "cat"},
+        samples={"picture": "coffee"},
         keywords=(
             *("Grad-CAM", "CAM", "class activation map", "saliency", "heat map", "explain", "why"),
             *("gradients", "feature maps", "activations", "interpretability", "visualisation"),

@@ -76,6 +76,17 @@ SAMPLES: tuple[ExampleFile, ...] = (
         "CC0-1.0",
         "Photograph by Rachel Michetti, Pikolo Espresso Bar; carried by scikit-image",
     ),
+    ExampleFile("street", "Street", "image", "street.png", "generated", _OWN, "Drawn by cvstudio"),
+    ExampleFile(
+        "texture",
+        "Grass among other textures",
+        "image",
+        "textures/grass/1.png",
+        "generated",
+        "CC0-1.0 and public domain",
+        "Parts of photographs that scikit-image carries: brick, grass and gravel of CC0Textures, the Hubble deep field "
+        "(NASA), and a section of tissue",
+    ),
     ExampleFile("scene", "Still life", "image", "still-life.png", "generated", _OWN, "Rendered by cvstudio"),
     ExampleFile(
         "scene-depth",
@@ -143,13 +154,8 @@ def sample_path(key: str, progress: Progress | None = None) -> Path:
     Cancelled
         `progress` was cancelled; no half-made file is left.
     """
-    item = sample(key)
-    if item.origin == "scikit-image":
-        return _photo(item.file)
-    if item.origin == "shipped":
-        return resource("samples", *item.file.split("/"))
-    path = user_cache_dir() / "samples" / VERSION / item.file
-    if not path.exists():
+    item, path = sample(key), sample_place(key)
+    if item.origin == "generated" and not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _GENERATORS[key](path.parent, progress or Progress())
@@ -159,6 +165,16 @@ def sample_path(key: str, progress: Progress | None = None) -> Path:
                 "make room there or allow writing."
             ) from None
     return path
+
+
+def sample_place(key: str) -> Path:
+    """Path of an example file, whether it has been generated or not. Raises UnknownKeyError, MediaError."""
+    item = sample(key)
+    if item.origin == "scikit-image":
+        return _photo(item.file)
+    if item.origin == "shipped":
+        return resource("samples", *item.file.split("/"))
+    return user_cache_dir() / "samples" / VERSION / item.file
 
 
 def _photo(name: str) -> Path:
@@ -178,6 +194,18 @@ def _scene(folder: Path, progress: Progress) -> None:
     write_scene(folder / sample("scene").file, folder / sample("scene-depth").file, progress)
 
 
+def _street(folder: Path, progress: Progress) -> None:
+    from cvstudio.media.examples.street import write_street
+
+    write_street(folder / sample("street").file, progress)
+
+
+def _textures(folder: Path, progress: Progress) -> None:
+    from cvstudio.media.examples.textures import write_textures
+
+    write_textures(folder.parent, _photo, progress)
+
+
 def _clip(folder: Path, progress: Progress) -> None:
     from cvstudio.media.examples.clip import write_clip
 
@@ -193,6 +221,8 @@ def _labels(folder: Path, progress: Progress) -> None:
 
 
 _GENERATORS: dict[str, Callable[[Path, Progress], None]] = {
+    "street": _street,
+    "texture": _textures,
     "scene": _scene,
     "scene-depth": _scene,
     "clip": _clip,

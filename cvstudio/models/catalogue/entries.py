@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from cvstudio.models.domain import superseded
 from cvstudio.models.inspection.speed import Speed, known_speeds, speed_key
 from cvstudio.models.inspection.store import Figures, known_figures
 from cvstudio.models.spec import ModelSpec
@@ -74,13 +75,23 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
 
     First the models with published scores whose weights come with the program or are on the disk, then the others on
     the disk (the user's own among them), then those to download with scores, those without, and last those whose file
-    is gone. Within each group they are ordered by task and family.
+    is gone. Within each group they are ordered by task and family; those in place of which a better one can be used
+    come last in their task.
     """
     speeds = known_speeds()
+    specs = tuple(specs)
     entries = [entry_of(spec, device, precision, speeds) for spec in specs]
     order = {task: place for place, task in enumerate(tasks_of(entries))}
     return tuple(
-        sorted(entries, key=lambda entry: (_rank(entry), order[entry.spec.task], entry.spec.family.casefold()))
+        sorted(
+            entries,
+            key=lambda entry: (
+                _rank(entry),
+                order[entry.spec.task],
+                superseded(entry.spec, specs),
+                entry.spec.family.casefold(),
+            ),
+        )
     )
 
 

@@ -159,5 +159,6 @@ MODELS.register(
         ),
         summary="Names 60 classes of objects, from goldfish to espresso; comes with the program.",
         architecture=Architecture(build, (SIZE, SIZE), parameters=4_172_892, macs=160_484_096),
+        better=("efficientnet-lite0", "efficientnet-v2-s"),
     )
 )

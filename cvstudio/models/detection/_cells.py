@@ -1,47 +1,19 @@
-"""Input and candidates of the embedded detectors, whose cells answer boxes, classes and mask coefficients."""
+"""Candidates of the embedded detectors, whose cells answer boxes, classes and mask coefficients."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
-from cvstudio.data.samples import Image
 from cvstudio.models.shared.candidates import FLOOR
-from cvstudio.models.shared.imagenet import GREY
 from cvstudio.models.spec import MAX_CANDIDATES
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import PrototypeMasks
 
 if TYPE_CHECKING:
     from cvstudio.models.shared.pyramid import Raw
-
-
-def prepare(image: Image, long_side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """Resize and pad a picture for the network.
-
-    Returns
-    -------
-    uint8 RGB (h, w, 3), the longer side `long_side`, padded on the right and bottom to multiples of 32; and its scale
-    in x and y: pixels of the input per pixel of the picture
-    """
-    import cv2
-
-    pixels = image.rgb8
-    height, width = pixels.shape[:2]
-    scale = long_side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # Exact halving is far faster than averaging over fractional areas, and averages of averages are as good.
-    while not (pixels.shape[0] % 2 or pixels.shape[1] % 2) and pixels.shape[0] >= 4 * size[1]:
-        half_size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
-        pixels = np.asarray(cv2.resize(pixels, half_size, interpolation=cv2.INTER_AREA), np.uint8)
-    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(pixels, size, interpolation=kernel)
-    right, bottom = (-side % 32 for side in size)
-    padded = cv2.copyMakeBorder(resized, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=GREY)
-    return np.asarray(padded, np.uint8), (size[0] / width, size[1] / height)
 
 
 def candidates_of(

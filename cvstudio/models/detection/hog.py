@@ -129,5 +129,6 @@ MODELS.register(
             "보행자 검출",
         ),
         summary="Finds people who stand or walk and are seen whole, from the directions of edges alone.",
+        better=("pyramid-lite0", "yolox-s"),
     )
 )

@@ -1,4 +1,4 @@
-"""The embedded detector: persons, cars, cats, buses and trains with their masks."""
+"""The first embedded detector, trained from nothing: persons, cars, cats, buses and trains with their masks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, Architecture, ModelSpec
-from cvstudio.models.detection._cells import candidates_of, prepare
+from cvstudio.models.detection._cells import candidates_of
 from cvstudio.models.runtime.torch_network import TorchNetwork
 from cvstudio.models.shared.candidates import FLOOR
+from cvstudio.models.shared.preprocessing import fit_long_side
 from cvstudio.results.detections import Detections
 from cvstudio.weights.embedded import embedded_defaults, embedded_weights
 
@@ -45,7 +46,7 @@ class PyramidNetwork(TorchNetwork):
         from cvstudio.models.shared.residual import normalise
 
         progress.check()
-        pixels, scale = prepare(image, SIZE)
+        pixels, scale = fit_long_side(image, SIZE)
         with self.computing():
             network_input = normalise(torch.from_numpy(pixels[None]).to(self.device))
             raw = self.forward(network_input)
@@ -74,7 +75,7 @@ def load(device: str, checkpoint: Path | None) -> PyramidNetwork:
 MODELS.register(
     ModelSpec(
         key=KEY,
-        title="Built-in detector with masks",
+        title="Five classes with masks",
         task="detect",
         family="Single shot",
         paper="Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019",
@@ -96,7 +97,11 @@ MODELS.register(
             "FCOS",
             "인스턴스 분할",
         ),
-        summary="Finds persons, cars, cats, buses and trains, live, and draws around them; comes with the program.",
+        summary=(
+            "Finds persons, cars, cats, buses and trains, trained from nothing on few photographs: an example for the "
+            "course; comes with the program."
+        ),
         architecture=Architecture(build, (SIZE, SIZE), parameters=4_558_044, macs=2_613_113_152),
+        better=("pyramid-lite0", "yolox-s"),
     )
 )

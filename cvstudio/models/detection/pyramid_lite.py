@@ -12,18 +12,32 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, Architecture, ModelSpec
-from cvstudio.models.detection._cells import candidates_of, prepare
+from cvstudio.models.detection._cells import candidates_of
 from cvstudio.models.runtime.torch_network import TorchNetwork
 from cvstudio.models.shared import coco
 from cvstudio.models.shared.candidates import FLOOR
+from cvstudio.models.shared.lite_trunk import (
+    END,
+    LITE0,
+    PUBLISHED_END,
+    SIDE,
+    LiteMaps,
+    end_digest,
+    lite_maps,
+    network_input,
+    shared_module,
+)
 from cvstudio.results.detections import Detections
 from cvstudio.weights.embedded import embedded_defaults, embedded_weights, load_card
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from cvstudio.models.shared.lite_pyramid import LiteDetector
+    from cvstudio.models.shared.pyramid import Raw
 
 KEY = "pyramid-lite0"
-SIZE = 416
+SIZE = SIDE
 """Length of the picture's longer side in the network's input, in pixels."""
 
 CLASSES = "classes"
@@ -41,14 +55,23 @@ class LitePyramidNetwork(TorchNetwork):
     """
 
     def __init__(self, model: LiteDetector, labels: tuple[str, ...], device: str) -> None:
+        from cvstudio.models.shared.lite_pyramid import WithMaps
         from cvstudio.models.shared.residual import fuse
 
+        self._published_end = end_digest(model.trunk.state_dict()) == PUBLISHED_END
+        model.trunk = shared_module(model.trunk, device)
         super().__init__(fuse(model), labels, device)
+        self._with_maps = WithMaps(self.model).eval()
         self.restrict(labels)
+
+    def trunk(self) -> nn.Module:
+        return self._with_maps
 
     def restrict(self, labels: tuple[str, ...]) -> None:
         """Answer these of COCO's classes only."""
         self.labels = labels
+        # Stands for this network and what it answers, in what other networks are handed.
+        self._token = object()
         self._outputs = [coco.LABELS.index(label) for label in labels]
 
     def warm_up(self, progress: Progress) -> None:
@@ -57,17 +80,37 @@ class LitePyramidNetwork(TorchNetwork):
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:
         """Candidates above `FLOOR`, with masks: each is a cell of the maps with one of its classes."""
-        import torch
+        detections: Detections = self.trunk_features(image, params, progress).answer
+        return detections
 
-        from cvstudio.models.shared.efficientnet_lite import normalise
-
+    def trunk_features(self, image: Image, params: NoParams, progress: Progress) -> LiteMaps:
+        """The maps of the trunk, with what `predict` makes of them."""
         progress.check()
-        pixels, scale = prepare(image, SIZE)
+        pixels, input_size, scale = network_input(image, self.device)
         with self.computing():
-            raw = self.forward(normalise(torch.from_numpy(pixels[None]).to(self.device)))
-            if len(self._outputs) < raw.logits.shape[-1]:
-                raw = raw._replace(logits=raw.logits[..., self._outputs])
-            return candidates_of(raw, pixels.shape[:2], scale, self.labels, image.size)
+            maps, raw = self.forward(pixels)
+            answer = self._candidates(raw, input_size, scale, image)
+            shared = maps if self._published_end else maps[:-1]
+            return lite_maps(shared, input_size, scale, self._token, answer)
+
+    def predict_from(self, features: LiteMaps, image: Image, params: NoParams, progress: Progress) -> Detections:
+        """As `predict`, from maps that this network or another one has computed."""
+        if features.network is self._token:
+            detections: Detections = features.answer
+            return detections
+        progress.check()
+        with self.computing():
+            maps = features.tensors(self.device, self.memory_format)
+            if not self._published_end:
+                maps = [*maps[:2], self.model.trunk.blocks[END:](maps[1])]
+            return self._candidates(self.model.from_maps(maps), features.input_size, features.scale, image)
+
+    def _candidates(
+        self, raw: Raw, input_size: tuple[int, int], scale: tuple[float, float], image: Image
+    ) -> Detections:
+        if len(self._outputs) < raw.logits.shape[-1]:
+            raw = raw._replace(logits=raw.logits[..., self._outputs])
+        return candidates_of(raw, input_size, scale, self.labels, image.size)
 
 
 def build() -> LiteDetector:
@@ -127,10 +170,9 @@ MODELS.register(
             "인스턴스 분할",
             "지식 증류",
         ),
-        summary=(
-            f"Finds {len(LABELS)} kinds of everyday things, live, and draws around them; comes with the program. A "
-            "published network of 80 kinds finds more, where its weights are got."
-        ),
+        summary=f"Finds {len(LABELS)} kinds of everyday things, live, and draws around them; comes with the program.",
         architecture=Architecture(build, (SIZE, SIZE)),
+        trunk=LITE0,
+        better=("yolox-s", "faster-rcnn-r50-v2", "detr-resnet-50"),
     )
 )

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from cvstudio.foundation.errors import DeviceError
 from cvstudio.foundation.garbage import collect_garbage
 from cvstudio.foundation.progress import Progress
+from cvstudio.models import MODELS
 from cvstudio.models.runtime.memory import network_budget
 from cvstudio.models.runtime.precision import (
     UNTUNED,
@@ -173,9 +174,18 @@ class Host:
             return tuple(self._untuned.values())
 
     def set_tuned(self, spec: ModelSpec, weights_path: Path | None, precision: Precision) -> None:
-        """Store the fastest precision found for a network; it takes effect at the next `apply_tuned`."""
+        """Store the fastest precision found for a network; it takes effect at the next `apply_tuned`.
+
+        It holds for all models on a published trunk, as only in one precision they share its output.
+        """
+        specs = [spec]
+        if spec.trunk is not None and spec.trunk.published and weights_path is None:
+            specs = [model for model in MODELS if model.trunk == spec.trunk]
         with self._settings_lock:
-            self._tuned[self._requested_key(spec, weights_path)] = precision
+            for model in specs:
+                key = self._requested_key(model, weights_path)
+                self._tuned[key] = precision
+                self._untuned.pop(key, None)
 
     def forget_untuned(self, spec: ModelSpec, weights_path: Path | None) -> None:
         """Remove a network from `untuned`."""
@@ -248,7 +258,9 @@ class Host:
             if note and self._notice is not None:
                 self._notice(f"{spec.title} was computed in {requested}; {note}")
         else:
-            trunk = spec.trunk.network_key(requested_key) if spec.trunk is not None else ()
+            trunk = (
+                spec.trunk.network_key(requested_key, chosen=weights_path is not None) if spec.trunk is not None else ()
+            )
             if trunk in self._trunk_precisions:
                 force_precision(network, self._trunk_precisions[trunk], progress)
             else:

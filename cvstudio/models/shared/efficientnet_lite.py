@@ -69,7 +69,8 @@ class SameConv(nn.Conv2d):
         return super().forward(x)
 
 
-def _norm(width: int) -> nn.BatchNorm2d:
+def batch_norm(width: int) -> nn.BatchNorm2d:
+    """Batch normalisation as the weights were trained with."""
     return nn.BatchNorm2d(width, eps=EPS)
 
 
@@ -78,8 +79,8 @@ class SeparableBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
-        self.conv_dw, self.bn1 = SameConv(inputs, inputs, kernel, groups=inputs), _norm(inputs)
-        self.conv_pw, self.bn2 = SameConv(inputs, outputs, 1), _norm(outputs)
+        self.conv_dw, self.bn1 = SameConv(inputs, inputs, kernel, groups=inputs), batch_norm(inputs)
+        self.conv_pw, self.bn2 = SameConv(inputs, outputs, 1), batch_norm(outputs)
         self.act = nn.ReLU6(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,9 +93,9 @@ class InvertedBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         hidden = inputs * expansion
-        self.conv_pw, self.bn1 = SameConv(inputs, hidden, 1), _norm(hidden)
-        self.conv_dw, self.bn2 = SameConv(hidden, hidden, kernel, stride, groups=hidden), _norm(hidden)
-        self.conv_pwl, self.bn3 = SameConv(hidden, outputs, 1), _norm(outputs)
+        self.conv_pw, self.bn1 = SameConv(inputs, hidden, 1), batch_norm(hidden)
+        self.conv_dw, self.bn2 = SameConv(hidden, hidden, kernel, stride, groups=hidden), batch_norm(hidden)
+        self.conv_pwl, self.bn3 = SameConv(hidden, outputs, 1), batch_norm(outputs)
         self.act = nn.ReLU6(inplace=True)
         self.has_shortcut = stride == 1 and inputs == outputs
 
@@ -110,7 +111,7 @@ class LiteTrunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv_stem, self.bn1 = SameConv(3, STEM_WIDTH, 3, 2), _norm(STEM_WIDTH)
+        self.conv_stem, self.bn1 = SameConv(3, STEM_WIDTH, 3, 2), batch_norm(STEM_WIDTH)
         self.act = nn.ReLU6(inplace=True)
         inputs = STEM_WIDTH
         stages = []
@@ -152,7 +153,7 @@ class LiteClassifier(LiteTrunk):
 
     def __init__(self, n_classes: int) -> None:
         super().__init__()
-        self.conv_head, self.bn2 = SameConv(STAGES[-1].width, HEAD_WIDTH, 1), _norm(HEAD_WIDTH)
+        self.conv_head, self.bn2 = SameConv(STAGES[-1].width, HEAD_WIDTH, 1), batch_norm(HEAD_WIDTH)
         self.classifier = nn.Linear(HEAD_WIDTH, n_classes)
 
     def maps(self, x: Tensor) -> Tensor:

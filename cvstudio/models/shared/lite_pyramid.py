@@ -102,5 +102,21 @@ class LiteDetector(nn.Module):
         return prototypes.float()
 
     def forward(self, x: Tensor) -> Raw:
-        levels = self.pyramid(self.trunk(x))
+        return self.from_maps(self.trunk(x))
+
+    def from_maps(self, maps: list[Tensor]) -> Raw:
+        """As `forward`, from the maps of the trunk."""
+        levels = self.pyramid(maps)
         return Raw(*self.heads(levels), self.prototypes(levels[0]))
+
+
+class WithMaps(nn.Module):
+    """A detector whose ``forward(x)`` returns the maps of its trunk beside `Raw`, in one pass."""
+
+    def __init__(self, detector: LiteDetector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], Raw]:
+        maps = self.detector.trunk(x)
+        return maps, self.detector.from_maps(maps)

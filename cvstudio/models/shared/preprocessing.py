@@ -8,6 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.samples import Image
+from cvstudio.models.shared.imagenet import GREY
+
 Resize = Literal["stretch", "letterbox", "corner", "crop"]
 Interpolation = Literal["linear", "area"]
 Layout = Literal["NCHW", "NHWC", "CHW", "HWC"]
@@ -99,6 +102,31 @@ def fit(pixels: NDArray[np.uint8], preparation: Preparation) -> tuple[NDArray[np
         margins = (top, input_height - size[1] - top, left, input_width - size[0] - left)
         resized = cv2.copyMakeBorder(resized, *margins, cv2.BORDER_CONSTANT, value=(preparation.fill,) * 3)
     return np.asarray(resized, np.uint8), InputPlacement(scale, (float(left), float(top)))
+
+
+def fit_long_side(image: Image, long_side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """Resize and pad a picture for a network that takes sides of multiples of 32.
+
+    Returns
+    -------
+    uint8 RGB (h, w, 3), the longer side `long_side`, padded on the right and bottom to multiples of 32; and its scale
+    in x and y: pixels of the input per pixel of the picture
+    """
+    import cv2
+
+    pixels = image.rgb8
+    height, width = pixels.shape[:2]
+    scale = long_side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # Exact halving is far faster than averaging over fractional areas, and averages of averages are as good.
+    while not (pixels.shape[0] % 2 or pixels.shape[1] % 2) and pixels.shape[0] >= 4 * size[1]:
+        half_size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels = np.asarray(cv2.resize(pixels, half_size, interpolation=cv2.INTER_AREA), np.uint8)
+    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(pixels, size, interpolation=kernel)
+    right, bottom = (-side % 32 for side in size)
+    padded = cv2.copyMakeBorder(resized, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=GREY)
+    return np.asarray(padded, np.uint8), (size[0] / width, size[1] / height)
 
 
 def to_input(pixels: NDArray[np.uint8], preparation: Preparation) -> NDArray[np.float32]:

@@ -101,10 +101,10 @@ def _accepted() -> NDArray[np.bool_]:
     return accepted
 
 
-def _logits(pictures: list[Image], progress: Progress) -> NDArray[np.float32]:
+def _logits(key: str, pictures: list[Image], progress: Progress) -> NDArray[np.float32]:
     from cvstudio.models import MODELS
 
-    network: Any = MODELS["efficientnet-lite0"].load("cpu", None)
+    network: Any = MODELS[key].load("cpu", None)
     logits = []
     for start in range(0, len(pictures), BATCH):
         progress(start / len(pictures), "looking at pictures")
@@ -112,45 +112,52 @@ def _logits(pictures: list[Image], progress: Progress) -> NDArray[np.float32]:
     return np.concatenate(logits)
 
 
-def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
-    """Temperature and threshold, from crops of `voc5`, whose persons are strangers: ImageNet has no class for them."""
-    found = voc5_crops(data, progress)
-    logits = _logits([crop.image for crop in found], progress)
-    accepted = _accepted()[[crop.kind for crop in found]]
-    known = accepted.any(axis=1)
-    temperature = best_temperature(logits[known], accepted[known], TEMPERATURES)
-    confidence = softmax(logits[~known], temperature).max(axis=1)
-    threshold = float(np.quantile(confidence, 1 - STRANGERS_NAMED))
-    return {"temperature": round(temperature, 4), "threshold": round(threshold, 2)}
+@dataclass(frozen=True)
+class PhotoEvaluation:
+    """Calibration and evaluation of a classifier of ImageNet's classes, see `TrainingRecipe`; `model` is its key."""
 
+    model: str
 
-def evaluate(
-    data: Path,
-    weights: Path | None,
-    settings: Mapping[str, Any] | None,
-    limit: int | None,
-    progress: Progress,
-) -> Mapping[str, float]:
-    """Figures on crops of `coco128`, and the accuracy on ImageNet's own photographs. See `TrainingRecipe`."""
-    settings = settings_of("efficientnet-lite0", settings, temperature=1.0, threshold=0.5)
-    temperature, threshold = float(settings["temperature"]), float(settings["threshold"])
-    found = coco128_crops(data, limit, progress)
-    probabilities = softmax(_logits([crop.image for crop in found], progress), temperature)
-    accepted = _accepted()[[crop.kind for crop in found]]
-    known = accepted.any(axis=1)
-    is_right = accepted[np.arange(len(found)), probabilities.argmax(axis=1)]
-    is_named = probabilities.max(axis=1) >= threshold
-    photos = sets.imagenet_samples(data, progress)[:limit]
-    own = _logits([Image(photo.pixels) for photo in photos], progress)
-    top5 = np.argsort(-own, axis=1)[:, :5]
-    indices = np.array([photo.index for photo in photos])
-    return {
-        "coco128 crops": float(known.sum()),
-        "coco128 top-1": float(is_right[known].mean()),
-        "coco128 named": float(is_named[known].mean()),
-        "coco128 right where named": float(is_right[known & is_named].mean()),
-        "coco128 strangers": float((~known).sum()),
-        "coco128 strangers named": float(is_named[~known].mean()),
-        "ImageNet top-1": float((top5[:, 0] == indices).mean()),
-        "ImageNet top-5": float((top5 == indices[:, None]).any(axis=1).mean()),
-    }
+    def calibrate(self, data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
+        """Temperature and threshold, from crops of `voc5`, whose persons are strangers: ImageNet has no class for
+        them."""
+        found = voc5_crops(data, progress)
+        logits = _logits(self.model, [crop.image for crop in found], progress)
+        accepted = _accepted()[[crop.kind for crop in found]]
+        known = accepted.any(axis=1)
+        temperature = best_temperature(logits[known], accepted[known], TEMPERATURES)
+        confidence = softmax(logits[~known], temperature).max(axis=1)
+        threshold = float(np.quantile(confidence, 1 - STRANGERS_NAMED))
+        return {"temperature": round(temperature, 4), "threshold": round(threshold, 2)}
+
+    def evaluate(
+        self,
+        data: Path,
+        weights: Path | None,
+        settings: Mapping[str, Any] | None,
+        limit: int | None,
+        progress: Progress,
+    ) -> Mapping[str, float]:
+        """Figures on crops of `coco128`, and the accuracy on ImageNet's own photographs. See `TrainingRecipe`."""
+        settings = settings_of(self.model, settings, temperature=1.0, threshold=0.5)
+        temperature, threshold = float(settings["temperature"]), float(settings["threshold"])
+        found = coco128_crops(data, limit, progress)
+        probabilities = softmax(_logits(self.model, [crop.image for crop in found], progress), temperature)
+        accepted = _accepted()[[crop.kind for crop in found]]
+        known = accepted.any(axis=1)
+        is_right = accepted[np.arange(len(found)), probabilities.argmax(axis=1)]
+        is_named = probabilities.max(axis=1) >= threshold
+        photos = sets.imagenet_samples(data, progress)[:limit]
+        own = _logits(self.model, [Image(photo.pixels) for photo in photos], progress)
+        top5 = np.argsort(-own, axis=1)[:, :5]
+        indices = np.array([photo.index for photo in photos])
+        return {
+            "coco128 crops": float(known.sum()),
+            "coco128 top-1": float(is_right[known].mean()),
+            "coco128 named": float(is_named[known].mean()),
+            "coco128 right where named": float(is_right[known & is_named].mean()),
+            "coco128 strangers": float((~known).sum()),
+            "coco128 strangers named": float(is_named[~known].mean()),
+            "ImageNet top-1": float((top5[:, 0] == indices).mean()),
+            "ImageNet top-5": float((top5 == indices[:, None]).any(axis=1).mean()),
+        }

@@ -1,4 +1,5 @@
-"""The default classifier's recipe: its weights are published, and only its calibration is measured here."""
+"""Recipes of the default classifier and of its sister on the shared trunk: their weights are published, and only the
+calibration is measured here."""
 
 from __future__ import annotations
 
@@ -8,10 +9,13 @@ from cvstudio.training import RECIPES, TrainingRecipe, TrainingSource
 from cvstudio.training.base import Evaluation, LateEvaluation
 
 
-def _evaluation() -> Evaluation:
-    from cvstudio.training.photo_classifier import evaluation
+def _evaluation(model: str) -> LateEvaluation:
+    def load() -> Evaluation:
+        from cvstudio.training.photo_classifier.evaluation import PhotoEvaluation
 
-    return evaluation
+        return PhotoEvaluation(model)
+
+    return LateEvaluation(load)
 
 
 def _describe(figures: Mapping[str, float]) -> tuple[tuple[str, str, str], ...]:
@@ -28,12 +32,12 @@ def _describe(figures: Mapping[str, float]) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-RECIPES.register(
-    TrainingRecipe(
-        key="photo-classifier",
-        title="EfficientNet-Lite0, calibrated",
-        summary="Published weights learn when to say that they do not know, on things cut out of photographs.",
-        model="efficientnet-lite0",
+def _recipe(key: str, title: str, summary: str, model: str, not_for: tuple[str, ...]) -> TrainingRecipe:
+    return TrainingRecipe(
+        key=key,
+        title=title,
+        summary=summary,
+        model=model,
         sources=(
             TrainingSource("ImageNet", "Apache-2.0, as its publisher states for the weights", "classes, by others"),
             TrainingSource("PASCAL VOC 2007, five classes", "VOC and Flickr terms", "temperature and threshold only"),
@@ -41,14 +45,34 @@ RECIPES.register(
         licence="Apache-2.0",
         non_commercial=False,
         make=None,
-        calibrate=LateEvaluation(_evaluation).calibrate,
-        evaluate=LateEvaluation(_evaluation).evaluate,
+        calibrate=_evaluation(model).calibrate,
+        evaluate=_evaluation(model).evaluate,
         describe=_describe,
         not_for=(
+            *not_for,
             "It names one thing for the whole picture: small things and crowds are for a detector.",
             "It knows ImageNet's classes: many breeds of dogs, no persons, no giraffes.",
             "Not for anything that safety or a person's rights depend on.",
         ),
         files=("voc5/images", "voc5/instances.json", "coco128", "imagenet_samples"),
+    )
+
+
+RECIPES.register(
+    _recipe(
+        "photo-classifier",
+        "EfficientNet-Lite0, calibrated",
+        "Published weights learn when to say that they do not know, on things cut out of photographs.",
+        "efficientnet-lite0",
+        (),
+    )
+)
+RECIPES.register(
+    _recipe(
+        "scene-classifier",
+        "EfficientNet-Lite0 for whole pictures, calibrated",
+        "The same weights on the input of the default detector, whose trunk they share.",
+        "efficientnet-lite0-scene",
+        ("It is less accurate than EfficientNet-Lite0, which sees pictures as large as those that it was trained on.",),
     )
 )

@@ -11,8 +11,9 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from cvstudio.analyses.classification.knn import SAMPLE
 from cvstudio.draw.neighbours import distance_text, filling
-from cvstudio.media.examples.files import sample_path
+from cvstudio.media.examples.files import sample_place
 from cvstudio.results.classification import Classification
 from cvstudio.results.neighbours import Neighbours
 from ui.views.results.classification import Guesses
@@ -84,7 +85,7 @@ class NeighboursView(QWidget):
         return "; ".join(parts)
 
     def _folder(self, result: Neighbours) -> str:
-        samples = result.folder == sample_path("cat").parent
+        samples = result.folder == sample_place(SAMPLE).parents[1]
         return self.tr("the samples") if samples else result.folder.name
 
     def _fill(self, result: Neighbours) -> None:

@@ -21,10 +21,10 @@ from cvstudio.foundation.errors import Cancelled, WeightsError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
-from cvstudio.models.detection._cells import prepare
 from cvstudio.models.detection.pyramid import KEY, LABELS, SIZE, PyramidNetwork
 from cvstudio.models.shared.candidates import FLOOR
 from cvstudio.models.shared.imagenet import GREY, MEAN, STD
+from cvstudio.models.shared.preprocessing import fit_long_side
 from cvstudio.models.shared.pyramid import LEVELS, DetectorNet
 from cvstudio.models.spec import MAX_CANDIDATES
 from cvstudio.results.detections import Detections
@@ -103,7 +103,7 @@ def test_candidates_are_those_of_the_plain_network(name: str, reference: Detecto
     before = image.pixels.copy()
     found = network.predict(image, NoParams(), Progress())
     np.testing.assert_array_equal(image.pixels, before)
-    pixels, scale = prepare(image, SIZE)
+    pixels, scale = fit_long_side(image, SIZE)
     boxes, scores, coefficients, _ = by_hand(reference, pixels)
     order = np.argsort(-scores.ravel(), kind="stable")[:MAX_CANDIDATES]
     order = order[scores.ravel()[order] >= FLOOR]
@@ -128,7 +128,7 @@ def test_candidates_are_those_of_the_plain_network(name: str, reference: Detecto
 def test_what_is_under_the_floor_is_not_kept(reference: DetectorNet, tmp_path: Path) -> None:
     state = {name: tensor.clone().contiguous() for name, tensor in reference.state_dict().items()}
     image = Image(PICTURES["wide"])
-    _, scores, _, _ = by_hand(reference, prepare(image, SIZE)[0])
+    _, scores, _, _ = by_hand(reference, fit_long_side(image, SIZE)[0])
     # So much that the 500th best comes to lie at the floor.
     logits = np.sort(np.log(scores / (1 - scores)).ravel())[::-1]
     state["classes.bias"] -= float(logits[500]) - np.log(FLOOR / (1 - FLOOR))
@@ -190,7 +190,7 @@ def test_the_picture_is_scaled_and_filled_up(
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     pixels = cv2.GaussianBlur(pixels, (0, 0), 4) if min(width, height) > 20 else pixels
-    shown, scale = prepare(Image(pixels), SIZE)
+    shown, scale = fit_long_side(Image(pixels), SIZE)
     assert shown.shape == (padded[1], padded[0], 3)
     assert scale == (inner[0] / width, inner[1] / height)
     assert max(inner) == SIZE
@@ -207,7 +207,7 @@ def test_a_large_pictures_halves_shift_nothing() -> None:
     y, x = np.mgrid[:2160, :3840]
     for centre in ((700, 500), (3100, 1900)):
         blob = 255 * np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * 40**2))
-        shown, scale = prepare(Image(np.repeat(blob.astype(np.uint8)[..., None], 3, axis=2)), SIZE)
+        shown, scale = fit_long_side(Image(np.repeat(blob.astype(np.uint8)[..., None], 3, axis=2)), SIZE)
         part = shown[:234, :, 0].astype(float)
         rows, columns = np.indices(part.shape)
         found = np.array([(columns * part).sum(), (rows * part).sum()]) / part.sum() + 0.5
