@@ -23,12 +23,13 @@ from PySide6.QtWidgets import (
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
-from cvstudio.analyses.binding import Binding, ResultOf
+from cvstudio.analyses.binding import AnnotationSet, Binding, ResultOf
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.params import Field, fields_of
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
+from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.session import State
 from ui.base.icons import icon
 from ui.base.settings import downloads_folder, first_folder
@@ -205,7 +206,7 @@ class AnalysisPanel(QScrollArea):
             models = tuple((model.key, model.title) for model in instance.spec.models)
             media = tuple(item.id for item in state.media)
             others = tuple((item.id, item.model) for item in state.instances)
-            shape = (instance.id, instance.analysis, media, others, state.sets, models)
+            shape = (instance.id, instance.analysis, media, others, state.sets, models, tuple(_label_sets(state)))
         if shape != self._shape:
             self._shape = shape
             while self._inputs.rowCount():
@@ -294,6 +295,10 @@ class AnalysisPanel(QScrollArea):
     def _choose(self, slot: str, value: Binding | MediaSet | None) -> None:
         if isinstance(value, MediaSet):
             self._controller.binder.bind_set(slot, value)
+        elif isinstance(value, AnnotationSet):
+            # It may have been edited since the list was made.
+            now = _label_sets(self._controller.session.state).get((value.path, value.id), value)
+            self._controller.bind(slot, now)
         else:
             self._controller.bind(slot, value)
 
@@ -432,10 +437,19 @@ def _choices(slot: Slot, instance: AnalysisInstance, state: State) -> list[Input
     choices = [InputChoice(media.name, media) for media in state.media if slot.takes(media)]
     if slot.several is not None:
         choices += [InputChoice(item.name, item) for item in state.sets]
+    if AnnotationSet in slot.accepts:
+        begun = QCoreApplication.translate("AnalysisPanel", "New labels")
+        choices += [InputChoice(item.name if item.path else begun, item) for item in _label_sets(state).values()]
     for item in state.instances:
         if item.id != instance.id and issubclass(item.spec.result, slot.results):
             choices.append(InputChoice(_named(item, state), ResultOf(item.id)))
     return [InputChoice("", None), *choices] if slot.optional else choices
+
+
+def _label_sets(state: State) -> dict[tuple[Path | None, str], AnnotationSet]:
+    """The labelled sets of all layers, with what was edited, by path and identity on disk."""
+    bound = (annotations_of(item) for item in state.instances)
+    return {(item.path, item.id): item for item in bound if item is not None}
 
 
 def _named(instance: AnalysisInstance, state: State) -> str:

@@ -23,6 +23,7 @@ from ui.files.label_export import LabelExportDialog, writable_formats
 from ui.panels.labels import LabelsPanel
 from ui.tour.input_events import move_mouse
 from ui.views.labels.editor import LabelEditor
+from ui.widgets.elided_combo import ElidedCombo
 from ui.window.main_window import MainWindow
 
 LEFT, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -102,6 +103,9 @@ def test_a_box_is_drawn_relabelled_moved_and_undone_step_by_step(labelling: Main
     qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
     key(labelling, Qt.Key.Key_1)
     assert annotations(labelling)[0].category == 0
+    picker = labelling.docks["analysis"].widget().findChild(ElidedCombo, "slot-labels")
+    assert picker is not None
+    assert picker.currentText() == "New labels"
     key(labelling, Qt.Key.Key_Escape)
     states: list[Any] = []
     controller.state_changed.connect(lambda old, new: states.append(new))

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from cvstudio.analyses.analysis import Slot
-from cvstudio.analyses.binding import Binding, MediaList, TextInput
+from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, TextInput
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
 from ui.base.translate import translated
@@ -137,4 +137,7 @@ def _is_binding(value: Binding | MediaSet | None, binding: Binding) -> bool:
     """Whether the choice `value` is the current input `binding`."""
     if isinstance(value, Media) and isinstance(binding, Media):
         return value.id == binding.id
+    if isinstance(value, AnnotationSet) and isinstance(binding, AnnotationSet):
+        # Edits are no other choice.
+        return (value.path, value.id) == (binding.path, binding.id)
     return value is not None and value == (binding.folder if isinstance(binding, MediaList) else binding)
