@@ -66,5 +66,6 @@ def with_labelled_set(
 
 
 def _shows(instance: AnalysisInstance, annotations: AnnotationSet) -> bool:
+    """Whether a layer shows these labels, or waits for some."""
     bound = annotations_of(instance)
-    return bound is not None and bound.path == annotations.path
+    return bound is None or bound.path == annotations.path

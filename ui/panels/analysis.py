@@ -29,7 +29,7 @@ from cvstudio.foundation.params import Field, fields_of
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
-from cvstudio.session.label_edits import annotations_of
+from cvstudio.session.partners import open_label_sets
 from cvstudio.session.session import State
 from ui.base.icons import icon
 from ui.base.settings import downloads_folder, first_folder
@@ -206,7 +206,8 @@ class AnalysisPanel(QScrollArea):
             models = tuple((model.key, model.title) for model in instance.spec.models)
             media = tuple(item.id for item in state.media)
             others = tuple((item.id, item.model) for item in state.instances)
-            shape = (instance.id, instance.analysis, media, others, state.sets, models, tuple(_label_sets(state)))
+            labels = tuple(item.file.key(None) for item in open_label_sets(state))
+            shape = (instance.id, instance.analysis, media, others, state.sets, models, labels)
         if shape != self._shape:
             self._shape = shape
             while self._inputs.rowCount():
@@ -244,6 +245,7 @@ class AnalysisPanel(QScrollArea):
             row.chosen.connect(lambda value, name=slot.name: self._choose(name, value))
             row.typed.connect(lambda value, name=slot.name: binder.bind(name, value, number=instance.id, typing=True))
             row.typing_ended.connect(binder.end_typing)
+            row.labels_wanted.connect(self._controller.requests.open_labels)
             self._rows[slot.name] = row
             self._inputs.addRow(translated(slot.title), row)
         if instance.spec.task:
@@ -293,12 +295,11 @@ class AnalysisPanel(QScrollArea):
             self._inputs.addRow(about_line)
 
     def _choose(self, slot: str, value: Binding | MediaSet | None) -> None:
+        if isinstance(value, AnnotationSet):
+            sets = open_label_sets(self._controller.session.state)
+            value = next((item for item in sets if item.file == value), value)
         if isinstance(value, MediaSet):
             self._controller.binder.bind_set(slot, value)
-        elif isinstance(value, AnnotationSet):
-            # It may have been edited since the list was made.
-            now = _label_sets(self._controller.session.state).get((value.path, value.id), value)
-            self._controller.bind(slot, now)
         else:
             self._controller.bind(slot, value)
 
@@ -438,18 +439,12 @@ def _choices(slot: Slot, instance: AnalysisInstance, state: State) -> list[Input
     if slot.several is not None:
         choices += [InputChoice(item.name, item) for item in state.sets]
     if AnnotationSet in slot.accepts:
-        begun = QCoreApplication.translate("AnalysisPanel", "New labels")
-        choices += [InputChoice(item.name if item.path else begun, item) for item in _label_sets(state).values()]
+        # Without edits, which are those of the moment at which one is chosen.
+        choices += [InputChoice(item.name, item.file) for item in open_label_sets(state)]
     for item in state.instances:
         if item.id != instance.id and issubclass(item.spec.result, slot.results):
             choices.append(InputChoice(_named(item, state), ResultOf(item.id)))
     return [InputChoice("", None), *choices] if slot.optional else choices
-
-
-def _label_sets(state: State) -> dict[tuple[Path | None, str], AnnotationSet]:
-    """The labelled sets of all layers, with what was edited, by path and identity on disk."""
-    bound = (annotations_of(item) for item in state.instances)
-    return {(item.path, item.id): item for item in bound if item is not None}
 
 
 def _named(instance: AnalysisInstance, state: State) -> str:

@@ -9,7 +9,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.labels import LabelledSample, LabelledSet, PictureLabels
 from cvstudio.data.placed_labels import placed_labels
 
-SLOTS = (PICTURE, Slot("labels", "Labels", frozenset({AnnotationSet})))
+SLOTS = (PICTURE, Slot("labels", "Labelled set", frozenset({AnnotationSet})))
 SAMPLE = "photo-labels"
 """Key of the labelled set that comes with the program."""
 KEYWORDS = (

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.media.annotations import ANNOTATION_FORMATS
 from cvstudio.session.project import load_project, save_project
 from ui.files.left_out import LeftOutDialog
+from ui.panels.analysis import AnalysisPanel
 from ui.window.main_window import MainWindow
 
 
@@ -124,3 +125,28 @@ def test_a_project_opens_the_set_again(window: MainWindow, qtbot: QtBot, coco: P
     wait_for(window, qtbot, "1.png", 1)
     controller.library.step(1)
     wait_for(window, qtbot, "2.png", 2)
+
+
+def test_the_analysis_panel_offers_open_labels_and_opens_others(
+    window: MainWindow, qtbot: QtBot, coco: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = window.controller
+    window.open_paths([coco.parent / "images" / "2.png"])
+    qtbot.waitUntil(lambda: controller.session.state.active_media is not None, timeout=30_000)
+    controller.use_analysis("labelled-boxes")
+    panel = window.dock_layout.content(AnalysisPanel)
+    assert panel._message.text().startswith("Labelled boxes and masks needs a labelled set (labels); open one")
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(coco)], ""))
+    combo = panel._rows["labels"].combo
+    assert combo is not None
+    assert [combo.itemText(row) for row in range(combo.count())] == ["Open labels …"]
+    combo.activated.emit(0)
+    wait_for(window, qtbot, "1.png", 1)
+    boxes = [item for item in controller.session.state.instances if item.analysis == "labelled-boxes"]
+    # The layer that was waiting takes them.
+    assert len(boxes) == 1
+    assert panel._rows["labels"].combo.currentText() == "labels.json"
+    controller.use_analysis("labelled-regions")
+    regions = controller.session.state.instance
+    assert regions is not None
+    assert regions.bindings["labels"] == boxes[0].bindings["labels"]
