@@ -254,7 +254,8 @@ class Labelling(QObject):
         # Set before the listeners are told, so that they find the object that was drawn.
         before, self.selected = self.selected, selected
         state = with_annotations(self._session.state, annotations, changed)
-        self._session.change(title, state, merge=merge)
+        # What was selected in the result may have another number now.
+        self._session.change(title, dataclasses.replace(state, selection=frozenset()), merge=merge)
         if before != selected:
             self.selection_changed.emit()
 

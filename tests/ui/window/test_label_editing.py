@@ -22,6 +22,7 @@ from cvstudio.session.project import load_project, save_project
 from cvstudio.session.session import State
 from ui.files.label_export import LabelExportDialog, writable_formats
 from ui.panels.labels import LabelsPanel
+from ui.panels.results import ResultsPanel
 from ui.tour.input_events import move_mouse
 from ui.views.labels.editor import LabelEditor
 from ui.widgets.elided_combo import ElidedCombo
@@ -461,3 +462,37 @@ def test_edited_labels_are_not_lost_without_a_question(
     assert not labelling.project.may_close()
     labelling.controller.undo()
     assert labelling.project.may_close()
+
+
+def test_what_is_selected_among_the_results_is_edited_and_removed(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    for x in (10, 50, 90):
+        draw(labelling, (x, 10), (x + 20, 30))
+    controller.labelling.set_active(False)
+    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
+    controller.select(frozenset({1}))
+    labelling.workspace.labels.toggle()
+    tool = editor(labelling).tool
+    assert tool is not None
+    assert tool.selected == 1
+    labelling.show_panel("results")
+    results = labelling.dock_layout.content(ResultsPanel)
+    qtbot.waitUntil(lambda: results.table.model().rowCount() == 3, timeout=30_000)
+    controller.select(frozenset({0, 2}))
+    QTest.keyClick(results.table, Qt.Key.Key_Delete)
+    assert [item.box[0] for item in annotations(labelling)] == pytest.approx([50], abs=0.5)
+    assert controller.session.state.selection == frozenset()
+    controller.undo()
+    assert len(annotations(labelling)) == 3
+
+
+def test_a_tool_of_an_analysis_and_the_label_tool_put_each_other_away(labelling: MainWindow, qtbot: QtBot) -> None:
+    begin(labelling, qtbot)
+    controller = labelling.controller
+    controller.request_pick("nothing")
+    assert not controller.labelling.active
+    assert labelling.workspace.canvas.tool == "point"
+    controller.labelling.set_active(True)
+    assert labelling.workspace.canvas.tool is None
