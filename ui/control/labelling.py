@@ -63,6 +63,7 @@ class Labelling(QObject):
         self._file: tuple[AnnotationSet, LabelledSet] | None = None
         self._asked: AnnotationSet | None = None
         self._seen: tuple[AnnotationSet | None, str] = (None, "")
+        self._exported: tuple[AnnotationSet, ...] = ()
         self.labelled: LabelledSet | None = None
         self.labels = PictureLabels()
         self.selected: int | None = None
@@ -110,6 +111,17 @@ class Labelling(QObject):
         """Whether the labels of the picture are not those of the file."""
         name = self.labelled.name_of(self.media.path) if self.labelled is not None and self.media is not None else None
         return name is not None and self.labelled is not None and name in self.labelled.edited
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether labels were edited that are neither in a saved project nor exported."""
+        bound = (annotations_of(item) for item in self._session.state.instances)
+        edited = (item for item in bound if item is not None and item.edits)
+        return self._session.modified and any(item not in self._exported for item in edited)
+
+    def mark_exported(self, annotations: AnnotationSet) -> None:
+        """Mark a labelled set, as edited, as exported."""
+        self._exported = (*self._exported, annotations)
 
     def state_changed(self, new: State) -> None:
         """Follow a change of the session."""
@@ -242,7 +254,8 @@ class Labelling(QObject):
         # Set before the listeners are told, so that they find the object that was drawn.
         before, self.selected = self.selected, selected
         state = with_annotations(self._session.state, annotations, changed)
-        self._session.change(title, state, merge=merge)
+        # What was selected in the result may have another number now.
+        self._session.change(title, dataclasses.replace(state, selection=frozenset()), merge=merge)
         if before != selected:
             self.selection_changed.emit()
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.data.labels import LabelledSet, LeftOut
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
@@ -42,6 +43,7 @@ class WrittenLabels:
     """Labels that were written to `path`, and what the format could not hold."""
 
     path: Path
+    annotations: AnnotationSet
     left_out: tuple[LeftOut, ...]
 
 
@@ -160,19 +162,28 @@ class LabelExport(QObject):
         if labelled.edited and annotations.path is not None:
             name = self.tr("{name}-edited").format(name=name)
         dialog = LabelExportDialog(self._window, name, self._settings)
-        dialog.wished.connect(lambda entry, path, pictures: self.export(labelled, entry, path, pictures=pictures))
+        dialog.wished.connect(
+            lambda entry, path, pictures: self.export(annotations, labelled, entry, path, pictures=pictures)
+        )
         dialog.open()
         return dialog
 
-    def export(self, labelled: LabelledSet, entry: AnnotationFormat, path: Path, *, pictures: bool = False) -> None:
-        """Write `labelled` to `path` on a worker."""
+    def export(
+        self,
+        annotations: AnnotationSet,
+        labelled: LabelledSet,
+        entry: AnnotationFormat,
+        path: Path,
+        *,
+        pictures: bool = False,
+    ) -> None:
+        """Write `annotations`, read as `labelled`, to `path` on a worker."""
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.media.annotations.writing import write_labels
 
-            yield WrittenLabels(
-                path, write_labels(labelled, path, entry, progress, options=WriteOptions(pictures=pictures))
-            )
+            options = WriteOptions(pictures=pictures)
+            yield WrittenLabels(path, annotations, write_labels(labelled, path, entry, progress, options=options))
 
         title = self.tr("Exporting {name}").format(name=path.name)
         self._controller.pipeline.submit("export", Job(("export labels", str(path)), title, work))
@@ -181,6 +192,8 @@ class LabelExport(QObject):
         if event.kind != "output" or not isinstance(event.value, WrittenLabels):
             return
         path, left_out = event.value.path, event.value.left_out
+        if not left_out:
+            self._controller.labelling.mark_exported(event.value.annotations)
         level, text = "info", self.tr("The labels are in {name}.").format(name=path.name)
         if left_out:
             level = "warning"

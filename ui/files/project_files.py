@@ -107,6 +107,8 @@ class ProjectFiles(QObject):
         layers that need it: the session then has no project file, so that saving does not lose it. The
         current session stays until the project is loaded, and where loading fails. A later call cancels an earlier one.
         """
+        if not self._may_leave_labels():
+            return
         self._begin(_Opening(path, {}, tuple(joining)))
 
     def restore(self, path: Path, name: str, restored: Callable[[], object]) -> None:
@@ -247,13 +249,20 @@ class ProjectFiles(QObject):
 
     def may_close(self) -> bool:
         """Whether the window may close: asks first where a project would lose changes."""
-        if self.path is None or not self._controller.session.modified:
+        if self.path is None:
+            return self._may_leave_labels()
+        if not self._controller.session.modified:
             return True
+        return self._may_lose(self.tr("The project has changes that are not saved."))
+
+    def _may_leave_labels(self) -> bool:
+        """Whether the session may go: asks first where labels would be lost."""
+        if not self._controller.labelling.unsaved:
+            return True
+        return self._may_lose(self.tr("Labels were edited, and are neither exported nor saved in a project."))
+
+    def _may_lose(self, reason: str) -> bool:
         buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            self._window,
-            self.tr("Save the project?"),
-            self.tr("The project has changes that are not saved."),
-            buttons.Save | buttons.Discard | buttons.Cancel,
-        )
+        choices = buttons.Save | buttons.Discard | buttons.Cancel
+        answer = QMessageBox.question(self._window, self.tr("Save the project?"), reason, choices)
         return answer == buttons.Discard or (answer == buttons.Save and self.save())

@@ -61,6 +61,10 @@ class LabelEditing(QObject):
             self._controller.notice.emit("info", text)
             return
         labelling.set_active(not labelling.active)
+        state = self._controller.session.state
+        layer = labelling.layer
+        if labelling.active and layer is not None and layer.id == state.current and len(state.selection) == 1:
+            labelling.select(*state.selection)
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:

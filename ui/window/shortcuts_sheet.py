@@ -79,6 +79,10 @@ class ShortcutsSheet(QDialog):
             ShortcutRow(tr("Several boxes"), tr("Ctrl + click")),
             ShortcutRow(tr("Dismiss a notice, leave full screen"), "Esc"),
             ShortcutRow(tr("Move a layer"), tr("Alt + Up, Alt + Down, drag")),
+            ShortcutRow(tr("Labels: box, polygon, brush"), "B, P, M"),
+            ShortcutRow(tr("Labels: class by number, from the list"), "1–9, C"),
+            ShortcutRow(tr("Labels: next, previous picture"), "D, A"),
+            ShortcutRow(tr("Labels: erase, width of the brush"), tr("Shift + drag, [ and ]")),
         ]
 
     def shown(self) -> list[str]:

@@ -124,6 +124,7 @@ class Workspace(QWidget):
         self.area.swap.connect(comparing.swap)
         self.area.end.connect(comparing.end)
         controller.pick_started.connect(self._start_tool)
+        controller.labelling.active_changed.connect(self._make_way)
         self.canvas.view_changed.connect(lambda: controller.set_view(self.canvas.view()))
         self.canvas.hovered.connect(self._hovered)
         self.canvas.left.connect(lambda: self._hovered(None, None))
@@ -382,9 +383,10 @@ class Workspace(QWidget):
             self._controller.hover(None)
             self.read_out.emit("")
             return
-        self._controller.hover(
-            self.part_at(x, y) if self._side_at(x, side) == self._controller.comparing.current_side else None
-        )
+        # The label tool marks what it is about itself: to paint a thousand labels again would make it wait.
+        pointed = self._side_at(x, side) == self._controller.comparing.current_side
+        pointed = pointed and not self._controller.labelling.active
+        self._controller.hover(self.part_at(x, y) if pointed else None)
         size = self._size
         column, row = int(x), int(y)
         text = f"{size.width} × {size.height}"
@@ -403,7 +405,15 @@ class Workspace(QWidget):
             return None
         return int(x >= self._controller.comparing.split * self._size.width) if self.area.splitting else side
 
+    def _make_way(self) -> None:
+        """Put other tools away while labels are edited."""
+        if self._controller.labelling.active:
+            self.shapes.stop()
+            self.canvas.set_tool(None)
+            self._forget_point()
+
     def _start_tool(self, name: str) -> None:
+        self._controller.labelling.set_active(False)
         if self.shapes.takes(name):
             self.canvas.set_tool(None)
             self.shapes.toggle(name)

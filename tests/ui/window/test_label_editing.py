@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as Pillow
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from cvstudio.data.labels import Annotation
@@ -21,8 +22,10 @@ from cvstudio.session.project import load_project, save_project
 from cvstudio.session.session import State
 from ui.files.label_export import LabelExportDialog, writable_formats
 from ui.panels.labels import LabelsPanel
+from ui.panels.results import ResultsPanel
 from ui.tour.input_events import move_mouse
 from ui.views.labels.editor import LabelEditor
+from ui.widgets.elided_combo import ElidedCombo
 from ui.window.main_window import MainWindow
 
 LEFT, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -102,6 +105,9 @@ def test_a_box_is_drawn_relabelled_moved_and_undone_step_by_step(labelling: Main
     qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
     key(labelling, Qt.Key.Key_1)
     assert annotations(labelling)[0].category == 0
+    picker = labelling.docks["analysis"].widget().findChild(ElidedCombo, "slot-labels")
+    assert picker is not None
+    assert picker.currentText() == "New labels"
     key(labelling, Qt.Key.Key_Escape)
     states: list[Any] = []
     controller.state_changed.connect(lambda old, new: states.append(new))
@@ -281,9 +287,11 @@ def test_labels_are_exported_and_a_refusal_says_why(labelling: MainWindow, qtbot
     notices: list[tuple[str, str]] = []
     labelling.controller.notice.connect(lambda *notice: notices.append(notice))
     entry = next(entry for entry in writable_formats() if entry.suffix)
-    labelled = labelling.controller.labelling.labelled
-    assert labelled is not None
-    labelling.label_export.export(labelled, entry, tmp_path / "one.png")
+    controls = labelling.controller.labelling
+    assert controls.labelled is not None
+    assert controls.annotations is not None
+    qtbot.waitUntil(lambda: not controls.unsaved, timeout=30_000)
+    labelling.label_export.export(controls.annotations, controls.labelled, entry, tmp_path / "one.png")
     qtbot.waitUntil(lambda: bool(notices), timeout=30_000)
     assert notices[0] == ("error", "'one.png' is one of the pictures; choose another name.")
 
@@ -412,9 +420,12 @@ def test_a_set_from_disk_is_corrected_picture_by_picture_and_its_file_stays(
     draw(window, (60, 40), (90, 70))
     save_project(tmp_path / "fixed.cvstudio", controller.session.state)
     assert json.loads(path.read_text()) == content
-    window.label_export.export(labelling.labelled, ANNOTATION_FORMATS["coco"], tmp_path / "fixed.json")
+    assert labelling.annotations is not None
+    assert labelling.labelled is not None
+    coco = ANNOTATION_FORMATS["coco"]
+    window.label_export.export(labelling.annotations, labelling.labelled, coco, tmp_path / "fixed.json")
     qtbot.waitUntil((tmp_path / "fixed.json").exists, timeout=30_000)
-    fixed = ANNOTATION_FORMATS["coco"].read(tmp_path / "fixed.json")
+    fixed = coco.read(tmp_path / "fixed.json")
     assert [len(fixed.labels(name).annotations) for name in fixed.names] == [1, 2]
     state, _ = load_project(tmp_path / "fixed.cvstudio")
     controller.load(state, 0.0)
@@ -422,3 +433,66 @@ def test_a_set_from_disk_is_corrected_picture_by_picture_and_its_file_stays(
     controller.library.step(-1)
     qtbot.waitUntil(lambda: len(annotations(window)) == 1, timeout=30_000)
     assert annotations(window)[0].box == pytest.approx((20, 20, 50, 40), abs=0.6)
+    controller.session.load(State())
+
+
+def test_edited_labels_are_not_lost_without_a_question(
+    labelling: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(parent: Any, title: str, text: str, buttons: Any) -> QMessageBox.StandardButton:
+        asked.append(text)
+        return QMessageBox.StandardButton.Cancel
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    begin(labelling, qtbot)
+    assert labelling.project.may_close()
+    key(labelling, Qt.Key.Key_B)
+    draw(labelling, (20, 10), (60, 50))
+    assert not labelling.project.may_close()
+    assert asked == ["Labels were edited, and are neither exported nor saved in a project."]
+    labelling.project.open(Path("other.cvstudio"))
+    assert len(asked) == 2
+    controls = labelling.controller.labelling
+    assert controls.annotations is not None
+    controls.mark_exported(controls.annotations)
+    assert labelling.project.may_close()
+    draw(labelling, (70, 10), (100, 50))
+    assert not labelling.project.may_close()
+    labelling.controller.undo()
+    assert labelling.project.may_close()
+
+
+def test_what_is_selected_among_the_results_is_edited_and_removed(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    for x in (10, 50, 90):
+        draw(labelling, (x, 10), (x + 20, 30))
+    controller.labelling.set_active(False)
+    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
+    controller.select(frozenset({1}))
+    labelling.workspace.labels.toggle()
+    tool = editor(labelling).tool
+    assert tool is not None
+    assert tool.selected == 1
+    labelling.show_panel("results")
+    results = labelling.dock_layout.content(ResultsPanel)
+    qtbot.waitUntil(lambda: results.table.model().rowCount() == 3, timeout=30_000)
+    controller.select(frozenset({0, 2}))
+    QTest.keyClick(results.table, Qt.Key.Key_Delete)
+    assert [item.box[0] for item in annotations(labelling)] == pytest.approx([50], abs=0.5)
+    assert controller.session.state.selection == frozenset()
+    controller.undo()
+    assert len(annotations(labelling)) == 3
+
+
+def test_a_tool_of_an_analysis_and_the_label_tool_put_each_other_away(labelling: MainWindow, qtbot: QtBot) -> None:
+    begin(labelling, qtbot)
+    controller = labelling.controller
+    controller.request_pick("nothing")
+    assert not controller.labelling.active
+    assert labelling.workspace.canvas.tool == "point"
+    controller.labelling.set_active(True)
+    assert labelling.workspace.canvas.tool is None
