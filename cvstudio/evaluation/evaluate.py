@@ -222,15 +222,10 @@ class _Run:
                 continue
         return False
 
-    def _load_network(self) -> None:
-        self._runner.host.network(self._model, self._template.weights, self._progress)
-
     def evaluation(self) -> Evaluation:
         with PredictionStore(self._key, self._store_folder) as store:
             labels = store.labels()
             if labels is None:
-                # Loaded first, as its precision is part of the key under which its output is cached.
-                self._load_network()
                 labels = labels_of(self._result(self._template))
                 store.put_labels(labels)
             score = self._score()
