@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.data.geometry import Rect, View
 from cvstudio.draw import Look, render
 from cvstudio.exporters import EXPORTERS, export, exporters_for, recipe_path
@@ -75,7 +76,8 @@ def test_an_analysis_is_declared_in_full(key):
     known = {sample.key for sample in SAMPLES}
     samples = analysis.samples or {}
     assert {key for key in samples.values() if isinstance(key, str)} <= known
-    assert set(samples) == {slot.name for slot in analysis.inputs if slot.kinds or slot.text}
+    from_files = [slot for slot in analysis.inputs if slot.kinds or slot.text or AnnotationSet in slot.accepts]
+    assert set(samples) == {slot.name for slot in from_files}
     if analysis.default_model:
         assert analysis.takes(MODELS[analysis.default_model])
     names = [stage.name for stage in analysis.stages]

@@ -75,7 +75,7 @@ class Slot:
         if self.several is not None:
             words.append(f"several of {' or '.join(sorted(self.several.kinds))}")
         if AnnotationSet in self.accepts:
-            words.append("annotation set")
+            words.append("labels")
         words += sorted(f"{result.__name__.lower()} of another analysis" for result in self.results)
         return " or ".join(words)
 
@@ -355,13 +355,13 @@ class Analysis:
 
 def _remedy(slot: Slot) -> str:
     """Advice for an empty `slot`, as part of an error sentence."""
-    if slot.kinds:
+    if slot.kinds or AnnotationSet in slot.accepts:
         return "open one and choose it"
     if slot.text is not None:
         return "type it"
     if slot.several is not None:
         return "open a folder and choose it"
-    return "choose it" if AnnotationSet in slot.accepts else "add an analysis that finds it and choose that"
+    return "add an analysis that finds it and choose that"
 
 
 def _describe_refused(slot: Slot, bound: Binding) -> str:

@@ -24,7 +24,7 @@ def read_input(
     *,
     streamed: bool = False,
     adjustments: Adjustments | None = None,
-    canvas: Media | None = None,
+    instance: AnalysisInstance | None = None,
 ) -> Any:
     """Read a binding, see `Inputs.samples`. The result of another analysis is not read but run: see `Runner.samples`.
 
@@ -34,7 +34,7 @@ def read_input(
     pts : presentation time of the frame in seconds
     streamed : return an open reader of the sound of a medium
     adjustments : applied to the sample of a medium
-    canvas : the medium on the canvas, whose labels are those of a labelled set that are meant
+    instance : the analysis that is given it, whose medium on the canvas says which labels of a set are meant
 
     Raises
     ------
@@ -52,8 +52,9 @@ def read_input(
     if isinstance(bound, ResultOf):
         raise TypeError("the result of another analysis is not read from a file")
     labelled = read_labels(bound, cache)
+    canvas = instance.canvas_media if instance is not None else None
     name = labelled.name_of(canvas.path) if canvas is not None else None
-    return LabelledSample(labelled, name)
+    return LabelledSample(labelled, name, instance.pixel_map if instance is not None else None)
 
 
 def read_labels(bound: AnnotationSet, cache: Cache) -> LabelledSet:

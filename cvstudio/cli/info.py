@@ -1,4 +1,4 @@
-"""`cvstudio info FILE…`: facts about files."""
+"""`cvstudio info FILE…`: facts about files and labelled sets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cvstudio.cli.labels import is_labels, label_facts
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.json_text import json_text
 from cvstudio.media import Media, open_media
@@ -23,7 +24,7 @@ def add_info(commands: Any) -> None:
         help="show what a file contains: format, size, bit depth, tracks, counts",
         epilog=f"Files that open, by their usual endings: {_format_list()}.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file, or a file or folder of labels")
     parser.add_argument(
         "--read-as",
         default="",
@@ -48,23 +49,27 @@ def info(files: Sequence[Path], *, read_as: str = "", as_json: bool) -> int:
     failed = False
     for path in files:
         try:
-            media = open_media(path, read_as=read_as)
-            rows = facts(media)
+            media = None if is_labels(path) else open_media(path, read_as=read_as)
+            rows = label_facts(path) if media is None else facts(media)
         except UserError as error:
             failed = True
             print(f"cvstudio: {error}", file=sys.stderr)
             continue
         if as_json:
-            entries.append(_as_json(media, rows))
+            entries.append(_as_json(media, rows) if media is not None else _labels_as_json(path, rows))
         else:
             width = max(len(title) for title, _ in rows)
-            print(media.path)
+            print(media.path if media is not None else path)
             for title, text in rows:
                 for number, line in enumerate(text.split("\n")):
                     print(f"  {title if number == 0 else '':<{width}}  {line}")
     if as_json:
         print(json_text(entries, indent=2))
     return int(failed)
+
+
+def _labels_as_json(path: Path, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    return {"path": str(path), "kind": "labels", "facts": dict(rows)}
 
 
 def _as_json(media: Media, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line: `cvstudio run …`, `info …`, `models …`, `weights …`, `train …` and more.
+"""The command line: `cvstudio run …`, `info …`, `models …`, `labels …`, `weights …`, `train …` and more.
 
 Exit codes: 0 success, 1 an error that the user can solve (one sentence on stderr), 2 wrong usage, 130 interrupted.
 """
@@ -28,6 +28,7 @@ from cvstudio.cli.inputs import (
     is_batch,
     readings_of,
 )
+from cvstudio.cli.labels import add_labels
 from cvstudio.cli.models import add_models
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.cli.training import add_training
@@ -43,7 +44,7 @@ from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
 from cvstudio.models.terms import terms
 from cvstudio.weights.store import WeightsNeededError
 
-COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "models")
+COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "models", "labels")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
@@ -126,6 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate(commands)
     add_own(commands)
     add_models(commands)
+    add_labels(commands)
     return parser
 
 
@@ -315,6 +317,10 @@ def _command(arguments: Sequence[str]) -> int:
         from cvstudio.cli import models as models_commands
 
         return models_commands.run(build_parser().parse_args(arguments))
+    if arguments[0] == "labels":
+        from cvstudio.cli import labels as labels_commands
+
+        return labels_commands.run(build_parser().parse_args(arguments))
     if arguments[0] == "list":
         words = build_parser().parse_args(arguments).timm
         if words is None:

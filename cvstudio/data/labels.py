@@ -7,11 +7,14 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.pixel_map import PixelMap
+from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 
 NO_CLASS = -1
@@ -182,6 +185,17 @@ class LeftOut:
     count: int = 1
 
 
+class Check(Protocol):
+    """See `LabelledSet.check`."""
+
+    def __call__(self, progress: Progress | None = None) -> tuple[LeftOut, ...]: ...
+
+
+def no_left_out(progress: Progress | None = None) -> tuple[LeftOut, ...]:
+    """The `Check` of a set that comes from no file."""
+    return ()
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledSet:
     """A set of pictures with their labels, which are read when they are asked for.
@@ -194,7 +208,7 @@ class LabelledSet:
     names : names of the labelled pictures as the file has them, with "/" between folders, in its order
     pictures : file of each picture by name; a name that is absent has no file
     load : callable (name) -> labels of that picture as the file has them. Raises MediaError
-    check : callable () -> everything that was left out; may read all labels
+    check : callable (progress) -> everything that was left out; may read all labels. Raises Cancelled
     edited : labels by name that take the place of those in the file
     """
 
@@ -204,7 +218,7 @@ class LabelledSet:
     names: tuple[str, ...]
     pictures: Mapping[str, Path]
     load: Callable[[str], PictureLabels]
-    check: Callable[[], tuple[LeftOut, ...]] = tuple
+    check: Check = no_left_out
     edited: Mapping[str, PictureLabels] = field(default_factory=dict)
 
     def labels(self, name: str) -> PictureLabels:
@@ -273,11 +287,13 @@ class LabelledSample:
     ----------
     set : all labels
     name : of the picture in the set; None where the set does not name it
+    pixel_map : from the pixels of the file to those that the stage is given; None where both are the same
     """
 
     set: LabelledSet
     name: str | None
+    pixel_map: PixelMap | None = None
 
     def labels(self) -> PictureLabels | None:
-        """Labels of the picture; None where it has none. Raises MediaError."""
+        """Labels of the picture, in the pixels of its file; None where it has none. Raises MediaError."""
         return self.set.labels(self.name) if self.name is not None else None

@@ -31,15 +31,18 @@ class MediaSet:
     ----------
     path : absolute
     recursive : whether files in subfolders belong to the set
+    labels : file or folder of labels whose pictures these are; None for all files of the folder
     """
 
     path: Path
     recursive: bool = False
+    labels: Path | None = None
 
     @property
     def name(self) -> str:
-        """Folder name for display in Unicode normal form C; the whole path for a root."""
-        return shown_name(self.path.name or str(self.path))
+        """Folder name, or name of the labels, for display in Unicode normal form C; the whole path for a root."""
+        path = self.labels or self.path
+        return shown_name(path.name or str(path))
 
     def holds(self, path: Path) -> bool:
         """Whether the file at `path` belongs to the set, by its path alone."""

@@ -16,6 +16,14 @@ from cvstudio.results.result import Placement, Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table
 
+BACKGROUND = ("background", "unlabeled", "unlabelled", "void")
+"""Names of the background class."""
+
+
+def background_of(labels: tuple[str, ...]) -> int:
+    """Index of the background class; -1 for none."""
+    return next((index for index, name in enumerate(labels) if name.casefold() in BACKGROUND), -1)
+
 
 @dataclass(frozen=True, eq=False)
 class ClassMaps(Result):

@@ -121,7 +121,7 @@ class Runner(Closeable):
                         self.cache,
                         streamed=slot.streamed,
                         adjustments=instance.adjustments_of(slot.name),
-                        canvas=instance.canvas_media,
+                        instance=instance,
                     )
         return samples
 

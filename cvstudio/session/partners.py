@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 from cvstudio.analyses.analysis import Slot
+from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.media import Media
 from cvstudio.session.session import State, replace_instance
 
@@ -53,16 +54,27 @@ def partner(state: State, slot: Slot, media: Media) -> Media | None:
     return free[-1] if free else None
 
 
+def open_label_sets(state: State) -> list[AnnotationSet]:
+    """The labelled sets that layers show, that of the topmost last."""
+    bound = [item for layer in state.instances for item in layer.bindings.values() if isinstance(item, AnnotationSet)]
+    return [item for number, item in enumerate(bound) if item not in bound[:number]]
+
+
 def with_partners(state: State) -> State:
     """`state` with what belongs together in the slots of the current analysis that describe one picture.
 
-    An empty slot takes the partner of the other; a partner that does not belong to a new picture gives way to one that
-    does. What the user has chosen stays where nothing fits better.
+    An empty slot takes the partner of the other, one for labels those of another layer; a partner that does not belong
+    to a new picture gives way to one that does. What the user has chosen stays where nothing fits better.
     """
     instance = state.instance
     if instance is None:
         return state
     for slot in instance.spec.inputs:
+        if AnnotationSet in slot.accepts and slot.name not in instance.bindings:
+            annotations = open_label_sets(state)
+            if annotations:
+                instance = instance.with_binding(slot.name, annotations[-1])
+                state = replace_instance(state, instance)
         if not slot.aligned_with:
             continue
         main = instance.spec.slot(slot.aligned_with)

@@ -59,7 +59,7 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
         "media": [media_to_json(media, base) for media in state.media],
         "active": _index(state, state.active),
         "browsed": _index(state, state.browsed),
-        "sets": [{**path_to_json(item.path, base), "recursive": item.recursive} for item in state.sets],
+        "sets": [_set_to_json(item, base) for item in state.sets],
         "current_set": next((i for i, item in enumerate(state.sets) if item.path == state.current_set), None),
         "instances": [
             {
@@ -214,7 +214,7 @@ def _load(
             instances.append(instance_from_json(chosen, base, number=int(item["id"]), moved=moved))
         active, browsed, current_set = (saved.get(name) for name in ("active", "browsed", "current_set"))
         # A folder that is gone is no reason to refuse the rest: its place in the window says so.
-        sets = tuple(MediaSet(path_from_json(item, base), bool(item["recursive"])) for item in saved.get("sets", ()))
+        sets = tuple(_set_from_json(item, base) for item in saved.get("sets", ()))
         state = State(
             media=media,
             active=media[active].id if active is not None else "",
@@ -228,6 +228,18 @@ def _load(
         check_acyclic(state)
         position_secs = float(saved.get("position_secs", 0.0))
         return state, position_secs if math.isfinite(position_secs) else 0.0
+
+
+def _set_to_json(media_set: MediaSet, base: Path) -> dict[str, Any]:
+    saved: dict[str, Any] = {**path_to_json(media_set.path, base), "recursive": media_set.recursive}
+    return saved if media_set.labels is None else {**saved, "labels": path_to_json(media_set.labels, base)}
+
+
+def _set_from_json(saved: Mapping[str, Any], base: Path) -> MediaSet:
+    labels = saved.get("labels")
+    return MediaSet(
+        path_from_json(saved, base), bool(saved["recursive"]), path_from_json(labels, base) if labels else None
+    )
 
 
 def _index(state: State, identity: str) -> int | None:

@@ -121,6 +121,10 @@ class Controller(QObject):
         """Open files and folders on a worker thread; media that are open stay so if a file cannot be read."""
         self.library.open(paths)
 
+    def open_labels(self, paths: Sequence[Path]) -> None:
+        """Open files or folders of labels as sets of their pictures."""
+        self.library.open(paths, as_labels=True)
+
     def open_sample(self, analysis: str) -> None:
         """Prepare the sample of the analysis with key `analysis` on a worker thread, then start the analysis on it."""
         work = opening.prepare_sample(ANALYSES[analysis])

@@ -15,16 +15,18 @@ from typing import Any
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
+from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import ReadingError, UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.folders import Listing, MediaSet, SetFile, list_set, natural_key
 from cvstudio.session.browsing import find_set, with_browsed, with_opened, with_set, with_shown, without_set
+from cvstudio.session.labelled_sets import with_labelled_set
 from cvstudio.session.session import Session, State
 from cvstudio.session.transitions import with_active, without_all
 from ui.base.translate import translated
-from ui.control.opening_jobs import OpenedFiles, open_files
+from ui.control.opening_jobs import CheckedLabels, OpenedFiles, OpenedLabels, check_labels, list_labels, open_files
 from ui.control.pipeline import Pipeline
 
 CHANGED_MS = 400
@@ -90,6 +92,7 @@ class Library(QObject):
     notice : (level, text) for the user
     unopened : text of the notice about files that could not be opened
     unreadable : text of the notice about the current file of a folder
+    checked : `CheckedLabels` of a labelled set that was opened
     """
 
     opened = Signal(object)
@@ -99,6 +102,7 @@ class Library(QObject):
     notice = Signal(str, str)
     unopened = Signal(str)
     unreadable = Signal(str)
+    checked = Signal(object)
 
     def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
         super().__init__(parent)
@@ -119,13 +123,14 @@ class Library(QObject):
 
     # Opening --------------------------------------------------------------------------------------------------------
 
-    def open(self, paths: Sequence[Path], *, keep_set: bool = False) -> None:
-        """Open files as media and folders as sets, on a worker thread; media that are open stay so.
+    def open(self, paths: Sequence[Path], *, keep_set: bool = False, as_labels: bool = False) -> None:
+        """Open files as media, folders as sets and labels as sets of their pictures, on a worker thread; media that are
+        open stay so.
 
-        With `keep_set` the current set stays; otherwise the list shows the open files.
+        With `keep_set` the current set stays; otherwise the list shows the open files. With `as_labels` all are labels.
         """
         if paths:
-            work = open_files(paths)
+            work = open_files(paths, self._pipeline.cache, as_labels=as_labels)
             self._pipeline.submit("probe", Job(("open", *paths), self.tr("Opening files"), work, keep_set))
 
     def _add_opened(self, opened: OpenedFiles, *, keep_set: bool) -> None:
@@ -146,10 +151,24 @@ class Library(QObject):
             self.opened.emit((*(media.path for media in opened.media), *opened.folders))
             if folders and folders[-1].path in self._listings:
                 self._show_first(folders[-1].path)
+        for labels in opened.labels:
+            self._add_labels(labels)
         if opened.errors:
             text = self._error_text(opened)
             self.notice.emit("error", text)
             self.unopened.emit(text)
+
+    def _add_labels(self, opened: OpenedLabels) -> None:
+        media_set, annotations = opened.listing.set, opened.annotations
+        self._listings[media_set.path] = opened.listing
+        state = with_labelled_set(
+            self._session.state, media_set, annotations, opened.analyses, opened.media, self._session.next_id
+        )
+        self._session.change(self.tr("Open {name}").format(name=annotations.name), state)
+        self.opened.emit((annotations.path,))
+        title = self.tr("Checking {name}").format(name=annotations.name)
+        work = check_labels(annotations, self._pipeline.cache)
+        self._pipeline.submit("listing", Job(("check labels", annotations.path), title, work))
 
     def _error_text(self, opened: OpenedFiles) -> str:
         """One sentence for all files that cannot be opened, in place of a notice for each."""
@@ -160,7 +179,7 @@ class Library(QObject):
         rest = len(opened.errors) - NAMED
         if rest > 0:
             names = self.tr("{names} and {count} more").format(names=names, count=rest)
-        total = len(opened.errors) + len(opened.media) + len(opened.folders)
+        total = len(opened.errors) + len(opened.media) + len(opened.folders) + len(opened.labels)
         text = self.tr("{count} of {total} files could not be opened: {names}. The first: {reason}")
         return text.format(count=len(opened.errors), total=total, names=names, reason=first)
 
@@ -224,7 +243,8 @@ class Library(QObject):
         media_set = self.current
         if media_set is not None:
             title = self.tr("Listing {name}").format(name=media_set.name)
-            self._pipeline.submit("listing", Job(("list", media_set.path), title, _listing_of(media_set)))
+            work = _listing_of(media_set, self._pipeline.cache)
+            self._pipeline.submit("listing", Job(("list", media_set.path), title, work))
 
     def state_changed(self, old: State, new: State) -> None:
         """Update listing, filter and current file after a change of the session."""
@@ -407,6 +427,8 @@ class Library(QObject):
             self._add_opened(value, keep_set=bool(event.job.tag))
         elif isinstance(value, _Unlisted):
             self._unlisted(value)
+        elif isinstance(value, CheckedLabels):
+            self.checked.emit(value)
 
     def close(self) -> None:
         """Stop watching folders."""
@@ -421,10 +443,13 @@ def _merge(path: Path) -> str:
     return f"open {path}"
 
 
-def _listing_of(media_set: MediaSet) -> Callable[[Progress], Iterator[Any]]:
+def _listing_of(media_set: MediaSet, cache: Cache) -> Callable[[Progress], Iterator[Any]]:
     def work(progress: Progress) -> Iterator[Any]:
         try:
-            yield from list_set(media_set, progress)
+            if media_set.labels is not None:
+                yield list_labels(media_set, cache)
+            else:
+                yield from list_set(media_set, progress)
         except UserError as error:
             yield _Unlisted(media_set, str(error))
 

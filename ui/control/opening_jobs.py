@@ -10,22 +10,61 @@ from typing import Any
 
 from cvstudio.analyses import Analysis
 from cvstudio.analyses.analysis import Slot
-from cvstudio.analyses.binding import Binding, MediaList, TextInput, open_media_list
-from cvstudio.foundation.errors import UserError
+from cvstudio.analyses.binding import (
+    AnnotationSet,
+    Binding,
+    MediaList,
+    TextInput,
+    open_annotations,
+    open_media_list,
+)
+from cvstudio.analyses.label_sets import implied_format, listing_of, media_set_of, truth_analyses
+from cvstudio.analyses.read_input import read_labels
+from cvstudio.data.labels import LeftOut
+from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.errors import MediaError, UserError
 from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
-from cvstudio.media.folders import MediaSet, readable_folder
+from cvstudio.media.file_identity import quoted
+from cvstudio.media.folders import Listing, MediaSet, readable_folder
 from cvstudio.media.open import read_again
 
 
 @dataclass(frozen=True)
+class OpenedLabels:
+    """A labelled set that was opened.
+
+    Parameters
+    ----------
+    annotations : the labels
+    listing : their pictures, with the set to browse
+    analyses : keys of the analyses that show the labels
+    media : the first picture
+    """
+
+    annotations: AnnotationSet
+    listing: Listing
+    analyses: tuple[str, ...]
+    media: Media
+
+
+@dataclass(frozen=True)
 class OpenedFiles:
-    """Result of opening files: media, folders, and (path, reason) of each file that cannot be read."""
+    """Result of opening files: media, folders, labelled sets, and (path, reason) of each file that cannot be read."""
 
     media: tuple[Media, ...]
     folders: tuple[Path, ...]
     errors: tuple[tuple[Path, str], ...]
+    labels: tuple[OpenedLabels, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckedLabels:
+    """What was left out of a labelled set."""
+
+    path: Path
+    left_out: tuple[LeftOut, ...]
 
 
 @dataclass(frozen=True)
@@ -53,25 +92,67 @@ class ReadAs:
     other: Media
 
 
-def open_files(paths: Sequence[Path]) -> Work:
-    """Work that recognises files and folders; yields one `OpenedFiles`, which also holds the errors of single files."""
+def open_files(paths: Sequence[Path], cache: Cache | None = None, *, as_labels: bool = False) -> Work:
+    """Work that recognises files and folders; yields one `OpenedFiles`, which also holds the errors of single files.
+
+    Parameters
+    ----------
+    cache : takes the labels that were read; those of thousands of pictures take a second
+    as_labels : whether all of them are labels, also folders that may hold anything
+    """
+    cache = cache or Cache()
 
     def work(progress: Progress) -> Iterator[Any]:
         media: list[Media] = []
         folders: list[Path] = []
+        labels: list[OpenedLabels] = []
         errors: list[tuple[Path, str]] = []
         for number, path in enumerate(paths):
             progress(number / len(paths), path.name)
             try:
-                if os.path.isdir(path):
+                if as_labels or implied_format(path) is not None:
+                    labels.append(_open_labels(path, cache))
+                elif os.path.isdir(path):
                     folders.append(readable_folder(path))
                 else:
                     media.append(open_media(path))
             except UserError as error:
                 errors.append((path, str(error)))
-        yield OpenedFiles(tuple(media), tuple(folders), tuple(errors))
+        yield OpenedFiles(tuple(media), tuple(folders), tuple(errors), tuple(labels))
 
     return work
+
+
+def _open_labels(path: Path, cache: Cache) -> OpenedLabels:
+    """Read a labelled set and open its first picture that can be read. Raises MediaError."""
+    annotations = open_annotations(Path(os.path.abspath(path)))
+    labelled = read_labels(annotations, cache)
+    listing = listing_of(media_set_of(labelled), labelled)
+    for number, file in enumerate(listing.files):
+        try:
+            media = open_media(listing.set.path / file.name)
+        except MediaError:
+            if number == len(listing.files) - 1:
+                raise
+            continue
+        return OpenedLabels(annotations, listing, truth_analyses(labelled), media)
+    raise MediaError(f"{quoted(path)} names no picture that is there; put them beside the labels.")
+
+
+def check_labels(annotations: AnnotationSet, cache: Cache) -> Work:
+    """Work that looks through all labels of a set; yields one `CheckedLabels`."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        assert annotations.path is not None
+        yield CheckedLabels(annotations.path, read_labels(annotations, cache).check(progress))
+
+    return work
+
+
+def list_labels(media_set: MediaSet, cache: Cache) -> Listing:
+    """List the pictures of the labels of `media_set` as they are now. Raises MediaError."""
+    assert media_set.labels is not None
+    return listing_of(media_set, read_labels(open_annotations(media_set.labels), cache))
 
 
 def read_as(media: Media, key: str) -> Work:
@@ -96,6 +177,9 @@ def prepare_sample(spec: Analysis) -> Work:
         for slot, key in (spec.samples or {}).items():
             if isinstance(key, TextInput):
                 bindings[slot] = key
+                continue
+            if AnnotationSet in spec.slot(slot).accepts:
+                bindings[slot] = open_annotations(sample_path(key, progress))
                 continue
             kinds = spec.slot(slot).kinds
             kind = next(iter(kinds)) if len(kinds) == 1 else None

@@ -200,7 +200,7 @@ class Pipeline(QObject):
                 self.cache,
                 streamed=slot.streamed,
                 adjustments=adjustments,
-                canvas=instance.canvas_media,
+                instance=instance,
             )
         return samples
 

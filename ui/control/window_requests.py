@@ -10,7 +10,7 @@ class WindowRequests(QObject):
 
     Signals
     -------
-    open_files, open_folder : show a dialog for files or for a folder, and open the user's selection
+    open_files, open_folder, open_labels : show a dialog for files, a folder or labels, and open the user's selection
     export : show the export dialog for the current result
     export_labels : show the export dialog for the labels of the picture on the canvas
     compare : show the list of what the current result can be compared with
@@ -23,6 +23,7 @@ class WindowRequests(QObject):
 
     open_files = Signal()
     open_folder = Signal()
+    open_labels = Signal()
     export = Signal()
     export_labels = Signal()
     compare = Signal()

@@ -67,6 +67,22 @@ class Opener(QObject):
         if name:
             self.open_paths([Path(name)])
 
+    def ask_labels(self) -> None:
+        """Choose files of labels and open their pictures with them."""
+        kinds = self.tr("Labels (*.json *.xml *.yaml *.yml);;All files (*)")
+        names, _ = QFileDialog.getOpenFileNames(self._window, self.tr("Open labels"), self._start_folder(), kinds)
+        self._open_labels([Path(name) for name in names])
+
+    def ask_labels_folder(self) -> None:
+        """Choose a folder of labels, of whatever form, and open its pictures with them."""
+        name = QFileDialog.getExistingDirectory(self._window, self.tr("Open folder of labels"), self._start_folder())
+        self._open_labels([Path(name)] if name else [])
+
+    def _open_labels(self, paths: list[Path]) -> None:
+        if paths:
+            self._settings.set("folder", str(paths[0].parent))
+            self._controller.open_labels(paths)
+
     def ask_camera(self) -> CameraDialog:
         """Show the dialog that chooses a camera."""
         from ui.files.camera_dialog import CameraDialog

@@ -23,12 +23,13 @@ from PySide6.QtWidgets import (
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
-from cvstudio.analyses.binding import Binding, ResultOf
+from cvstudio.analyses.binding import AnnotationSet, Binding, ResultOf
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.params import Field, fields_of
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
+from cvstudio.session.partners import open_label_sets
 from cvstudio.session.session import State
 from ui.base.icons import icon
 from ui.base.settings import downloads_folder, first_folder
@@ -205,7 +206,8 @@ class AnalysisPanel(QScrollArea):
             models = tuple((model.key, model.title) for model in instance.spec.models)
             media = tuple(item.id for item in state.media)
             others = tuple((item.id, item.model) for item in state.instances)
-            shape = (instance.id, instance.analysis, media, others, state.sets, models)
+            labels = tuple(item.file.key(None) for item in open_label_sets(state))
+            shape = (instance.id, instance.analysis, media, others, state.sets, models, labels)
         if shape != self._shape:
             self._shape = shape
             while self._inputs.rowCount():
@@ -243,6 +245,7 @@ class AnalysisPanel(QScrollArea):
             row.chosen.connect(lambda value, name=slot.name: self._choose(name, value))
             row.typed.connect(lambda value, name=slot.name: binder.bind(name, value, number=instance.id, typing=True))
             row.typing_ended.connect(binder.end_typing)
+            row.labels_wanted.connect(self._controller.requests.open_labels)
             self._rows[slot.name] = row
             self._inputs.addRow(translated(slot.title), row)
         if instance.spec.task:
@@ -292,6 +295,9 @@ class AnalysisPanel(QScrollArea):
             self._inputs.addRow(about_line)
 
     def _choose(self, slot: str, value: Binding | MediaSet | None) -> None:
+        if isinstance(value, AnnotationSet):
+            sets = open_label_sets(self._controller.session.state)
+            value = next((item for item in sets if item.file == value), value)
         if isinstance(value, MediaSet):
             self._controller.binder.bind_set(slot, value)
         else:
@@ -432,6 +438,9 @@ def _choices(slot: Slot, instance: AnalysisInstance, state: State) -> list[Input
     choices = [InputChoice(media.name, media) for media in state.media if slot.takes(media)]
     if slot.several is not None:
         choices += [InputChoice(item.name, item) for item in state.sets]
+    if AnnotationSet in slot.accepts:
+        # Without edits, which are those of the moment at which one is chosen.
+        choices += [InputChoice(item.name, item.file) for item in open_label_sets(state)]
     for item in state.instances:
         if item.id != instance.id and issubclass(item.spec.result, slot.results):
             choices.append(InputChoice(_named(item, state), ResultOf(item.id)))

@@ -42,9 +42,28 @@ def window_commands(window: Window) -> list[Command]:
 def _file(window: Window) -> list[Command]:
     tr, project = window.tr, window.project
     export = ("save result", "내보내기")
+    labels = ("ground truth", "annotations", "labelled set", "정답", "라벨 열기", "어노테이션")
     return [
         Command("open", tr("Open …"), window.opener.ask_files, "file", ("Ctrl+O",), "folder-open", ("load", "열기")),
         Command("open-folder", tr("Open Folder …"), window.opener.ask_folder, "file", ("Ctrl+Shift+O",), "images"),
+        Command(
+            "open-labels",
+            tr("Open Labels …"),
+            window.opener.ask_labels,
+            "file",
+            (),
+            "square",
+            (*labels, "COCO", "CVAT", "LabelMe"),
+        ),
+        Command(
+            "open-labels-folder",
+            tr("Open Folder of Labels …"),
+            window.opener.ask_labels_folder,
+            "file",
+            (),
+            "square",
+            (*labels, "YOLO", "Pascal VOC", "masks", "class per folder"),
+        ),
         Command(
             "open-camera",
             tr("Open Camera …"),

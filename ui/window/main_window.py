@@ -116,6 +116,7 @@ class MainWindow(Window):
         from ui.base.command import install
         from ui.files.exporting import ExportController
         from ui.files.label_export import LabelExport
+        from ui.files.left_out import LeftOutReport
         from ui.files.opener import Opener
         from ui.files.project_files import ProjectFiles
         from ui.files.recent import RecentPaths
@@ -141,6 +142,7 @@ class MainWindow(Window):
         self.project = ProjectFiles(self, controller, self.settings)
         self.exporting = ExportController(self, controller, self.settings, self.notices)
         self.label_export = LabelExport(self, controller, self.settings, self.notices)
+        self.left_out = LeftOutReport(self, controller, self.notices)
         self.checkpoints = Checkpoints(self, controller, self.notices)
         self.opener = Opener(self, controller, self.settings, self.project, self.checkpoints.take)
         self.timm = TimmSearch(self, controller)
@@ -205,6 +207,7 @@ class MainWindow(Window):
 
         requests.open_files.connect(self.opener.ask_files)
         requests.open_folder.connect(self.opener.ask_folder)
+        requests.open_labels.connect(self.opener.ask_labels)
         requests.export.connect(self.exporting.ask)
         requests.export_labels.connect(self.label_export.ask)
         requests.compare.connect(lambda: choose(self))

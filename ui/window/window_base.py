@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ui.control.controller import Controller
     from ui.files.exporting import ExportController
     from ui.files.label_export import LabelExport
+    from ui.files.left_out import LeftOutReport
     from ui.files.opener import Opener
     from ui.files.project_files import ProjectFiles
     from ui.files.recorder import Recorder
@@ -54,6 +55,7 @@ class Window(QMainWindow):
     project: ProjectFiles
     exporting: ExportController
     label_export: LabelExport
+    left_out: LeftOutReport
     checkpoints: Checkpoints
     opener: Opener
     timm: TimmSearch

@@ -17,13 +17,10 @@ from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, NoParams, Range
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.segmentation import ClassMaps, Segmentation
+from cvstudio.results.segmentation import ClassMaps, Segmentation, background_of
 
 LONGEST_SIDE = 1600
 """Maximum side of the class map in pixels: a finer map would slow the slider down, and no network resolves it."""
-
-BACKGROUND = ("background", "unlabeled", "unlabelled", "void")
-"""Names of the background class."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +91,7 @@ def decide(inputs: Inputs, params: RegionParams, progress: Progress) -> Iterator
     if params.classes:
         shown = [index for index, name in enumerate(maps.labels) if name in params.classes]
         classes = np.where(np.isin(classes, shown), classes, np.int16(-1))
-    background = next((index for index, name in enumerate(maps.labels) if name.casefold() in BACKGROUND), -1)
-    yield Segmentation(classes, maps.labels, maps.size, background, maps.source)
+    yield Segmentation(classes, maps.labels, maps.size, background_of(maps.labels), maps.source)
 
 
 def _likeliest(maps: ClassMaps, size: Size, certainty: float, progress: Progress) -> NDArray[np.int16]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +62,19 @@ ANNOTATION_FORMATS: Registry[AnnotationFormat] = Registry(
 )
 
 
+def recognised_format(path: Path, among: Iterable[AnnotationFormat]) -> AnnotationFormat | None:
+    """The first of some formats that recognises `path`; None without one, and where `path` cannot be read."""
+    try:
+        return next((entry for entry in among if entry.recognises(path)), None)
+    except OSError:
+        return None
+
+
 def annotation_format(path: Path) -> AnnotationFormat:
     """The format of the annotations at `path`. Raises MediaError where it is missing or of no known format."""
     if not os.path.exists(path):
         raise MediaError(f"The labels {quoted(path)} cannot be found; check the path.")
-    matching = next((entry for entry in ANNOTATION_FORMATS if entry.recognises(path)), None)
+    matching = recognised_format(path, ANNOTATION_FORMATS)
     if matching is None:
         titles = ", ".join(entry.title for entry in ANNOTATION_FORMATS) or "none yet"
         raise MediaError(f"{quoted(path)} holds no labels of a known form; known are: {titles}.")

@@ -10,6 +10,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.label_masks import box_of as mask_box
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import LEAST_CORNERS, Box, Point, Polygon
 
 Report = Callable[[str], None]
@@ -70,9 +71,11 @@ def lazy_set(
             raise KeyError(name)
         return read(name, ignore)
 
-    def check() -> tuple[LeftOut, ...]:
+    def check(progress: Progress | None = None) -> tuple[LeftOut, ...]:
         collector = Collector(found)
-        for name in pictures:
+        for number, name in enumerate(pictures):
+            if progress is not None:
+                progress(number / len(pictures), name)
             if name not in files:
                 collector.add(NO_PICTURE, name)
             try:

@@ -34,25 +34,24 @@ class Folders:
     """Names of the files in folders, each listed once."""
 
     def __init__(self) -> None:
-        self._listed: dict[Path, dict[str, Path]] = {}
+        self._listed: dict[str, dict[str, str]] = {}
         self._by_stem: dict[Path, dict[str, Path]] = {}
 
-    def files(self, folder: Path) -> Mapping[str, Path]:
-        """Files of a folder by their normalised name; empty where it cannot be listed."""
+    def names(self, folder: str) -> Mapping[str, str]:
+        """Names of the files in a folder by their normalised form; empty where it cannot be listed."""
         if folder not in self._listed:
             try:
-                with os.scandir(folder) as entries:
-                    names = sorted((entry.name for entry in entries), key=natural_key)
+                names = sorted(os.listdir(folder), key=natural_key)
             except OSError:
                 names = []
-            self._listed[folder] = {normal(name): folder / name for name in names if not name.startswith(".")}
+            self._listed[folder] = {normal(name): name for name in names if not name.startswith(".")}
         return self._listed[folder]
 
     def pictures_by_stem(self, folder: Path) -> Mapping[str, Path]:
         """Pictures of a folder by their name without the suffix."""
         if folder not in self._by_stem:
-            pictures = ((name, path) for name, path in self.files(folder).items() if is_picture(name))
-            self._by_stem[folder] = {os.path.splitext(name)[0]: path for name, path in pictures}
+            pictures = ((key, name) for key, name in self.names(str(folder)).items() if is_picture(name))
+            self._by_stem[folder] = {os.path.splitext(key)[0]: folder / name for key, name in pictures}
         return self._by_stem[folder]
 
 
@@ -79,16 +78,17 @@ def find_pictures(
     """File of each picture that labels in the folder `base` name; None where there is none."""
     folders = folders or Folders()
     found: dict[str, Path | None] = dict.fromkeys(names)
-    # One that is looked for in vain would otherwise be in all the places.
-    missing = {name: os.path.split(normal(name)) for name in found}
-    for place in places(base, hints):
-        if not missing:
-            break
-        for name, (folder, file_name) in list(missing.items()):
-            path = folders.files(place / folder if folder else place).get(file_name)
-            if path is not None:
-                found[name] = Path(os.path.abspath(path))
-                del missing[name]
+    missing: dict[str, dict[str, str]] = {}
+    for name in found:
+        folder, file_name = os.path.split(normal(name))
+        missing.setdefault(folder, {})[name] = file_name
+    # Folder by folder, as joining paths for each of thousands of names takes longer than all else.
+    for place in places(Path(os.path.abspath(base)), hints):
+        for folder, wanted in missing.items():
+            there = os.path.normpath(os.path.join(place, folder))
+            listed = folders.names(there) if wanted else {}
+            for name in [name for name, file_name in wanted.items() if file_name in listed]:
+                found[name] = Path(there, listed[wanted.pop(name)])
     return found
 
 

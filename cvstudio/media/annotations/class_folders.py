@@ -83,8 +83,6 @@ def _pictures(folder: Path) -> Iterator[Path]:
 def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     """Copy each picture into the folder of its class, as the form holds nothing but pictures."""
     collector, taken = Collector(), set[str]()
-    for category in labelled.categories:
-        (folder / safe_path(category.name.replace("/", "_").replace("\\", "_"))).mkdir(exist_ok=True)
     for index, name in enumerate(labelled.names):
         progress(index / len(labelled.names), name)
         labels = labelled.labels(name)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
-from cvstudio.data.label_editing import mask_of
+from cvstudio.data.label_maps import class_map
 from cvstudio.data.labels import NO_CLASS, Category, LabelledSet, LabelMap, LeftOut, PictureLabels
 from cvstudio.foundation.errors import ExportError, MediaError
 from cvstudio.foundation.progress import Progress
@@ -248,8 +248,7 @@ def class_values(labels: PictureLabels, size: Size, report: Report) -> NDArray[n
     """The class of each pixel, uint8 (H, W), `VOID` where there is none: of the map, else of objects in their order."""
     if labels.classes:
         report("Masks hold no classes of whole pictures.")
-    classes = np.full((size.height, size.width), NO_CLASS, np.int32)
-    if labels.label_map is not None and labels.label_map.classes.shape == classes.shape:
+    if labels.label_map is not None and labels.label_map.classes.shape == (size.height, size.width):
         if any(item.mask is None or item.keypoints for item in labels.annotations):
             report("Masks hold the class of each pixel; objects are left out.")
         classes = labels.label_map.classes
@@ -257,11 +256,9 @@ def class_values(labels: PictureLabels, size: Size, report: Report) -> NDArray[n
         if labels.annotations:
             report("Masks hold the class of each pixel; objects of one class are no longer told apart.")
         for item in labels.annotations:
-            mask = mask_of(item, size)
-            if mask is None:
+            if item.mask is None and not item.polygons:
                 report("An object that is a mere box has no pixels.")
-            else:
-                classes[mask.full(size)] = item.category
+        classes = class_map(labels.annotations, size)
     return np.where(classes == NO_CLASS, VOID, classes).astype(np.uint8)
 
 

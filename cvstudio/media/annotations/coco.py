@@ -27,6 +27,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations._json_spans import JsonObject, Span
 from cvstudio.media.annotations._left_out import Collector, Report, box_of, checked, lazy_set, without_duplicates
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import (
@@ -38,7 +39,6 @@ from cvstudio.media.annotations._values import (
     mappings,
     number,
     numbers,
-    read_json,
     text,
 )
 from cvstudio.media.file_identity import quoted
@@ -52,6 +52,8 @@ _KNOWN = frozenset(
     )
 )
 """Keys of an annotation that have a field of their own; others are its attributes."""
+_LOOKED_AT = 16
+"""JSON files of a folder that are looked at."""
 _DECIMALS = 6
 """Decimals to which differences of coordinates are rounded: 30.4 - 10.1 is 20.299999999999997."""
 
@@ -66,9 +68,30 @@ def holds_segments(content: bytes) -> bool:
     return _PANOPTIC.search(content) is not None
 
 
-def _recognises(path: Path) -> bool:
-    content = ends_of(path)
+def json_of(path: Path, holds: Callable[[bytes], bool]) -> Path | None:
+    """The JSON file of a set: `path`, or the only fitting one in the folder `path` or its folder "annotations".
+
+    Parameters
+    ----------
+    holds : callable (both ends of a file, see `ends_of`) -> whether it fits
+    """
+    if path.is_file():
+        return path if path.suffix.casefold() == ".json" and holds(ends_of(path)) else None
+    for folder in (path, path / "annotations"):
+        candidates = sorted(folder.glob("*.json"))[:_LOOKED_AT] if folder.is_dir() else []
+        fitting = [item for item in candidates if holds(ends_of(item))]
+        if fitting:
+            # Of several, such as those of parts of a set, the user has to say which.
+            return fitting[0] if len(fitting) == 1 else None
+    return None
+
+
+def _holds(content: bytes) -> bool:
     return holds_coco(content) and not holds_segments(content)
+
+
+def _recognises(path: Path) -> bool:
+    return json_of(path, _holds) is not None
 
 
 class Document:
@@ -85,18 +108,29 @@ class Document:
     """
 
     def __init__(self, path: Path) -> None:
-        content = mapping(read_json(path))
-        if not isinstance(content.get("images"), list) or not isinstance(content.get("annotations"), list):
-            raise MediaError(f"{quoted(path)} is expected to hold COCO's images and annotations; choose another file.")
         self.path = path
         self.collector = Collector()
         self.categories: list[Category] = []
         self.category_of: dict[int, int] = {}
-        self._read_categories(content.get("categories"))
         self.names: dict[int, str] = {}
         self.sizes: dict[str, Size] = {}
-        self._read_images(mappings(content["images"]))
-        self.annotations = mappings(content["annotations"])
+        self._text = JsonObject(path)
+        spans: dict[int | None, list[Span]] = {}
+        images: list[object] = []
+        categories: list[object] = []
+        keys: set[str] = set()
+        for key, value, span in self._text.members():
+            if key == "annotations" and isinstance(value, dict) and span is not None:
+                spans.setdefault(integer(value.get("image_id")), []).append(span)
+            elif key in ("images", "categories") and span is not None:
+                (images if key == "images" else categories).append(value)
+            if span is not None or value == []:
+                keys.add(key)
+        if not {"images", "annotations"} <= keys:
+            raise MediaError(f"{quoted(path)} is expected to hold COCO's images and annotations; choose another file.")
+        self._read_categories(categories)
+        self._read_images(mappings(images))
+        self._spans = self._by_picture(spans)
 
     def _read_categories(self, declared: object) -> None:
         for item in mappings(declared):
@@ -144,26 +178,29 @@ class Document:
         """File of each picture by name."""
         return find_pictures(self.names.values(), self.path.parent, self.hints())
 
-    def by_picture(self) -> dict[str, list[Mapping[str, object]]]:
-        """Annotations by the name of their picture, those of unknown pictures left out."""
-        found: dict[str, list[Mapping[str, object]]] = {}
-        for item in self.annotations:
-            number = integer(item.get("image_id"))
-            name = self.names.get(number) if number is not None else None
-            if name is None:
-                self.collector.add(f"A label belongs to no picture: the id {number} is not among the images.")
+    def _by_picture(self, spans: Mapping[int | None, list[Span]]) -> dict[str, list[Span]]:
+        found: dict[str, list[Span]] = {}
+        for image_id, own in spans.items():
+            name = self.names.get(image_id) if image_id is not None else None
+            if name is not None:
+                found[name] = own
             else:
-                found.setdefault(name, []).append(item)
+                reason = f"A label belongs to no picture: the id {image_id} is not among the images."
+                self.collector.add(reason, count=len(own))
         return found
+
+    def annotations(self, name: str) -> list[Mapping[str, object]]:
+        """Annotations of a picture."""
+        return mappings([self._text.parsed(span) for span in self._spans.get(name, ())])
 
 
 def _read(path: Path) -> LabelledSet:
-    document = Document(path)
-    pictures, by_picture = document.find_pictures(), document.by_picture()
+    document = Document((json_of(path, _holds) if path.is_dir() else None) or path)
+    pictures = document.find_pictures()
 
     def read(name: str, report: Report) -> PictureLabels:
         size = document.sizes.get(name) or picture_size(pictures[name])
-        found = (_annotation(item, document, size, report) for item in by_picture.get(name, ()))
+        found = (_annotation(item, document, size, report) for item in document.annotations(name))
         valid = (item for item in found if item is not None)
         annotations = (item for item in (checked(item, size, report) for item in valid) if item is not None)
         return PictureLabels(size, without_duplicates(annotations, report))

@@ -31,8 +31,15 @@ from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, Wri
 from cvstudio.media.annotations._files import put_picture, safe_path, write_text
 from cvstudio.media.annotations._left_out import Collector, Report, lazy_set
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
-from cvstudio.media.annotations._values import ends_of, integer, mappings, number, text
-from cvstudio.media.annotations.coco import Document, category_ids, category_to_coco, holds_coco, holds_segments
+from cvstudio.media.annotations._values import integer, mappings, number, text
+from cvstudio.media.annotations.coco import (
+    Document,
+    category_ids,
+    category_to_coco,
+    holds_coco,
+    holds_segments,
+    json_of,
+)
 from cvstudio.media.file_identity import check_size, decoding, quoted
 
 NAME = "panoptic"
@@ -41,37 +48,28 @@ _RADIX = np.array([1, 256, 256 * 256], np.int64)
 """A segment's number is R + 256 G + 65536 B."""
 
 
-def _json_of(path: Path) -> Path | None:
-    """The JSON file of a set: `path`, or the one in the folder `path` or its folder "annotations"."""
-    if path.is_file():
-        candidates = [path] if path.suffix.casefold() == ".json" else []
-    else:
-        candidates = [item for folder in (path, path / "annotations") for item in sorted(folder.glob("*.json"))[:8]]
-    for candidate in candidates:
-        content = ends_of(candidate)
-        if holds_coco(content) and holds_segments(content):
-            return candidate
-    return None
+def _holds(content: bytes) -> bool:
+    return holds_coco(content) and holds_segments(content)
 
 
 def _recognises(path: Path) -> bool:
-    return _json_of(path) is not None
+    return json_of(path, _holds) is not None
 
 
 def _read(path: Path) -> LabelledSet:
-    json_path = _json_of(path)
+    json_path = json_of(path, _holds)
     if json_path is None:
         raise MediaError(f"{quoted(path)} is expected to hold COCO's panoptic segments; choose another file.")
     document = Document(json_path)
     pictures = document.find_pictures()
-    by_picture = document.by_picture()
-    entry_of = {name: entries[0] for name, entries in by_picture.items()}
-    for name, entries in by_picture.items():
+    maps: dict[str, str] = {}
+    for name in pictures:
+        entries = document.annotations(name)
+        if entries:
+            maps[name] = text(entries[0].get("file_name"))
         if len(entries) > 1:
-            document.collector.add(
-                "A picture has several maps of segments; the first is taken.", name, len(entries) - 1
-            )
-    maps = {name: text(entry.get("file_name")) for name, entry in entry_of.items()}
+            reason = "A picture has several maps of segments; the first is taken."
+            document.collector.add(reason, name, len(entries) - 1)
     # A picture and its map share their name: maps lie in a folder that is called as the JSON file, or beside it.
     folder = json_path.with_suffix("")
     base = folder if folder.is_dir() else json_path.parent
@@ -79,9 +77,9 @@ def _read(path: Path) -> LabelledSet:
 
     def read(name: str, report: Report) -> PictureLabels:
         size = document.sizes.get(name) or picture_size(pictures[name])
-        entry = entry_of.get(name)
-        if entry is None:
+        if name not in maps:
             return PictureLabels(size)
+        entry = document.annotations(name)[0]
         map_file = map_files.get(maps[name])
         if map_file is None:
             report("The map of segments is not there.")

@@ -7,6 +7,7 @@ in the user's cache.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ class ExampleFile:
     ----------
     key : argument of `sample_path`
     title : for lists, in English
-    kind : "image", "depth", "video" or "audio": the value of a `MediaKind`
+    kind : "image", "depth", "video" or "audio", the value of a `MediaKind`, or "labels"
     file : its name in the folder of its `origin`
     origin : "scikit-image" (in that package), "shipped" (in resources/samples) or "generated" (in the user's cache)
     licence, source : terms of use, and author
@@ -38,7 +39,7 @@ class ExampleFile:
 
     key: str
     title: str
-    kind: Literal["image", "depth", "video", "audio"]
+    kind: Literal["image", "depth", "video", "audio", "labels"]
     file: str
     origin: Origin
     licence: str
@@ -105,6 +106,15 @@ SAMPLES: tuple[ExampleFile, ...] = (
     ),
     ExampleFile("voice-a", "Voice A", "audio", "speech/voice-a.flac", "shipped", _OWN, "Synthetic voice (espeak-ng)"),
     ExampleFile("voice-b", "Voice B", "audio", "speech/voice-b.flac", "shipped", _OWN, "Synthetic voice (espeak-ng)"),
+    ExampleFile(
+        "photo-labels",
+        "Labelled photographs",
+        "labels",
+        "photo-labels.xml",
+        "generated",
+        _OWN,
+        "Astronaut, cat and coffee with outlines, key points and classes, labelled by hand; in CVAT's form",
+    ),
 )
 
 
@@ -174,4 +184,17 @@ def _clip(folder: Path, progress: Progress) -> None:
     write_clip(folder / sample("clip").file, _photo(sample("astronaut").file), progress)
 
 
-_GENERATORS: dict[str, Callable[[Path, Progress], None]] = {"scene": _scene, "scene-depth": _scene, "clip": _clip}
+def _labels(folder: Path, progress: Progress) -> None:
+    """The shipped labels with copies of their photographs beside them, so that they are a set that can be browsed."""
+    for key in ("astronaut", "cat", "coffee"):
+        shutil.copyfile(sample_path(key), folder / sample(key).file)
+    # Last, as its presence says that the sample is complete.
+    shutil.copyfile(resource("samples", "labels", "photos.xml"), folder / sample("photo-labels").file)
+
+
+_GENERATORS: dict[str, Callable[[Path, Progress], None]] = {
+    "scene": _scene,
+    "scene-depth": _scene,
+    "clip": _clip,
+    "photo-labels": _labels,
+}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from cvstudio.analyses.analysis import Slot
-from cvstudio.analyses.binding import Binding, MediaList, TextInput
+from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, TextInput
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
 from ui.base.translate import translated
@@ -39,15 +39,18 @@ class InputRow(QWidget):
     chosen : the value of a choice
     typed : the text, or None where it is empty
     typing_ended : the text field lost the focus
+    labels_wanted : labels are to be opened
     """
 
     chosen = Signal(object)
     typed = Signal(object)
     typing_ended = Signal()
+    labels_wanted = Signal()
 
     def __init__(self, slot: Slot, choices: Sequence[InputChoice]) -> None:
         super().__init__()
         self._choices = list(choices)
+        self._place = -1
         self.combo: ElidedCombo | None = None
         self.edit: QLineEdit | QPlainTextEdit | None = None
         layout = QVBoxLayout(self)
@@ -79,8 +82,22 @@ class InputRow(QWidget):
         combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for choice in self._choices:
             combo.addItem(choice.title)
-        combo.activated.connect(lambda place: self.chosen.emit(self._choices[place].value))
+        if AnnotationSet in slot.accepts:
+            combo.addItem(self.tr("Open labels …"))
+            combo.setItemData(
+                len(self._choices), self.tr("Opens a labelled set with its pictures"), Qt.ItemDataRole.ToolTipRole
+            )
+        combo.activated.connect(self._activated)
         return combo
+
+    def _activated(self, place: int) -> None:
+        if place < len(self._choices):
+            self.chosen.emit(self._choices[place].value)
+            return
+        if self.combo is not None:
+            # What is opened shows itself.
+            self.combo.setCurrentIndex(self._place)
+        self.labels_wanted.emit()
 
     def _make_edit(self, several_lines: bool) -> QLineEdit | QPlainTextEdit:
         if not several_lines:
@@ -105,7 +122,8 @@ class InputRow(QWidget):
     def show_binding(self, binding: Binding | None) -> None:
         """Show the input of the slot; a field in which the user is typing is left unchanged."""
         if self.combo is not None:
-            self.combo.setCurrentIndex(self._index_of(binding))
+            self._place = self._index_of(binding)
+            self.combo.setCurrentIndex(self._place)
         text = binding.text if isinstance(binding, TextInput) else ""
         if self.edit is None or text == self.text or self._soon.isActive():
             return
@@ -137,4 +155,6 @@ def _is_binding(value: Binding | MediaSet | None, binding: Binding) -> bool:
     """Whether the choice `value` is the current input `binding`."""
     if isinstance(value, Media) and isinstance(binding, Media):
         return value.id == binding.id
+    if isinstance(value, AnnotationSet) and isinstance(binding, AnnotationSet):
+        return value.file == binding.file
     return value is not None and value == (binding.folder if isinstance(binding, MediaList) else binding)

@@ -188,6 +188,18 @@ def test_pictures_are_found_where_sets_have_them(tmp_path, put_pictures):
     assert annotation_format(path).read(path).pictures == {"a.png": tmp_path / "val2017" / "a.png"}
 
 
+def test_the_folder_of_one_file_is_that_file(tmp_path, put_pictures):
+    put_pictures(tmp_path / "val2017", "a.png")
+    (tmp_path / "annotations").mkdir()
+    put(tmp_path / "annotations" / "instances_val2017.json", [image()], [], CATS)
+    labelled = annotation_format(tmp_path).read(tmp_path)
+    assert labelled.pictures == {"a.png": tmp_path / "val2017" / "a.png"}
+    assert labelled.path == tmp_path
+    put(tmp_path / "annotations" / "instances_train2017.json", [image()], [], CATS)
+    with pytest.raises(MediaError, match="holds no labels of a known form"):
+        annotation_format(tmp_path)
+
+
 def test_a_real_set_is_read_whole(data):
     path = data("voc5", "instances.json")
     labelled = annotation_format(path).read(path)
@@ -213,3 +225,32 @@ def test_nothing_is_written_over_what_it_comes_from(tmp_path, put_pictures):
         with pytest.raises(ExportError, match=sentence):
             write_labels(labelled, target, COCO_JSON, Progress())
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '\ufeff { "images" : [ ] , "annotations":[],"categories" : [ {"id":1, "name":"a]}"} ] , "x": {"a": [1]} }\n',
+        '{"info": null, "n": -1.5e3, "annotations": [], "images": [], "categories": [], "last": "]"}',
+    ],
+)
+def test_any_valid_json_is_read(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    assert json.loads(content.removeprefix("\ufeff"))
+    assert COCO_JSON.read(path).names == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{", '{"images"}', '{"images":}', '{"images":[}', '{"images":[1}', '{"images":[1,]}'),
+        *('{"images":[1 2]}', '{"images":[]', '{"images":[],', '{"images":[],}', "{5:[]}", '{"a":nul}'),
+        '{"images":[] "annotations":[]}',
+    ],
+)
+def test_what_is_no_json_gives_one_sentence(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(MediaError, match=r"is no valid JSON at line 1"):
+        COCO_JSON.read(path)

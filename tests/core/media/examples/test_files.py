@@ -21,7 +21,7 @@ from cvstudio.media.examples.files import SAMPLES, sample, sample_path
 from cvstudio.media.examples.geometry import Box, Plane, Sphere
 from cvstudio.media.examples.still_life import CAMERA, SURFACES, SceneCamera
 
-KEYS = ("astronaut", "cat", "coffee", "scene", "scene-depth", "clip", "dialogue", "voice-a", "voice-b")
+KEYS = ("astronaut", "cat", "coffee", "scene", "scene-depth", "clip", "dialogue", "voice-a", "voice-b", "photo-labels")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,19 @@ def test_every_sample_opens_as_its_kind() -> None:
     from cvstudio.media import open_media
 
     for item in SAMPLES:
-        assert open_media(sample_path(item.key)).kind == item.kind, item.key
+        if item.kind != "labels":
+            assert open_media(sample_path(item.key)).kind == item.kind, item.key
+
+
+def test_the_labelled_photographs_are_whole() -> None:
+    from cvstudio.media.annotations import annotation_format
+
+    path = sample_path("photo-labels")
+    labelled = annotation_format(path).read(path)
+    assert labelled.check() == ()
+    assert {name: file.read_bytes() for name, file in labelled.pictures.items()} == {
+        sample(key).file: sample_path(key).read_bytes() for key in ("astronaut", "cat", "coffee")
+    }
 
 
 def test_what_is_made_is_kept_and_nothing_is_left_beside_it(depth_mm: NDArray[np.uint16]) -> None:
@@ -81,6 +93,8 @@ def test_what_is_made_is_kept_and_nothing_is_left_beside_it(depth_mm: NDArray[np
     assert sample_path("scene") == path
     assert path.stat().st_mtime_ns == before
     made = {item.file for item in SAMPLES if item.origin == "generated"}
+    # The pictures of the labelled ones lie beside their labels.
+    made |= {sample(key).file for key in ("astronaut", "cat", "coffee")}
     assert {item.name for item in path.parent.iterdir()} <= made
     assert path.stat().st_size < 2_500_000
     assert sample_path("scene-depth").stat().st_size < 1_000_000

@@ -1,0 +1,55 @@
+"""Labelled class: ground truth as classification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import Analysis
+from cvstudio.analyses.labels._slots import KEYWORDS, SAMPLE, SLOTS, labels_of
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.foundation.errors import BindingError
+from cvstudio.foundation.params import NoParams
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.classification import Classification
+
+
+def show(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Classification]:
+    """Stage: labels -> the classes of the whole picture, with equal probabilities.
+
+    Raises
+    ------
+    MediaError
+    BindingError
+        The picture has no class.
+    """
+    labelled, labels, size = labels_of(inputs)
+    if not labels.classes:
+        raise BindingError("The labels name no class of the whole picture; show its boxes or regions instead.")
+    count = len(labels.classes)
+    yield Classification(
+        np.array(labels.classes, np.int64),
+        np.full(count, 1 / count, np.float32),
+        tuple(item.name for item in labelled.categories),
+        size,
+        source=inputs.source,
+    )
+
+
+ANALYSES.register(
+    Analysis(
+        key="labelled-class",
+        title="Labelled class",
+        summary="Shows the class that a whole picture is labelled with.",
+        action="Show the labelled class",
+        icon="list",
+        inputs=SLOTS,
+        stages=(Stage("show", show),),
+        result=Classification,
+        order=86,
+        samples={"picture": "cat", "labels": SAMPLE},
+        keywords=(*KEYWORDS, "class per folder", "classification labels", "정답 클래스", "정답 분류"),
+    )
+)
