@@ -222,9 +222,6 @@ class _Run:
                 continue
         return False
 
-    def _network(self) -> Any:
-        return self._runner.host.network(self._model, self._template.weights, self._progress)
-
     def evaluation(self) -> Evaluation:
         with PredictionStore(self._key, self._store_folder) as store:
             labels = store.labels()
