@@ -433,3 +433,29 @@ def test_a_depth_map_is_adjusted_with_its_picture_or_refused(tmp_path: Path) -> 
     for lonely in ({"picture": mirrored}, {"picture": Adjustments(rotate=90), "depth": Adjustments(rotate=270)}):
         with pytest.raises(BindingError, match="crop, rotate and flip both in the same way"):
             refocused(lonely)
+
+
+def test_brightness_and_contrast_are_in_closed_form_and_written_only_where_they_differ():
+    adjusted = Adjustments.from_text("brightness=0.1 contrast=1.5")
+    assert Adjustments.from_json(adjusted.to_json()) == adjusted
+    assert Adjustments().to_json() == {}
+    assert adjusted.tonal
+    assert not adjusted.spatial
+    levels = np.arange(256, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2)
+    wanted = np.rint(((levels / 255 - 0.5) * 1.5 + 0.6).clip(0, 1) * 255)
+    assert np.array_equal(adjusted.apply(Image(levels)).pixels, wanted)
+    assert adjusted.apply(Image((levels / 255).astype(np.float32))).pixels * 255 == pytest.approx(wanted, abs=0.51)
+    for text, words in (("contrast=5", "contrast expects 0 to 4"), ("brightness=-2", "brightness expects -1 to 1")):
+        with pytest.raises(ParamsError, match=words):
+            Adjustments.from_text(text)
+
+
+def test_a_window_stays_within_what_values_can_be():
+    start = Adjustments(levels=(0.25, 0.75, 2.0))
+    assert start.windowed(0, 0) == start
+    assert start.windowed(-1, 0).levels == (0.375, 0.625, 2.0)
+    assert start.windowed(5, 0).levels == (0.0, 1.0, 2.0)
+    assert start.windowed(0, 9).levels == (0.5, 1.0, 2.0)
+    assert start.windowed(0, -9).levels == (0.0, 0.5, 2.0)
+    narrow = start.windowed(-40, 0).levels
+    assert narrow[1] - narrow[0] == pytest.approx(1e-4)

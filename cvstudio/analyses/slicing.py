@@ -18,7 +18,9 @@ from cvstudio.foundation.progress import Progress
 
 R = TypeVar("R")
 SHOWN_EVERY_SECS = 0.7
-"""Seconds between two outputs while tiles are under way: joining them takes time, too."""
+"""Least seconds between two outputs while tiles are under way."""
+JOINING_SHARE = 4.0
+"""Least time between two outputs, in multiples of the time that joining the tiles took."""
 LARGE_MEGAPIXELS = 10.0
 """Size of a picture from which slices are suggested."""
 USUAL_TILE = 1024
@@ -107,12 +109,14 @@ def predicted(
     if whole_too and params.tile_whole:
         parts = (Tile(0, 0, *image.size), *parts)
     found: list[tuple[Tile, R]] = []
-    shown_at = time.monotonic()
+    due = time.monotonic() + SHOWN_EVERY_SECS
     for number, tile in enumerate(parts):
         progress(number / len(parts), f"slice {number + 1} of {len(parts)}")
         part = image if tile.size == image.size else cropped(image, tile)
         found.append((tile, predict(part, _Part(progress))))
         last = number == len(parts) - 1
-        if last or time.monotonic() - shown_at > SHOWN_EVERY_SECS:
-            yield join(found)
-            shown_at = time.monotonic()
+        began = time.monotonic()
+        if last or began >= due:
+            joined = join(found)
+            due = time.monotonic() + max(SHOWN_EVERY_SECS, JOINING_SHARE * (time.monotonic() - began))
+            yield joined

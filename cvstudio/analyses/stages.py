@@ -17,7 +17,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from cvstudio.analyses.services import Services
 from cvstudio.data.adjustments import Adjustments
@@ -105,7 +105,7 @@ class Stage:
 
     def params_with(self, model_params: type[Any]) -> type[Any]:
         """Class with `model_params` and `beside_model`: one object holds both."""
-        return model_params if self.beside_model is None else _both(model_params, self.beside_model)
+        return model_params if self.beside_model is None else _both((model_params, self.beside_model))
 
     def __post_init__(self) -> None:
         if self.shared and self.viewed:
@@ -120,8 +120,8 @@ class Stage:
 
 
 @functools.cache
-def _both(first: Hashable, second: Hashable) -> type[Any]:
-    model_params, others = cast(type[Any], first), cast(type[Any], second)
+def _both(classes: tuple[type[Any], type[Any]]) -> type[Any]:
+    model_params, others = classes
     # One class for each pair, so that equal values make equal keys.
     made = type(f"{model_params.__name__}And{others.__name__}", (model_params, others), {"__doc__": others.__doc__})
     return dataclass(frozen=True)(made)

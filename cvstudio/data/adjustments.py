@@ -22,7 +22,13 @@ Channel = Literal["", "red", "green", "blue"]
 FLIPS: tuple[Flip, ...] = ("", "h", "v", "hv")
 CHANNELS: tuple[Channel, ...] = ("", "red", "green", "blue")
 TURNS = (0, 90, 180, 270)
-FORM = "crop=X,Y,WIDTH,HEIGHT rotate=90|180|270 flip=h|v|hv levels=BLACK,WHITE,GAMMA channel=red|green|blue"
+MOST_CONTRAST = 4
+LEAST_WINDOW = 1e-4
+"""Least distance of black and white while they are dragged."""
+FORM = (
+    "crop=X,Y,WIDTH,HEIGHT rotate=90|180|270 flip=h|v|hv levels=BLACK,WHITE,GAMMA brightness=-1..1 contrast=0..4 "
+    "channel=red|green|blue"
+)
 """How they are written on the command line: some of these, in any order."""
 
 _QUARTER_TURNS = {0: (1, 0, 0, 1), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}
@@ -38,6 +44,8 @@ class Adjustments:
     rotate : 0, 90, 180 or 270 degrees, clockwise
     flip : "h" (left becomes right), "v", "hv" or ""
     levels : black and white 0..1 of the brightness that become 0 and 1, and the gamma above 0 between them
+    brightness : -1..1, added after the levels
+    contrast : 0..4, by which the distance from middle grey is multiplied before
     channel : the one of "red", "green" and "blue" that takes the place of all; "" for all
 
     Raises
@@ -51,6 +59,8 @@ class Adjustments:
     flip: Flip = ""
     levels: tuple[float, float, float] = (0.0, 1.0, 1.0)
     channel: Channel = ""
+    brightness: float = 0.0
+    contrast: float = 1.0
 
     def __post_init__(self) -> None:
         if self.crop is not None and not (
@@ -67,6 +77,9 @@ class Adjustments:
         ):
             wanted = "BLACK,WHITE,GAMMA with 0 <= black < white <= 1 and a gamma above 0"
             raise ParamsError(f"levels expects {wanted}, found {self.levels}.")
+        for name, low, high in (("brightness", -1, 1), ("contrast", 0, MOST_CONTRAST)):
+            if not low <= getattr(self, name) <= high:
+                raise ParamsError(f"{name} expects {low} to {high}, found {getattr(self, name)}.")
         if self.channel not in CHANNELS:
             raise ParamsError(f"channel expects red, green or blue, found '{self.channel}'.")
 
@@ -78,7 +91,30 @@ class Adjustments:
     @property
     def tonal(self) -> bool:
         """Whether values change, which a depth map has no meaning for."""
-        return bool(self.channel) or self.levels != Adjustments.levels
+        return bool(self.channel) or self._changes_values
+
+    @property
+    def _changes_values(self) -> bool:
+        usual = Adjustments
+        return (self.levels, self.brightness, self.contrast) != (usual.levels, usual.brightness, usual.contrast)
+
+    @property
+    def tone(self) -> Adjustments:
+        """What is done to values alone: without crop, rotation and flip."""
+        return dataclasses.replace(self, crop=None, rotate=0, flip="")
+
+    def windowed(self, wider: float, higher: float) -> Adjustments:
+        """With another window of values from black to white, as a drag sets it.
+
+        Parameters
+        ----------
+        wider : the window becomes 2 ** `wider` times as wide around its middle
+        higher : its middle moves by this fraction of its width
+        """
+        black, white, gamma = self.levels
+        width = min(max((white - black) * 2.0**wider, LEAST_WINDOW), 1.0)
+        middle = min(max((black + white) / 2 + higher * (white - black), width / 2), 1 - width / 2)
+        return dataclasses.replace(self, levels=(max(middle - width / 2, 0.0), min(middle + width / 2, 1.0), gamma))
 
     @property
     def spatial(self) -> bool:
@@ -126,12 +162,16 @@ class Adjustments:
                     invalid=way.turned(sample.invalid[rows, columns]),
                 ),
             )
-        pixels = way.turned(self._toned(sample.pixels[rows, columns], linear=sample.transfer == "linear"))
+        pixels = way.turned(self.toned(sample.pixels[rows, columns], linear=sample.transfer == "linear"))
         alpha = None if sample.alpha is None else way.turned(sample.alpha[rows, columns])
         return cast(S, dataclasses.replace(sample, pixels=pixels, alpha=alpha))
 
-    def _toned(self, pixels: NDArray[Any], *, linear: bool) -> NDArray[Any]:
-        if self.levels != Adjustments.levels:
+    def toned(self, pixels: NDArray[Any], *, linear: bool) -> NDArray[Any]:
+        """Pixels (h, w, 3) of the dtype of an `Image` with levels, brightness, contrast and channel.
+
+        `linear` light has no upper end.
+        """
+        if self._changes_values:
             if pixels.dtype == np.float32:
                 pixels = self._levelled(pixels, unbounded=linear).astype(np.float32)
             else:
@@ -146,7 +186,11 @@ class Adjustments:
     def _levelled(self, values: NDArray[Any], *, unbounded: bool) -> NDArray[Any]:
         black, white, gamma = self.levels
         stretched = (values - black) / (white - black)
-        return np.clip(stretched, 0.0, None if unbounded else 1.0) ** (1.0 / gamma)
+        top = None if unbounded else 1.0
+        levelled = np.clip(stretched, 0.0, top) ** (1.0 / gamma)
+        if (self.brightness, self.contrast) == (0.0, 1.0):
+            return np.asarray(levelled)
+        return np.clip((levelled - 0.5) * self.contrast + 0.5 + self.brightness, 0.0, top)
 
     def to_json(self) -> dict[str, Any]:
         """What differs from doing nothing, by name."""
@@ -189,5 +233,7 @@ _PARSERS: dict[str, Any] = {
     "rotate": int,
     "flip": str,
     "levels": _numbers(float),
+    "brightness": float,
+    "contrast": float,
     "channel": str,
 }

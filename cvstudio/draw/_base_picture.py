@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
 from cvstudio.data.samples import Image
 from cvstudio.data.srgb import srgb8
@@ -27,17 +28,24 @@ class BasePicture:
     ----------
     image : in linear light it is resampled first and exposed afterwards, so that averages are correct and a change of
         the exposure only recomputes the visible pixels; an image with alpha is blended with a chequerboard
+    deep : whether 16 bits and floats keep their precision, for a tone that stretches a part of them
     """
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: Image, *, deep: bool = False) -> None:
         self.linear = image.transfer == "linear" and image.pixels.dtype == np.float32
-        planes = _planes(image, linear=self.linear)
+        self.deep = deep and not self.linear and image.alpha is None and image.pixels.dtype != np.uint8
+        planes = _deep_planes(image) if self.deep else _planes(image, linear=self.linear)
         self._alpha = planes.shape[2] == 4
         self._pyramid = ImagePyramid(planes)
         self._light: tuple[View, NDArray[Any]] | None = None
 
-    def sample(self, view: View, background: Colour, exposure_ev: float) -> NDArray[np.uint8]:
-        """The pixels within `view`, and `background` outside the picture: a new array, uint8 RGB of `view.size`."""
+    def sample(
+        self, view: View, background: Colour, exposure_ev: float, tone: Adjustments | None = None
+    ) -> NDArray[np.uint8]:
+        """The pixels within `view`, and `background` outside the picture: a new array, uint8 RGB of `view.size`.
+
+        They have the `tone`, which is that of `Adjustments`.
+        """
         import cv2
 
         size = view.size
@@ -50,9 +58,15 @@ class BasePicture:
             opacity = (part[..., 3:] if self.linear else part[..., 3:] / 255).astype(np.float32)
             transparent = np.zeros((*part.shape[:2], 3), np.float32)
             straight = np.divide(part[..., :3], opacity, where=opacity > 0, out=transparent)
+            if tone is not None:
+                most = np.float32(1 if self.linear else 255)
+                straight = (tone.toned(straight / most, linear=self.linear) * most).astype(np.float32)
             colours = _on_checker(srgb8(straight, exposure_ev) if self.linear else straight, opacity, left, top)
         else:
+            part = tone.toned(part, linear=self.linear) if tone is not None else part
             colours = srgb8(part, exposure_ev) if self.linear else part
+            if self.deep:
+                colours = (np.clip(colours, 0, 1) * 255 + 0.5).astype(np.uint8)
         around = (top - y, y + size.height - bottom, left - x, x + size.width - right)
         if not any(around):
             return colours
@@ -93,6 +107,13 @@ def _planes(image: Image, *, linear: bool) -> NDArray[Any]:
     if opacity.min() == 255:
         return image.rgb8
     return np.dstack([(image.rgb8.astype(np.uint16) * opacity + 127) // 255, opacity]).astype(np.uint8)
+
+
+def _deep_planes(image: Image) -> NDArray[np.float32]:
+    """(H, W, 3) float32, 0..1."""
+    if image.pixels.dtype == np.uint16:
+        return np.asarray(image.pixels.astype(np.float32) / np.float32(65535))
+    return np.asarray(np.nan_to_num(np.clip(image.pixels, 0, 1), nan=0.0), np.float32)
 
 
 def _on_checker(colours: NDArray[Any], opacity: NDArray[np.float32], left: int, top: int) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
 from cvstudio.data.samples import Image
 from cvstudio.draw._base_picture import BasePicture, Colour, plain
@@ -67,8 +68,9 @@ class Renderer:
     def __init__(self) -> None:
         self._base: Image | None = None
         self._picture: BasePicture | None = None
+        self._toned = False
         self._sampled: NDArray[np.uint8] | None = None
-        self._sampled_for: tuple[View, Colour, float] | None = None
+        self._sampled_for: tuple[View, Colour, float, Adjustments | None] | None = None
 
     def render(
         self,
@@ -79,19 +81,21 @@ class Renderer:
         background: Colour = BACKGROUND,
         emphasis: Emphasis | None = None,
         exposure_ev: float = 0.0,
+        tone: Adjustments | None = None,
     ) -> NDArray[np.uint8]:
-        """Same as the function `render`."""
-        if base is not self._base:
-            self._base = base
-            self._picture = BasePicture(base) if base else None
+        """Same as the function `render`, the picture with the levels and the channel of `tone`."""
+        tone = tone.tone if tone is not None and tone.tonal else None
+        if base is not self._base or (base is not None and (tone is not None) != self._toned):
+            self._base, self._toned = base, tone is not None
+            self._picture = BasePicture(base, deep=self._toned) if base else None
             self._sampled = None
         exposure_ev = exposure_ev if self._picture is not None and self._picture.linear else 0.0
-        if self._sampled is None or self._sampled_for != (view, background, exposure_ev):
+        if self._sampled is None or self._sampled_for != (view, background, exposure_ev, tone):
             picture = self._picture
             self._sampled = (
-                plain(view, background) if picture is None else picture.sample(view, background, exposure_ev)
+                plain(view, background) if picture is None else picture.sample(view, background, exposure_ev, tone)
             )
-            self._sampled_for = (view, background, exposure_ev)
+            self._sampled_for = (view, background, exposure_ev, tone)
         canvas = self._sampled.copy()
         _draw_layers(canvas, layers, view, emphasis)
         return canvas

@@ -29,6 +29,8 @@ AS_SURE = 0.5
 """A box takes the place of a part of it whose score is at most this fraction of it higher."""
 BORDER = 0.01
 """A box is cut where it comes nearer to the border of its tile than this fraction of its side."""
+MAX_OF_TILE = 300
+"""Largest number of boxes of a tile, the best ones."""
 MAX_JOINED = 8_000
 """Largest number of candidates of all tiles."""
 
@@ -98,8 +100,8 @@ class _Rows:
 def join_detections(found: Sequence[tuple[Tile, Detections]], size: Size) -> Detections:
     """Detections of a picture of `size` from those of its tiles, which may be one with the whole picture among others.
 
-    Of boxes of one class in one tile that overlap by more than `SAME` the best is kept, of all boxes the best
-    `MAX_JOINED`. Raises ValueError without a tile.
+    Of boxes of one class in one tile that overlap by more than `SAME` the best is kept, of those of one tile the
+    best `MAX_OF_TILE`, and of all the best `MAX_JOINED`. Raises ValueError without a tile.
     """
     if not found:
         raise ValueError("expected at least one tile, found none")
@@ -143,7 +145,7 @@ def _box(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
 def _rows(found: Sequence[tuple[Tile, Detections]], size: Size) -> _Rows:
     boxes, scores, classes, parts, rows, cut = [], [], [], [], [], []
     for number, (tile, detections) in enumerate(found):
-        kept = nms(detections.boxes, detections.scores, detections.classes, SAME)
+        kept = nms(detections.boxes, detections.scores, detections.classes, SAME)[:MAX_OF_TILE]
         placed = detections.boxes[kept] + np.array([tile.left, tile.top] * 2, np.float32)
         near = BORDER * np.array([*tile.size] * 2)
         inner = np.array([tile.left > 0, tile.top > 0, tile.right < size.width, tile.bottom < size.height])

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
 
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Size, View
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.draw import Emphasis, Renderer, faded, scaled
@@ -48,6 +49,8 @@ def side_titles(comparing: ComparisonController) -> tuple[str, str]:
     return texts[0], texts[1]
 
 
+OUTSIDE_DIVISOR = 3
+"""What lies outside of a crop is shown at this part of its brightness."""
 OLD_OPACITY = 0.6
 """Opacity factor of results that are older than the frame they are drawn on."""
 
@@ -313,7 +316,23 @@ class Workspace(QWidget):
             opacity = layer.layer.instance.opacity * (OLD_OPACITY if layer.age_secs > 0 else 1)
             layers.append((self._without_edited(layer), faded(look, opacity)))
         with self._controller.pipeline.timings.measure(DRAW):
-            return renderer.render(self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure)
+            adjustments = self._adjustments()
+            pixels = renderer.render(
+                self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure, tone=adjustments
+            )
+            if adjustments is not None and adjustments.crop is not None:
+                shade_outside(pixels, view, adjustments.crop)
+            return pixels
+
+    def _adjustments(self) -> Adjustments | None:
+        """Adjustments with which the current analysis is given the picture on the canvas; None for none."""
+        state = self._controller.session.state
+        instance = state.instance
+        if self._original or instance is None or self._base is None:
+            return None
+        media = instance.canvas_media
+        shows = media is not None and media.id == state.active
+        return instance.adjustments_of(instance.spec.canvas_slot) if shows else None
 
     def _without_edited(self, layer: LayerOnScreen) -> Any:
         """The result of a layer, without the label that is drawn by its tool."""
@@ -462,6 +481,18 @@ class Workspace(QWidget):
         self.timeline.set_position(secs)
         if self.spectrogram is not None and self.spectrogram.isVisible():
             self.spectrogram.set_position(secs)
+
+
+def shade_outside(pixels: NDArray[np.uint8], view: View, crop: tuple[int, int, int, int]) -> None:
+    """Darken what lies outside of `crop` (x, y, width, height in image pixels) in the rendered `pixels` of `view`."""
+    corner, scale = np.array((view.rect.x, view.rect.y)), view.scale
+    low = (np.array(crop[:2]) - corner) * scale
+    high = low + np.array(crop[2:]) * scale
+    height, width = pixels.shape[:2]
+    left, top = (int(value) for value in np.rint(low).clip(0, (width, height)))
+    right, bottom = (int(value) for value in np.rint(high).clip(0, (width, height)))
+    for part in (pixels[:top], pixels[bottom:], pixels[top:bottom, :left], pixels[top:bottom, right:]):
+        part[...] = part // OUTSIDE_DIVISOR
 
 
 def _picture_of(sample: Any) -> Image | None:

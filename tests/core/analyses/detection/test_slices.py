@@ -159,7 +159,8 @@ def test_masks_are_joined_across_a_seam():
 
 
 def test_results_come_as_they_are_found_and_a_cancel_stops_between_tiles(blob_finder, monkeypatch):
-    monkeypatch.setattr("cvstudio.analyses.slicing.SHOWN_EVERY_SECS", 0.0)
+    for name in ("SHOWN_EVERY_SECS", "JOINING_SHARE"):
+        monkeypatch.setattr(f"cvstudio.analyses.slicing.{name}", 0.0)
     pixels, network = scene(Size(900, 700), 2), blob_finder.BlobFinder()
     found = sliced(network, pixels, tile=320, tile_whole=False)
     assert len(found) == len(tiles(Size(900, 700), 320, 0.2))
