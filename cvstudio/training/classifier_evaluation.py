@@ -18,6 +18,7 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
 from cvstudio.training import sets
 from cvstudio.training.classifier_data import imagenet_indices, strangers
+from cvstudio.weights.embedded import settings_of
 
 BINS = 15
 """Bins of equal width for the expected calibration error."""
@@ -25,6 +26,7 @@ BINS = 15
 STRANGERS_NAMED = 0.1
 """Fraction of pictures of other classes that exceed the threshold, on the data it is chosen on."""
 
+TEMPERATURES = (0.1, 10.0)
 BATCH = 100
 
 
@@ -51,15 +53,16 @@ def expected_calibration_error(
     return float(gap)
 
 
-def best_temperature(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> float:
-    """The temperature that minimises the negative log-likelihood of the labels."""
+def best_temperature(logits: NDArray[np.float32], accepted: NDArray[np.bool_], range_: tuple[float, float]) -> float:
+    """The temperature within `range_` that minimises the negative log-likelihood of `accepted` (n, classes), the right
+    answers."""
     from scipy.optimize import minimize_scalar
 
     def negative_log_likelihood(log_temperature: float) -> float:
-        probabilities = softmax(logits, float(np.exp(log_temperature)))
-        return float(-np.log(np.maximum(probabilities[np.arange(len(classes)), classes], 1e-12)).mean())
+        right = (softmax(logits, float(np.exp(log_temperature))) * accepted).sum(axis=1)
+        return float(-np.log(np.maximum(right, 1e-12)).mean())
 
-    optimum = minimize_scalar(negative_log_likelihood, bounds=(np.log(0.1), np.log(10)), method="bounded")
+    optimum = minimize_scalar(negative_log_likelihood, bounds=np.log(range_), method="bounded")
     return float(np.exp(optimum.x))
 
 
@@ -96,7 +99,8 @@ def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any
     small = sets.tiny_imagenet(data, progress)
     rows = np.flatnonzero(small.calibration)
     logits = _logits(network, [Image(small.pictures[row]) for row in rows], progress)
-    temperature = best_temperature(logits, small.classes[rows])
+    accepted = np.arange(logits.shape[1]) == small.classes[rows][:, None]
+    temperature = best_temperature(logits, accepted, TEMPERATURES)
     _, unseen = _strangers(data, small.labels, progress)
     confidence = softmax(_logits(network, unseen[::2], progress), temperature).max(axis=1)
     threshold = float(np.quantile(confidence, 1 - STRANGERS_NAMED))
@@ -111,11 +115,7 @@ def evaluate(
     progress: Progress,
 ) -> Mapping[str, float]:
     """Figures on the held-out tenth (2,400 pictures) and on photographs of other classes. See `TrainingRecipe`."""
-    from cvstudio.weights.embedded import card
-
-    if settings is None:
-        model_card = card("residual-60")
-        settings = model_card.settings if model_card is not None else {"temperature": 1.0, "threshold": 0.5}
+    settings = settings_of("residual-60", settings, temperature=1.0, threshold=0.5)
     network = _network(weights)
     small = sets.tiny_imagenet(data, progress)
     rows = np.flatnonzero(small.held_out)

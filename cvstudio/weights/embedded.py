@@ -193,6 +193,14 @@ def embedded_defaults(key: str, *names: str) -> Mapping[str, Any]:
     )
 
 
+def settings_of(key: str, given: Mapping[str, Any] | None, **defaults: Any) -> Mapping[str, Any]:
+    """The settings `given`, or else those on the card of the model `key`; `defaults` where it has no card."""
+    if given is not None:
+        return given
+    model_card = card(key)
+    return defaults if model_card is None else model_card.settings
+
+
 def require_embedded(key: str, given: Path | None) -> Path:
     """The checkpoint to load: the `given` file or folder, or the one that comes with the program, verified.
 

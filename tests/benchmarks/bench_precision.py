@@ -28,7 +28,8 @@ from cvstudio.models import MODELS
 from cvstudio.models.runtime.precision import Precision, difference
 from cvstudio.models.spec import ModelSpec
 from cvstudio.training.average_precision import ImageBoxes, average_precision
-from cvstudio.training.detector_evaluation import Labelled, coco128
+from cvstudio.training.coco128 import LabelledPhoto, photographs
+from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.weights.store import cached_path
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -83,7 +84,7 @@ def agreement(network: Any, spec: ModelSpec, pictures: list[Image]) -> str:
     return f"the same on {same} of {len(changes) - len(nothing)} photographs{': ' + '; '.join(other) if other else ''}"
 
 
-def mean_ap(network: Any, spec: ModelSpec, pictures: list[Labelled]) -> float:
+def mean_ap(network: Any, spec: ModelSpec, pictures: list[LabelledPhoto]) -> float:
     """mAP at an overlap of a half, of the embedded detector's classes, in per cent."""
     boxes = []
     for picture in pictures:
@@ -116,7 +117,7 @@ if __name__ == "__main__":
         network = spec.load("cpu", None)
         tell(spec, times(network, spec, sample, 20), agreement(network, spec, photos))
     spec = MODELS["pyramid-5"]
-    network, pictures, scores = spec.load("cpu", None), coco128(DATA, count, Progress()), []
+    network, pictures, scores = spec.load("cpu", None), photographs(DATA, count, Progress(), numbers=COCO_NUMBERS), []
     for way in WAYS[1:]:
         network.use_precision(way)
         scores.append(mean_ap(network, spec, pictures))

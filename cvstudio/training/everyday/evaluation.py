@@ -10,23 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.boxes import nms
 from cvstudio.data.samples import Image
-from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.shared.coco import LABELS
 from cvstudio.results.detections import Detections
-from cvstudio.training import sets
+from cvstudio.training import coco128, sets
 from cvstudio.training.average_precision import MAX_DETECTIONS, RECALLS, ImageBoxes, match
+from cvstudio.training.coco128 import LabelledPhoto
+from cvstudio.training.detection_figures import MATCH_IOU, best_score, detections_of, false_boxes, mask_ious
 from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.everyday import data as everyday_data
 from cvstudio.training.everyday.data import Photograph
 from cvstudio.training.everyday.teacher import DenseTeacher
+from cvstudio.weights.embedded import settings_of
 
-IOU = 0.55
-"""IoU threshold of the NMS, the program's default for this model."""
-
-MATCH_IOU = 0.5
 TRUTH_FLOOR = 0.35
 """Score from which the teacher's box of a held-out photograph counts as true."""
 
@@ -43,81 +40,6 @@ FREQUENT = 30
 """Boxes in the training photographs from which on a class counts as one that the data carries."""
 
 RESAMPLES = 200
-
-COCO_CATEGORIES = (
-    *range(1, 12),
-    *range(13, 26),
-    *(27, 28),
-    *range(31, 45),
-    *range(46, 66),
-    *(67, 70),
-    *range(72, 83),
-    *range(84, 91),
-)
-"""COCO's own number of each of its 80 classes, which the polygon files use."""
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledPhoto:
-    """A photograph with its true boxes, and masks bool (H, W) by row of the boxes that have one."""
-
-    image: Image
-    truth: ImageBoxes
-    masks: Mapping[int, NDArray[np.bool_]]
-
-
-def coco128(data: Path, limit: int | None, progress: Progress) -> list[LabelledPhoto]:
-    """The photographs of `coco128` with the boxes and polygons of all classes."""
-    folder = data / "coco128"
-    photos = []
-    for path in sorted((folder / "images" / "train2017").glob("*.jpg"))[:limit]:
-        progress.check()
-        pixels = sets.decode(path.read_bytes())
-        height, width = pixels.shape[:2]
-        rows = _rows(folder / "object_detection" / "labels" / "train2017" / f"{path.stem}.txt")
-        classes = np.array([number for number, _ in rows], np.int64)
-        values = np.array([values for _, values in rows], np.float32).reshape(-1, 4)
-        centres, sides = values[:, :2] * (width, height), values[:, 2:] * (width, height)
-        boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1).astype(np.float32)
-        truth = ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32))
-        polygons = _rows(folder / "instance_segmentation" / "labels" / "train2017" / f"{path.stem}.txt")
-        photos.append(LabelledPhoto(Image(pixels), truth, _masks(polygons, truth, width, height)))
-    return photos
-
-
-def _rows(path: Path) -> list[tuple[int, NDArray[np.float32]]]:
-    """Class and values of each row of a YOLO label file; none where there is no such file."""
-    if not path.is_file():
-        return []
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [(int(number), np.array(values, np.float32)) for number, *values in rows]
-
-
-def _masks(
-    polygons: Sequence[tuple[int, NDArray[np.float32]]], truth: ImageBoxes, width: int, height: int
-) -> dict[int, NDArray[np.bool_]]:
-    """Masks of polygons, by row of the box that each fills."""
-    import cv2
-
-    masks = {}
-    for category, values in polygons:
-        if category not in COCO_CATEGORIES:
-            continue
-        points = values.reshape(-1, 2) * (width, height)
-        polygon_box = np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
-        rows = np.flatnonzero(truth.classes == COCO_CATEGORIES.index(category))
-        row = match(polygon_box[None], truth.boxes[rows], 0.8)[0] if len(rows) else -1
-        if row >= 0:
-            mask = np.zeros((height, width), np.uint8)
-            cv2.fillPoly(mask, [np.rint(points - 0.5).astype(np.int32)], 1)
-            masks[int(rows[row])] = mask > 0
-    return masks
-
-
-def detections_of(network: Any, image: Image, progress: Progress) -> Detections:
-    """What the model finds in a picture after NMS, best first, its classes numbered as COCO's 80."""
-    candidates: Detections = network.predict(image, NoParams(), progress)
-    return candidates.take(nms(candidates.boxes, candidates.scores, candidates.classes, IOU))
 
 
 def _coco_classes(detections: Detections) -> NDArray[np.int64]:
@@ -192,38 +114,13 @@ def bootstrap(hits: Sequence[ClassHits], classes: Sequence[int], *, seed: int = 
     return float(low), float(high)
 
 
-def false_boxes(detections: ImageBoxes, truth: ImageBoxes) -> int:
-    """Boxes that fit no true box of their class."""
-    wrong = 0
-    for kind in np.unique(detections.classes):
-        predicted = detections.boxes[detections.classes == kind]
-        wrong += int((match(predicted, truth.boxes[truth.classes == kind], MATCH_IOU) < 0).sum())
-    return wrong
-
-
-def _network(weights: Path | None, settings: Mapping[str, Any] | None) -> Any:
+def _network(weights: Path | None, settings: Mapping[str, Any]) -> Any:
     from cvstudio.models import MODELS
 
     network: Any = MODELS["pyramid-lite0"].load("cpu", weights)
-    if settings is not None and "classes" in settings:
+    if "classes" in settings:
         network.restrict(tuple(settings["classes"]))
     return network
-
-
-def mask_ious(detections: Detections, photo: LabelledPhoto) -> list[float]:
-    """IoU of the masks of found things with those drawn by people."""
-    ious = []
-    classes = _coco_classes(detections)
-    for kind in np.unique(classes):
-        rows, true_rows = np.flatnonzero(classes == kind), np.flatnonzero(photo.truth.classes == kind)
-        for row, matched in zip(
-            rows, match(detections.boxes[rows], photo.truth.boxes[true_rows], MATCH_IOU), strict=True
-        ):
-            mask = photo.masks.get(int(true_rows[matched])) if matched >= 0 else None
-            if mask is not None and detections.masks is not None:
-                predicted = detections.masks.full(int(row), detections.boxes[row], detections.size)
-                ious.append(float((mask & predicted).sum() / max(1, (mask | predicted).sum())))
-    return ious
 
 
 def held_out_truth(photographs: Sequence[Photograph], teacher: DenseTeacher, progress: Progress) -> list[LabelledPhoto]:
@@ -261,7 +158,7 @@ def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any
     teacher = DenseTeacher(data / everyday_data.FILES[-1])
     training, held_out = everyday_data.photographs(data, None)
     photos = held_out_truth(held_out, teacher, progress)
-    network = _network(weights, None)
+    network = _network(weights, {})
     predictions = []
     for number, photo in enumerate(photos):
         progress(number / len(photos), "looking at held-out photographs")
@@ -273,31 +170,13 @@ def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any
         for kind, of_class in enumerate(hits)
         if of_class.truth.sum() >= LEAST_TRUTH and of_class.precision(ones) >= LEAST_PRECISION
     ]
-    score = _best_score(predictions, [photo.truth for photo in photos], known)
+    score = best_score(predictions, [photo.truth for photo in photos], known, most_false=MOST_FALSE)
     return {
         "size": SIZE,
         "score": score,
         "classes": [LABELS[kind] for kind in known],
         "frequent": _frequent(training, teacher, progress),
     }
-
-
-def _best_score(predictions: Sequence[ImageBoxes], truth: Sequence[ImageBoxes], known: Sequence[int]) -> float:
-    scores, hits, total = [], [], 0
-    for predicted, labelled in zip(predictions, truth, strict=True):
-        for kind in known:
-            of_class = predicted.classes == kind
-            true_boxes = labelled.boxes[labelled.classes == kind]
-            total += len(true_boxes)
-            scores.append(predicted.scores[of_class])
-            hits.append(match(predicted.boxes[of_class], true_boxes, MATCH_IOU) >= 0)
-    values = np.concatenate(scores)
-    order = np.argsort(-values, kind="stable")
-    positives = np.concatenate(hits)[order].cumsum()
-    found = np.arange(1, len(order) + 1)
-    f1 = 2 * positives / (found + total)
-    f1[found - positives > MOST_FALSE * len(predictions)] = 0
-    return round(float(values[order][f1.argmax()]), 2)
 
 
 def evaluate(
@@ -308,13 +187,9 @@ def evaluate(
     progress: Progress,
 ) -> Mapping[str, float]:
     """Figures on `coco128`, which was neither trained on nor used for choosing. See `TrainingRecipe`."""
-    from cvstudio.weights.embedded import card
-
-    if settings is None:
-        model_card = card("pyramid-lite0")
-        settings = model_card.settings if model_card is not None else {"score": 0.4, "frequent": LABELS}
+    settings = settings_of("pyramid-lite0", settings, score=0.4, frequent=LABELS)
     network = _network(weights, settings)
-    photos = coco128(data, limit, progress)
+    photos = coco128.photographs(data, limit, progress)
     predictions, ious, wrong, shown = [], [], 0, 0
     for number, photo in enumerate(photos):
         progress(number / len(photos), "looking at coco128")
@@ -324,7 +199,7 @@ def evaluate(
         wrong += false_boxes(_boxes_of(sure), photo.truth)
         shown += len(sure.scores)
         if photo.masks:
-            ious += mask_ious(detections.take(detections.scores >= 0.1), photo)
+            ious += mask_ious(detections, _coco_classes(detections), photo)
     truth = [photo.truth for photo in photos]
     hits = class_hits(predictions, truth)
     ones = np.ones(len(photos), np.int64)

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.shared.coco import LABELS
-from cvstudio.training import sets
-from cvstudio.training.classifier_evaluation import softmax
+from cvstudio.training import coco128, sets
+from cvstudio.training.classifier_evaluation import best_temperature, softmax
 from cvstudio.training.detector_data import voc5_boxes
 from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.photo_classifier.imagenet_of_coco import IMAGENET_OF_COCO
+from cvstudio.weights.embedded import settings_of
 
 LEAST_SIDE = 80
 """Shorter side in pixels of a box that is looked at; smaller ones nobody can name."""
@@ -36,6 +37,7 @@ PER_CLASS = 150
 STRANGERS_NAMED = 0.25
 """Part of the crops of strangers that reaches the threshold, on the data that it is chosen on."""
 
+TEMPERATURES = (0.1, 5.0)
 BATCH = 16
 
 
@@ -85,19 +87,9 @@ def voc5_crops(data: Path, progress: Progress) -> list[LabelledCrop]:
 
 def coco128_crops(data: Path, limit: int | None, progress: Progress) -> list[LabelledCrop]:
     """Crops of `coco128`."""
-    folder = data / "coco128"
     found = []
-    for path in sorted((folder / "images" / "train2017").glob("*.jpg"))[:limit]:
-        progress.check()
-        labels = folder / "object_detection" / "labels" / "train2017" / f"{path.stem}.txt"
-        if not labels.is_file():
-            continue
-        pixels = sets.decode(path.read_bytes())
-        height, width = pixels.shape[:2]
-        rows = np.loadtxt(labels, np.float32, ndmin=2)
-        centres, sides = rows[:, 1:3] * (width, height), rows[:, 3:5] * (width, height)
-        boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1).astype(np.float32)
-        found += crops(pixels, boxes, rows[:, 0].astype(np.int64))
+    for photo in coco128.photographs(data, limit, progress):
+        found += crops(photo.image.rgb8, photo.truth.boxes, photo.truth.classes)
     return found
 
 
@@ -120,18 +112,6 @@ def _logits(key: str, pictures: list[Image], progress: Progress) -> NDArray[np.f
     return np.concatenate(logits)
 
 
-def best_temperature(logits: NDArray[np.float32], accepted: NDArray[np.bool_]) -> float:
-    """The temperature that minimises the negative log-likelihood of `accepted` (n, classes), the right answers."""
-    from scipy.optimize import minimize_scalar
-
-    def negative_log_likelihood(log_temperature: float) -> float:
-        right = (softmax(logits, float(np.exp(log_temperature))) * accepted).sum(axis=1)
-        return float(-np.log(np.maximum(right, 1e-12)).mean())
-
-    optimum = minimize_scalar(negative_log_likelihood, bounds=(np.log(0.1), np.log(5)), method="bounded")
-    return float(np.exp(optimum.x))
-
-
 @dataclass(frozen=True)
 class PhotoEvaluation:
     """Calibration and evaluation of a classifier of ImageNet's classes, see `TrainingRecipe`; `model` is its key."""
@@ -145,7 +125,7 @@ class PhotoEvaluation:
         logits = _logits(self.model, [crop.image for crop in found], progress)
         accepted = _accepted()[[crop.kind for crop in found]]
         known = accepted.any(axis=1)
-        temperature = best_temperature(logits[known], accepted[known])
+        temperature = best_temperature(logits[known], accepted[known], TEMPERATURES)
         confidence = softmax(logits[~known], temperature).max(axis=1)
         threshold = float(np.quantile(confidence, 1 - STRANGERS_NAMED))
         return {"temperature": round(temperature, 4), "threshold": round(threshold, 2)}
@@ -159,11 +139,7 @@ class PhotoEvaluation:
         progress: Progress,
     ) -> Mapping[str, float]:
         """Figures on crops of `coco128`, and the accuracy on ImageNet's own photographs. See `TrainingRecipe`."""
-        from cvstudio.weights.embedded import card
-
-        if settings is None:
-            model_card = card(self.model)
-            settings = model_card.settings if model_card is not None else {"temperature": 1.0, "threshold": 0.5}
+        settings = settings_of(self.model, settings, temperature=1.0, threshold=0.5)
         temperature, threshold = float(settings["temperature"]), float(settings["threshold"])
         found = coco128_crops(data, limit, progress)
         probabilities = softmax(_logits(self.model, [crop.image for crop in found], progress), temperature)

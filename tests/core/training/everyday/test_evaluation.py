@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cvstudio.models.shared.coco import LABELS, OUTPUTS
+from cvstudio.models.shared.coco import LABELS
 from cvstudio.training.average_precision import ImageBoxes, average_precision
-from cvstudio.training.everyday.evaluation import COCO_CATEGORIES, bootstrap, class_hits, false_boxes
+from cvstudio.training.detection_figures import best_score, false_boxes
+from cvstudio.training.everyday.evaluation import bootstrap, class_hits
 
 
 def boxes(rng: np.random.Generator, count: int) -> ImageBoxes:
@@ -32,10 +33,6 @@ def scene() -> tuple[list[ImageBoxes], list[ImageBoxes]]:
         for t in truth
     ]
     return predicted, truth
-
-
-def test_the_numbers_of_the_polygon_files_are_cocos():
-    assert COCO_CATEGORIES == OUTPUTS
 
 
 def test_precision_is_the_projects(scene):
@@ -73,3 +70,23 @@ def test_false_boxes_fit_nothing_of_their_class():
     )
     # The right one is none; its copy, the one of another class and the one elsewhere are.
     assert false_boxes(found, truth) == 3
+
+
+def test_the_default_score_has_the_best_f1_with_few_false_boxes():
+    truth = ImageBoxes(
+        np.array([[0, 0, 10, 10], [20, 0, 30, 10]], np.float32), np.array([1, 1]), np.ones(2, np.float32)
+    )
+    nothing = ImageBoxes(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
+    predicted = ImageBoxes(
+        np.array([[0, 0, 10, 10], [50, 0, 60, 10], [50, 20, 60, 30], [20, 0, 30, 10]], np.float32),
+        np.ones(4, np.int64),
+        np.array([0.9, 0.8, 0.7, 0.6], np.float32),
+    )
+    # F1 is 2/3 at the first box, 1/2 and 2/5 at the false ones, and 2/3 at the last, which needs all of them.
+    assert best_score([predicted], [truth], [1]) == 0.9
+    more = ImageBoxes(truth.boxes, truth.classes, np.array([0.65, 0.61], np.float32))
+    both, labels = [predicted, more], [truth, truth]
+    assert best_score(both, labels, [1]) == 0.6
+    assert best_score(both, labels, [1], most_false=0.4) == 0.9
+    assert best_score([*both, nothing], [*labels, nothing], [1], most_false=0.7) == 0.6
+    assert best_score(both, labels, [0, 1]) == 0.6
