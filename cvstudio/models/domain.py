@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cvstudio.models.spec import ModelSpec
 from cvstudio.models.tasks import TASKS
@@ -31,15 +31,19 @@ def better_model(model: ModelSpec, among: Iterable[ModelSpec]) -> ModelSpec | No
     return next(ready, None) or next(absent, None)
 
 
-def superseded(model: ModelSpec, among: Iterable[ModelSpec]) -> bool:
-    """Whether one of `ModelSpec.better` can be used at once: such a model stands behind the others in lists."""
-    better = better_model(model, among)
-    return better is not None and terms(better).place.ready
+def superseded(model: ModelSpec, places: Mapping[str, Place]) -> bool:
+    """Whether one of `ModelSpec.better` can be used at once: such a model stands behind the others in lists.
+
+    Parameters
+    ----------
+    places : of the weights of the listed models, by key
+    """
+    return any(key in places and places[key].ready for key in model.better)
 
 
 def better_text(model: ModelSpec) -> str:
-    """One line that says which model serves better than another, its size and its licence: "YOLOX-S, 80 kinds of
-    things, 72.1 MB, Apache-2.0"."""
+    """One line that says what a better model knows, its size where it is to be downloaded, and its licence, such as
+    "YOLOX-S, 80 kinds of things, 72.1 MB, Apache-2.0"."""
     there = terms(model)
     size = f"{there.size_bytes / 1e6:.1f} MB" if there.size_bytes and not there.place.ready else ""
     # What stands behind the semicolon concerns the data, and is on the card.

@@ -30,7 +30,7 @@ from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
 from cvstudio.running.batch import Batch, BatchPlan
 from cvstudio.running.runner import make_instance
 
-KEY = "pyramid-5"
+KEY = "pyramid-lite0"
 ALONE = 150
 """Pictures for the network alone: enough for a mean, few enough to be in memory decoded."""
 

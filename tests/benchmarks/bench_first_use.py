@@ -25,7 +25,7 @@ from cvstudio.models import MODELS
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.reader_pool import Readers
 from cvstudio.media.examples.files import sample_path
-spec = MODELS["pyramid-5"]
+spec = MODELS["pyramid-lite0"]
 with Readers() as readers:
     picture = readers.get(open_media(sample_path("cat"))).read()
 began = time.perf_counter()

@@ -42,15 +42,17 @@ class BetterLine(QWidget):
         layout.addWidget(self.button)
         self.hide()
 
-    def show_model(self, model: ModelSpec | None) -> None:
-        """Offer `model`; None hides the line."""
+    def show_model(self, model: ModelSpec | None, instead_of: ModelSpec | None = None) -> None:
+        """Offer `model` where `instead_of` is in use; None hides the line."""
         if model != self._model:
             self._awaited = ""
         self._model = model
         self.setVisible(model is not None)
         if model is None:
             return
-        self.text.setText(self.tr("Finds more: {model}").format(model=better_text(model)))
+        knows_more = instead_of is not None and len(model.labels) > len(instead_of.labels)
+        offer = self.tr("Knows more: {model}") if knows_more else self.tr("More accurate: {model}")
+        self.text.setText(offer.format(model=better_text(model)))
         if terms(model).place.ready:
             self.button.setText(self.tr("Use"))
             self.button.setToolTip(self.tr("Use {model} in place of this model").format(model=model.title))

@@ -67,11 +67,13 @@ class ModelChooser(SearchCombo):
         first_years: dict[str, float] = {}
         for model in self._models:
             first_years[model.family] = min(first_years.get(model.family, model.year), model.year)
+        all_terms = {model.key: terms(model) for model in self._models}
+        places = {key: item.place for key, item in all_terms.items()}
         for row, model in enumerate(self._models):
-            model_terms = terms(model)
+            model_terms = all_terms[model.key]
             licence, place = terms_texts(model_terms)
             ready_order = READY.get(model_terms.place)
-            if ready_order is not None and superseded(model, self._models):
+            if ready_order is not None and superseded(model, places):
                 ready_order += BEHIND
             section = (
                 (first_years[model.family], translated(model.family))

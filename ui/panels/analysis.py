@@ -339,7 +339,8 @@ class AnalysisPanel(QScrollArea):
         known = model is not None and instance.weights is None
         self.domain.show_model(model if known else None)
         self.licence.show_terms(model, instance.weights)
-        self.better.show_model(better_model(model, instance.spec.models) if model is not None and known else None)
+        offered = better_model(model, instance.spec.models) if model is not None and known else None
+        self.better.show_model(offered, model)
 
     def show_card(self, anchor: QWidget) -> CardPopup | None:
         """Open the card of the current model beside `anchor`."""

@@ -48,7 +48,7 @@ class Sheet:
         tour, window = self.tour, self.window
         tour.screenshot("1 first screen")
         tour.card("detect")
-        tour.screenshot("2 a cat and its mask")
+        tour.screenshot("2 a street")
         self._open("astronaut")
         window.controller.set_model("hog")
         window.controller.set_value("merge", 0)

@@ -81,7 +81,7 @@ SAMPLES: tuple[ExampleFile, ...] = (
         "texture",
         "Grass among other textures",
         "image",
-        "textures/grass/1.png",
+        "textures/grass/grass-1.png",
         "generated",
         "CC0-1.0 and public domain",
         "Parts of photographs that scikit-image carries: brick, grass and gravel of CC0Textures, the Hubble deep field "

@@ -25,7 +25,7 @@ SIDE = 170
 
 
 def write_textures(folder: Path, photo: Callable[[str], Path], progress: Progress) -> None:
-    """Cut the parts and write them as ``KIND/NUMBER.png``, the first of the last kind at the end: with it, all are.
+    """Cut the parts and write them as ``KIND/KIND-NUMBER.png``; the first of the last kind comes at the end.
 
     Parameters
     ----------
@@ -41,5 +41,5 @@ def write_textures(folder: Path, photo: Callable[[str], Path], progress: Progres
             whole = opened.convert("RGB")
         for part in reversed(range(ACROSS**2)):
             top, left = (SIDE * place for place in divmod(part, ACROSS))
-            with atomic_path(target / f"{part + 1}.png") as path:
+            with atomic_path(target / f"{kind}-{part + 1}.png") as path:
                 whole.crop((left, top, left + SIDE, top + SIDE)).save(path)

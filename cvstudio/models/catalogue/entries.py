@@ -79,8 +79,8 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
     come last in their task.
     """
     speeds = known_speeds()
-    specs = tuple(specs)
     entries = [entry_of(spec, device, precision, speeds) for spec in specs]
+    places = {entry.spec.key: entry.terms.place for entry in entries}
     order = {task: place for place, task in enumerate(tasks_of(entries))}
     return tuple(
         sorted(
@@ -88,7 +88,7 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
             key=lambda entry: (
                 _rank(entry),
                 order[entry.spec.task],
-                superseded(entry.spec, specs),
+                superseded(entry.spec, places),
                 entry.spec.family.casefold(),
             ),
         )

@@ -78,7 +78,7 @@ def infer_declaration(path: Path, progress: Progress | None = None) -> CustomMod
         coordinates="normalised" if form.coordinates == "normalised" else "pixels",
         first_label=1 if counts_from_one else 0,
         skeleton=COCO_SKELETON if labels == COCO_KEYPOINTS else (),
-        regions="pyramid-5" if form.task == "keypoints" and labels == COCO_KEYPOINTS else "",
+        regions="pyramid-lite0" if form.task == "keypoints" and labels == COCO_KEYPOINTS else "",
         label_set=label_set,
     )
 

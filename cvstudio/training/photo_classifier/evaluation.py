@@ -37,7 +37,7 @@ PER_CLASS = 150
 STRANGERS_NAMED = 0.25
 """Part of the crops of strangers that reaches the threshold, on the data that it is chosen on."""
 
-TEMPERATURES = (0.3, 5.0)
+TEMPERATURES = (0.1, 5.0)
 BATCH = 16
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.models.domain import better_model, better_text, domain
+from cvstudio.models.catalogue.entries import entries_of
+from cvstudio.models.domain import better_model, better_text, domain, superseded
 from cvstudio.models.terms import Place, Terms
 
 
@@ -55,3 +56,13 @@ def test_one_that_is_here_comes_before_one_to_download(monkeypatch):
     # Nor one that the analysis does not take.
     assert better_model(model, [MODELS["hog"]]) is None
     assert better_model(MODELS["yolox-s"], MODELS) is None
+
+
+def test_a_model_in_place_of_which_a_better_one_is_here_stands_behind_it():
+    first, default = MODELS["pyramid-5"], MODELS["pyramid-lite0"]
+    assert superseded(first, {"pyramid-5": Place.EMBEDDED, "pyramid-lite0": Place.EMBEDDED})
+    assert not superseded(first, {"pyramid-5": Place.EMBEDDED, "yolox-s": Place.ABSENT})
+    assert not superseded(default, {"pyramid-5": Place.EMBEDDED, "pyramid-lite0": Place.EMBEDDED})
+    listed = [entry.spec.key for entry in entries_of(MODELS)]
+    assert listed.index("pyramid-lite0") < listed.index("pyramid-5")
+    assert listed.index("efficientnet-lite0") < listed.index("residual-60")

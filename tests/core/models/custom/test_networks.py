@@ -227,7 +227,7 @@ def test_a_region_label_that_the_detector_lacks_is_told(
 
 def test_simplepose_is_anatomically_right(data: Callable[..., Path]) -> None:
     model = infer_declaration(data("weights", "simplepose_coco17.onnx"))
-    assert (model.task, model.decoder, model.regions) == ("keypoints", "heat-maps", "pyramid-5")
+    assert (model.task, model.decoder, model.regions) == ("keypoints", "heat-maps", "pyramid-lite0")
     image = picture(data("photos", "person.jpg"))
     found = predict(model, image)
     assert len(found) == 1

@@ -190,12 +190,11 @@ def test_the_declaration() -> None:
 
 
 @needs_weights
-def test_the_embedded_detector_finds_the_cat_of_its_sample(detect: Callable[..., Detections]) -> None:
+def test_the_default_detector_finds_the_cat_and_draws_around_it(detect: Callable[..., Detections]) -> None:
     from cvstudio.media import open_media, open_reader
 
     assert DETECT.default_model == "pyramid-lite0"
-    assert DETECT.samples is not None
-    with open_reader(open_media(sample_path(DETECT.samples["picture"]))) as reader:
+    with open_reader(open_media(sample_path("cat"))) as reader:
         found = detect(reader.read(), DETECT.default_model)
     assert [found.label(row) for row in range(len(found))] == ["cat"]
     # By hand: the cat reaches from the left edge of its fur to its ear on the right, and beyond the picture below.
