@@ -241,7 +241,7 @@ def test_an_analysis_is_told_what_its_files_are(tmp_path: Path, capsys: pytest.C
     path = png(tmp_path / "a.png", plane)
     command = ["run", "detect", str(path), "--model", "hog", "-q", "-o", str(tmp_path / "out")]
     assert main(command) == 1
-    assert "but a.png is depth; read it as picture." in capsys.readouterr().err
+    assert "but a.png is a depth map; read it as picture." in capsys.readouterr().err
     assert main([*command, "--read-as", "picture"]) == 0
     assert main([*command, "--read-as", "labels", "--format", "json"]) == 0
     (recipe,) = (tmp_path / "out").glob("*.json.recipe.json")
