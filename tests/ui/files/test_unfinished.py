@@ -103,6 +103,25 @@ def test_what_goes_on_is_seen_and_leaves_what_is_open(ended_early, next_start, q
         assert sum(1 for _ in made.decode(video=0)) == 24
 
 
+def test_an_export_of_a_comparison_is_made_after_all(window, next_start, qtbot, tmp_path):
+    looking_for_faces(window, qtbot, sample_path("clip"))
+    comparison = window.controller.comparison
+    comparison.start_settings()
+    qtbot.waitUntil(lambda: comparison.composition is not None and not window.controller.pipeline.busy, timeout=WAIT_MS)
+    comparison.show_beside(True)
+    target = tmp_path / "both.mp4"
+    window.exporting.export(EXPORTERS["mp4"], target, whole=True, options={"quality": "small"}, stop_secs=0.6)
+    qtbot.waitUntil(lambda: any(work.fraction for work in window.controller.long_work.work), timeout=WAIT_MS)
+    quit_now(window)
+    assert not target.exists()
+    go_on(next_start, "both.mp4")
+    qtbot.waitUntil(lambda: next_start.exporting.written == [target], timeout=3 * WAIT_MS)
+    with av.open(str(target)) as made, av.open(str(sample_path("clip"))) as clip:
+        # Both sides stand beside each other.
+        assert made.streams.video[0].width > 1.8 * clip.streams.video[0].width
+    assert next_start.controller.unfinished.earlier() == []
+
+
 def test_a_batch_goes_on_where_it_was(window, qtbot, tmp_path):
     source = tmp_path / "many"
     source.mkdir()
