@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ui import environment
 
@@ -17,9 +18,21 @@ gc.disable()
 
 from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prepared first)
 from PySide6.QtGui import QIcon  # noqa: E402
-from PySide6.QtWidgets import QApplication, QFileDialog, QWidget  # noqa: E402
+from PySide6.QtWidgets import (  # noqa: E402
+    QAbstractSpinBox,
+    QApplication,
+    QFileDialog,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
+from shiboken6 import isValid  # noqa: E402
 
 from cvstudio.foundation.paths import resource  # noqa: E402
+
+if TYPE_CHECKING:
+    from ui.base.keys import ShortcutsWhileTyping
 
 STARTED_MS = 1000
 """Milliseconds after which the window is complete and garbage collection begins."""
@@ -33,6 +46,7 @@ def make_application(arguments: Sequence[str] = (), *, collect: Callable[[], obj
     arguments : further command line arguments for Qt
     collect : begins to collect garbage, once the window is complete
     """
+    from ui.base.keys import ShortcutsWhileTyping
     from ui.base.settings import Settings
     from ui.base.theme import apply_theme
     from ui.base.translate import use_language
@@ -52,8 +66,19 @@ def make_application(arguments: Sequence[str] = (), *, collect: Callable[[], obj
     environment.after_application()
     apply_theme(app, Settings().text("theme", "system"))
     app.focusChanged.connect(_dress)
+    typing = ShortcutsWhileTyping(app)
+    app.focusChanged.connect(lambda old, new: _filter_typing(typing, old, new))
     QTimer.singleShot(STARTED_MS, app, collect)
     return app
+
+
+def _filter_typing(typing: ShortcutsWhileTyping, old: QWidget | None, new: QWidget | None) -> None:
+    """Let the window's shortcuts work in the text field that has the focus."""
+    # Only there, as a filter of the application would be called for each of its events.
+    if isinstance(old, QWidget) and isValid(old):
+        old.removeEventFilter(typing)
+    if isinstance(new, QLineEdit | QAbstractSpinBox | QPlainTextEdit | QTextEdit):
+        new.installEventFilter(typing)
 
 
 def _dress(old: QWidget | None, new: QWidget | None) -> None:

@@ -15,21 +15,13 @@ from cvstudio.analyses.temporal import Temporal
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import BindingError, ParamsError
 from cvstudio.foundation.params import Choices, NoParams, Range, Text, check_value, fields_of
-from cvstudio.media.base import Media, MediaKind
+from cvstudio.media.base import NOUNS, Media, MediaKind
 from cvstudio.models import MODELS
 from cvstudio.models.spec import ModelSpec
 from cvstudio.models.terms import Place, terms
 from cvstudio.results.result import can_be_placed
 
 Accepted = MediaKind | Text | Several | type[Any]
-_KINDS = {
-    MediaKind.IMAGE: "a picture",
-    MediaKind.VIDEO: "a video",
-    MediaKind.AUDIO: "a sound",
-    MediaKind.DEPTH: "a depth map",
-    MediaKind.GEOMETRY: "a 3D file",
-    MediaKind.CAMERA: "a camera",
-}
 
 
 @dataclass(frozen=True)
@@ -76,16 +68,23 @@ class Slot:
 
     @property
     def wanted(self) -> str:
-        """Description of the accepted inputs: "image or video"."""
-        words = [str(kind) for kind in sorted(self.kinds)]
+        """Description of the accepted inputs: "picture or video"."""
+        words = [NOUNS[kind] for kind in sorted(self.kinds)]
         if self.text is not None:
             words.append("text")
         if self.several is not None:
-            words.append(f"several of {' or '.join(sorted(self.several.kinds))}")
+            words.append(f"several of {' or '.join(NOUNS[kind] for kind in sorted(self.several.kinds))}")
         if AnnotationSet in self.accepts:
             words.append("labels")
         words += sorted(f"{result.__name__.lower()} of another analysis" for result in self.results)
         return " or ".join(words)
+
+    def named(self, title: str) -> str:
+        """`title`, that of the slot in the user's language, with what it takes; what it takes alone where the title is
+        one of these words."""
+        if title.lower() in self.wanted.split(" or "):
+            return title[0] + self.wanted[1:] if self.wanted.startswith(title.lower()) else self.wanted
+        return f"{title} ({self.wanted})"
 
     def takes(self, binding: Binding) -> bool:
         """Whether the slot accepts `binding`.
@@ -262,7 +261,7 @@ class Analysis:
             if bound is None:
                 if slot.optional:
                     continue
-                raise BindingError(f"{self.title} needs a {slot.title.lower()} ({slot.wanted}); {_remedy(slot)}.")
+                raise BindingError(f"{self.title} needs a {slot.named(slot.title.lower())}; {_remedy(slot)}.")
             self.check_binding(slot, bound)
 
     def check_binding(self, slot: Slot, bound: Binding) -> None:
@@ -366,7 +365,7 @@ class Analysis:
 def _expected(slot: Slot) -> str:
     """What a slot takes, as part of an error sentence: "a picture or a video"."""
     if slot.kinds and len(slot.accepts) == len(slot.kinds):
-        return " or ".join(_KINDS[kind] for kind in sorted(slot.kinds))
+        return " or ".join(f"a {NOUNS[kind]}" for kind in sorted(slot.kinds))
     return f"{slot.wanted} as {slot.title.lower()}"
 
 
@@ -385,9 +384,9 @@ def _describe_refused(slot: Slot, bound: Binding) -> str:
     """Description of a refused binding, as the second half of an error sentence."""
     if isinstance(bound, Media):
         silent = slot.wants_sound and bound.kind in slot.kinds
-        return f"{bound.name} is {_KINDS[bound.kind]}{' without sound' if silent else ''}"
+        return f"{bound.name} is a {NOUNS[bound.kind]}{' without sound' if silent else ''}"
     if isinstance(bound, MediaList):
-        kinds = ", ".join(sorted({str(item.kind) for item in bound.media})) or "empty"
+        kinds = ", ".join(sorted({NOUNS[item.kind] for item in bound.media})) or "empty"
         return f"{bound.name} holds {len(bound.media)} ({kinds})"
     if isinstance(bound, ResultOf):
         return f"{bound.name} gives {bound.upstream.spec.result.__name__.lower() if bound.upstream else 'nothing'}"

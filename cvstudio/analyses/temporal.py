@@ -283,6 +283,13 @@ class TemporalChains:
         self._chains.move_to_end(key)
         return self._chains[key]
 
+    def copied(self) -> TemporalChains:
+        """Independent copy, for another thread."""
+        chains = TemporalChains(keep=self._keep)
+        for key, chain in self._chains.items():
+            chains._chains[key] = chain.copied()
+        return chains
+
     def all(self) -> tuple[tuple[Hashable, Chain], ...]:
         """(key, chain) of all chains."""
         return tuple(self._chains.items())

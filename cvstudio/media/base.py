@@ -38,6 +38,16 @@ PLAIN_READINGS: Mapping[MediaKind, str] = {
 }
 """Key of the reading that a kind alone stands for."""
 
+NOUNS: Mapping[MediaKind, str] = {
+    MediaKind.IMAGE: "picture",
+    MediaKind.VIDEO: "video",
+    MediaKind.AUDIO: "sound",
+    MediaKind.DEPTH: "depth map",
+    MediaKind.GEOMETRY: "3D file",
+    MediaKind.CAMERA: "camera",
+}
+"""What a file of each kind is called in a sentence."""
+
 
 @dataclass(frozen=True)
 class Reading:

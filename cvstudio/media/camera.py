@@ -314,9 +314,9 @@ _BUSY_OR_FORBIDDEN = (
     "and press play."
 )
 _REASONS = {
-    errno.EACCES: "must not be used by this user; join the group that its permissions name (often 'video'), log in "
+    errno.EACCES: "cannot be used without permission; join the group that its permissions name (often 'video'), log in "
     "again, and press play.",
-    errno.EPERM: "must not be used by this user; allow it in the settings of the system, and press play.",
+    errno.EPERM: "cannot be used without permission; allow it in the settings of the system, and press play.",
     errno.EBUSY: _BUSY,
 }
 

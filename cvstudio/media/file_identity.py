@@ -70,7 +70,9 @@ def _normalised_match(path: Path) -> Path | None:
 
 
 def _forbidden(path: Path) -> MediaError:
-    return MediaError(f"{quoted(path)} must not be read by this user; change its permissions or choose another file.")
+    return MediaError(
+        f"You do not have permission to read {quoted(path)}; change its permissions or choose another file."
+    )
 
 
 def media_id(path: Path, kind: MediaKind) -> str:

@@ -56,7 +56,7 @@ def open_media(
         check_name(existing)
         raise MediaError(
             f"{quoted(existing)} is of no known format; choose a picture, video, sound, depth map, 3D file or project "
-            "(`cvstudio info --help` lists the endings)."
+            "(“cvstudio info --help” lists the endings)."
         )
     if media is None or kind not in (None, media.kind):
         needed = next(entry for entry in FORMATS if entry.kind is kind)

@@ -59,6 +59,8 @@ class Runner(Closeable):
     device, precision, forced, measure, precisions, notice : see `Host`; one result is not worth a measurement
     cache : cache of stage outputs; None makes one
     services : objects that stages share; None makes new ones
+    followed : chains of frames that temporal analyses, such as tracking, have processed; a `result` of a frame is
+        completed with them, as the identities of a frame depend on those before it
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Runner(Closeable):
         precisions: Mapping[tuple[str, ...], Precision] | None = None,
         cache: Cache | None = None,
         services: Services | None = None,
+        followed: TemporalChains | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self.host = Host(
@@ -78,6 +81,7 @@ class Runner(Closeable):
         )
         self.cache = cache if cache is not None else Cache()
         self.services = services if services is not None else Services()
+        self.followed = followed
         self.readers = Readers()
         self._reading = threading.Lock()
 
@@ -169,7 +173,10 @@ class Runner(Closeable):
     def result(self, instance: AnalysisInstance, progress: Progress | None = None, *, pts: float | None = None) -> Any:
         """The final result of `instance`. Raises UserError."""
         # Only the last of the results is final.
-        return deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
+        result = deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
+        if pts is None or self.followed is None:
+            return result
+        return self.in_order(instance, result, self.followed, pts)
 
     def provenance(
         self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
@@ -355,7 +362,7 @@ def make_instance(
     if key and not spec.takes(MODELS[key]):
         lacking = sorted(spec.needs - MODELS[key].capabilities) if spec.task == MODELS[key].task else []
         reason = f", which offers no {' and no '.join(lacking)}" if lacking else ""
-        raise BindingError(f"{spec.title} cannot use the model '{key}'{reason}; choose one of `cvstudio list`.")
+        raise BindingError(f"{spec.title} cannot use the model '{key}'{reason}; choose one that “cvstudio list” shows.")
     path = Path(weights) if weights is not None else chosen_checkpoint(key)
     instance = AnalysisInstance(1, spec.key, bindings, key, path, values)
     for name, item in (adjustments or {}).items():

@@ -235,18 +235,18 @@ def test_it_is_on_the_canvas_in_the_panel_under_the_mouse_in_the_stack_and_compa
     assert is_painted(shown(window), expected, tolerance=140)
     controller.layers.set_opacity(controller.session.state.current, 1.0)
     # Against itself with another setting.
-    comparing = controller.comparing
-    comparing.start_settings()
+    comparison = controller.comparison
+    comparison.start_settings()
     controller.set_value("count", 3)
     settle()
-    qtbot.waitUntil(lambda: isinstance(comparing.agreement, PointAgreement), timeout=WAIT_MS)
-    assert comparing.agreement.mean_px == 0
+    qtbot.waitUntil(lambda: isinstance(comparison.agreement, PointAgreement), timeout=WAIT_MS)
+    assert comparison.agreement.mean_px == 0
     comparison = window.docks["comparison"].widget()
     assert isinstance(comparison, ComparePanel)
     qtbot.waitUntil(lambda: ("Mean distance", "0.0 px", None) in comparison.figures(), timeout=WAIT_MS)
     assert ("Points at the same place", "100%", None) in comparison.figures()
     qtbot.waitUntil(lambda: len(comparison.table.rows.table_rows) == 3, timeout=WAIT_MS)
-    comparing.end()
+    comparison.end()
 
 
 def check_files(folder: Path, expected: Spots) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 
 SLIDER_KEYS = frozenset(
@@ -38,3 +38,21 @@ def claims(event: QEvent, keys: Container[Qt.Key]) -> bool:
         return False
     event.accept()
     return True
+
+
+class ShortcutsWhileTyping(QObject):
+    """Filter of a text field's events: Ctrl+Alt with a key is a shortcut of the window and types nothing.
+
+    Text fields take the two together for AltGr, with which some layouts type other characters; those are still typed.
+    """
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() not in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress) or not isinstance(event, QKeyEvent):
+            return False
+        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+        plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == both
+        key = event.key()
+        if not plain or not 0x20 <= key < 0x7F or event.text().upper() not in ("", chr(key)):
+            return False
+        event.ignore()
+        return True

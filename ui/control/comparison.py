@@ -63,7 +63,7 @@ class ComparisonController(QObject):
         return by_id[self._ids[0]], by_id[self._ids[1]]
 
     @property
-    def comparison(self) -> Comparison | None:
+    def composition(self) -> Comparison | None:
         """The comparison for exports; None without one."""
         from cvstudio.running.composition import Comparison
 

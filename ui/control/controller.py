@@ -91,14 +91,14 @@ class Controller(QObject):
         self.checkpoints.changed.connect(self.weights_changed)
         self.checkpoints.notice.connect(self.notice)
         self.labelling = Labelling(self.session, self.pipeline, self)
-        self.comparing = ComparisonController(self.session, self.pipeline, self)
+        self.comparison = ComparisonController(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
         # The presenter's own signal objects: forwarding them would add a call to each tick of a slider.
         self.view_changed = self.presenter.view_changed
         self.smooth_changed = self.presenter.smooth_changed
         self.hovered_id: int | None = None
         self.session.listen(self._state_changed)
-        self.view_changed.connect(self.comparing.look_at)
+        self.view_changed.connect(self.comparison.look_at)
         self.pipeline.job_event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,17 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.session.layers import visible_layers
+from cvstudio.session.session import State
 from ui.base.settings import Settings
 from ui.control.controller import Controller
-from ui.control.exported_layers import chosen_readings, shown_stack
+from ui.control.exported_layers import chosen_readings, comparison_in, shown_stack, sides_in
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
     from cvstudio.exporters import Exporter, ExportItem
     from cvstudio.exporters.preview import FilePreview
     from cvstudio.running.batch import Summary
-    from cvstudio.running.composition import Composition
+    from cvstudio.running.composition import Comparison, Composition
     from ui.control.unfinished import Unfinished
     from ui.files.export_dialog import ExportDialog
     from ui.files.export_wish import Wish
@@ -114,7 +115,7 @@ class ExportController(QObject):
         # What was answered about one file does not hold for the next.
         self.last = dataclasses.replace(wish, existing=self._settings.text("export/existing", wish.existing))
         if wish.several:
-            self._batch(wish)
+            self._batch(wish, self._controller.session.state, shown_stack(self._controller))
             return
         start, stop = wish.part or (0.0, None)
         whole = wish.scope in (PART, WHOLE)
@@ -135,9 +136,25 @@ class ExportController(QObject):
         with `whole` every frame from `start_secs` to `stop_secs`. None takes the whole where the format holds nothing
         else."""
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
-        item_of = self._items(exporter, path.parent, part, pts)
-        state, unfinished = self._controller.session.state, self._controller.unfinished
-        shown_pts = pts if pts is not None else self._controller.shown.pts
+        comparison = self._controller.comparison.composition if exporter.draws else None
+        if part is None and pts is None:
+            pts = self._controller.shown.pts
+        self._export(exporter, path, self._controller.session.state, comparison, part, options, pts)
+
+    def _export(
+        self,
+        exporter: Exporter,
+        path: Path,
+        state: State,
+        comparison: Comparison | None,
+        part: tuple[float, float | None] | None,
+        options: Mapping[str, Any] | None,
+        pts: float | None,
+    ) -> None:
+        """Write the current result of the session `state` to `path` on a worker."""
+        item_of = self._items(exporter, path.parent, state, comparison, part, pts)
+        unfinished = self._controller.unfinished
+        start_secs, stop_secs = part or (0.0, None)
         values = {
             "format": exporter.key,
             "path": str(path.absolute()),
@@ -145,10 +162,9 @@ class ExportController(QObject):
             "whole": part is not None,
             "start": start_secs,
             "stop": stop_secs,
-            "pts": shown_pts,
+            "pts": pts,
+            "comparison": sides_in(comparison),
         }
-        # A comparison is not part of the session, so it cannot be made again from that.
-        compares = exporter.draws and self._controller.comparing.comparison is not None
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.base import writing
@@ -156,8 +172,7 @@ class ExportController(QObject):
 
             with writing(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            kept = nullcontext() if compares else unfinished.kept("export", path, state, values)
-            with kept, item_of(progress) as item:
+            with unfinished.kept("export", path, state, values), item_of(progress) as item:
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path
 
@@ -168,24 +183,23 @@ class ExportController(QObject):
         self,
         exporter: Exporter,
         folder: Path,
+        state: State,
+        comparison: Comparison | None,
         part: tuple[float, float | None] | None,
-        pts: float | None = None,
+        pts: float | None,
     ) -> Callable[[Progress], AbstractContextManager[ExportItem]]:
-        """What a worker makes the item to export with, as it is on screen now: the moment (that at `pts`, where it is
-        given), or the frames of `part`."""
-        state = self._controller.session.state
+        """What a worker makes the item to export with, of the session `state`: the moment at `pts`, None for what does
+        not move, or the frames of `part`."""
         assert state.instance is not None
         instance = state.linked(state.instance)
         look = dict(state.look)
         composition: Composition = ()
         if exporter.draws:
-            composition = self._controller.comparing.comparison or visible_layers(state)
-        if part is not None:
-            pts = None
-        elif pts is None:
-            pts = self._controller.shown.pts
+            composition = comparison or visible_layers(state)
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
         precisions, services = host.precisions, self._controller.pipeline.services
+        # A single frame has the identities that it has on screen; frames of a part are followed from its beginning.
+        followed = None if part is not None else self._controller.presenter.followed.copied()
 
         @contextmanager
         def item_of(progress: Progress) -> Iterator[ExportItem]:
@@ -199,6 +213,7 @@ class ExportController(QObject):
                 cache=cache,
                 precisions=precisions,
                 services=services,
+                followed=followed,
             ) as runner:
                 request = ExportRequest(
                     instance, folder.resolve(), pts=pts, part=part, composition=composition, look=look, host=host
@@ -216,7 +231,9 @@ class ExportController(QObject):
         if self._dialog is None or self._current is None:
             return
         exporter, options, largest = wish.exporter, wish.options, self._dialog.preview.largest
-        item_of = self._items(exporter, wish.folder, None)
+        comparison = self._controller.comparison.composition if exporter.draws else None
+        state, pts = self._controller.session.state, self._controller.shown.pts
+        item_of = self._items(exporter, wish.folder, state, comparison, None, pts)
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.preview import preview
@@ -237,23 +254,22 @@ class ExportController(QObject):
         else:
             self._dialog.preview.show_preview(preview)
 
-    def _batch(self, wish: Wish) -> None:
-        """Run the current analysis over a folder, or over all that is open."""
-        state = self._controller.session.state
+    def _batch(self, wish: Wish, state: State, stack: tuple[AnalysisInstance, ...]) -> None:
+        """Run the current analysis of the session `state` over a folder, or over all that is open in it."""
         assert state.instance is not None
         instance, look = state.linked(state.instance), dict(state.look)
         opened = {item.path: item.read_as for item in state.media if instance.spec.shows(item)}
         paths = tuple(opened) if wish.source is None else (wish.source,)
         readings = {str(path): key for path, key in opened.items()}
-        readings = readings if wish.source is None else chosen_readings(self._controller)
+        readings = readings if wish.source is None else chosen_readings(state)
         host = self._controller.pipeline.host
-        stack = shown_stack(self._controller)
         unfinished = self._controller.unfinished
         values = {
             "format": wish.format,
             "folder": str(wish.folder.absolute()),
             "options": dict(wish.options),
             "source": None if wish.source is None else str(wish.source.absolute()),
+            "alone": not stack,
         }
 
         def work(progress: Progress) -> Iterator[Any]:
@@ -270,8 +286,8 @@ class ExportController(QObject):
         title = self.tr("Exporting to {name}").format(name=wish.folder.name)
         self._controller.pipeline.submit("batch", Job(("export", str(wish.folder)), title, work))
 
-    def resume(self, item: Unfinished) -> None:
-        """Do again what did not end. The session is the one that it began in."""
+    def resume(self, item: Unfinished, state: State) -> None:
+        """Do again what did not end, in the session `state` that it began in; what is open stays as it is."""
         from cvstudio.exporters import EXPORTERS
         from ui.files.export_wish import FOLDER, MEDIA, REPLACE, Wish
 
@@ -280,17 +296,14 @@ class ExportController(QObject):
             source = Path(values["source"]) if values["source"] is not None else None
             scope = MEDIA if source is None else FOLDER
             folder = Path(values["folder"])
-            self._batch(Wish(values["format"], scope, folder, "", dict(values["options"]), REPLACE, source))
+            wish = Wish(values["format"], scope, folder, "", dict(values["options"]), REPLACE, source)
+            # One that ran during a comparison drew no layers.
+            self._batch(wish, state, () if values.get("alone") else visible_layers(state))
             return
-        self.export(
-            EXPORTERS[values["format"]],
-            Path(values["path"]),
-            whole=values["whole"],
-            options=values["options"],
-            start_secs=values["start"],
-            stop_secs=values["stop"],
-            pts=values["pts"],
-        )
+        part = (values["start"], values["stop"]) if values["whole"] else None
+        comparison = comparison_in(state, values.get("comparison"))
+        path, options = Path(values["path"]), values["options"]
+        self._export(EXPORTERS[values["format"]], path, state, comparison, part, options, values["pts"])
 
     def _job_event(self, event: Event) -> None:
         owner = event.job.owner

@@ -39,7 +39,7 @@ class _Opening:
     moved: Mapping[str, Path]
     joining: tuple[Path, ...]
     rest: bool = False
-    restored: Callable[[], object] | None = None
+    restored: Callable[[State, float], object] | None = None
     name: str = ""
 
 
@@ -94,6 +94,11 @@ class ProjectFiles(QObject):
     def _kinds(self) -> str:
         return self.tr("Projects (*{suffix})").format(suffix=SUFFIX)
 
+    def show(self, state: State, position_secs: float) -> None:
+        """Replace the session by one that has no project file."""
+        self.path = None
+        self._controller.load(state, position_secs)
+
     def ask_open(self) -> None:
         """Choose a project file."""
         name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open project"), self._folder, self._kinds)
@@ -111,8 +116,9 @@ class ProjectFiles(QObject):
             return
         self._begin(_Opening(path, {}, tuple(joining)))
 
-    def restore(self, path: Path, name: str, restored: Callable[[], object]) -> None:
-        """Open the session in `path`, which is no project of the user, and call `restored` where it is complete.
+    def restore(self, path: Path, name: str, restored: Callable[[State, float], object]) -> None:
+        """Read the session in `path`, which is no project of the user, and call `restored` with it and the position of
+        its medium in seconds, where it is complete. What is open stays as it is.
 
         `name` is what was to be made, which the user reads instead of `path`.
         """
@@ -165,10 +171,8 @@ class ProjectFiles(QObject):
         left_out = loaded.left_out if loaded.left_out is not None and loaded.left_out.paths else None
         # Saving what is left asks for another file: this one keeps what was left out.
         if loaded.opening.restored is not None:
-            self.path = None
-            self._controller.load(loaded.state, loaded.position_secs)
             if left_out is None:
-                loaded.opening.restored()
+                loaded.opening.restored(loaded.state, loaded.position_secs)
             else:
                 self._controller.notice.emit("error", self._told_missing(left_out))
             return

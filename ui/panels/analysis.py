@@ -481,7 +481,7 @@ def what_it_needs(spec: Analysis, media: Media | None) -> str:
     """Sentence that says what an analysis takes that cannot take `media`; "" where it can, or without a medium."""
     if media is None or spec.canvas is None or any(slot.takes(media) for slot in spec.inputs):
         return ""
-    needed = " + ".join(f"{translated(slot.title)} ({slot.wanted})" for slot in spec.inputs if not slot.optional)
+    needed = " + ".join(slot.named(translated(slot.title)) for slot in spec.inputs if not slot.optional)
     return QCoreApplication.translate("AnalysisPanel", "Not for this file. It needs: {what}.").format(what=needed)
 
 

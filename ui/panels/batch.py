@@ -266,7 +266,7 @@ class BatchContent(QWidget):
         layers = [translated(item.spec.title) for item in shown_stack(self._controller)]
         if len(layers) > 1:
             title += "\n" + self.tr("Pictures show {layers}").format(layers=", ".join(layers))
-        readings = chosen_readings(self._controller)
+        readings = chosen_readings(self._controller.session.state)
         if readings:
             title += "\n" + self.tr("Files are read as {reading}").format(reading=readings[""])
         self.analysis.setText(title)
@@ -298,7 +298,7 @@ class BatchContent(QWidget):
         exporters = self._exporters(instance)
         formats = tuple(item.key for item in exporters)
         options = {item.key: self.options.values(item) for item in exporters}
-        readings = chosen_readings(self._controller)
+        readings = chosen_readings(self._controller.session.state)
         stack, host = shown_stack(self._controller), self._controller.pipeline.host
         source, out = Path(self._source), Path(self._out)
         unfinished = self._controller.unfinished

@@ -32,7 +32,7 @@ class ComparePanel(QWidget):
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
         controller = self._controller = context.controller
-        self._comparing = controller.comparing
+        self._comparison = controller.comparison
         self.heads = (QLabel(self.tr("Left")), QLabel(self.tr("Right")))
         self._shown_figures: list[Figure] = []
         self._figures = QGridLayout()
@@ -71,7 +71,7 @@ class ComparePanel(QWidget):
         layout.addWidget(self.stack)
         self._soon = QTimer(self, interval=DELAY_MS, singleShot=True)
         self._soon.timeout.connect(self._show)
-        for signal in (self._comparing.changed, self._comparing.agreed, controller.view_changed):
+        for signal in (self._comparison.changed, self._comparison.agreed, controller.view_changed):
             signal.connect(lambda *_: self._soon.isActive() or self._soon.start())
         self._show()
 
@@ -83,7 +83,7 @@ class ComparePanel(QWidget):
         return list(self._shown_figures)
 
     def _show(self) -> None:
-        comparison = self._comparing.comparison
+        comparison = self._comparison.composition
         self.stack.setCurrentIndex(0 if comparison is None else 1)
         if comparison is None:
             return
@@ -97,18 +97,18 @@ class ComparePanel(QWidget):
 
     def _of_sides(self) -> list[Figure]:
         """Figures of each side alone, and the time of its network."""
-        agreement = self._comparing.agreement
+        agreement = self._comparison.agreement
         figures: list[Figure] = []
         if agreement is not None:
             figures = [(translated(title), left, right) for title, left, right in agreement.side_lines()]
-        secs = [self._comparing.network_secs(side) for side in (0, 1)]
+        secs = [self._comparison.network_secs(side) for side in (0, 1)]
         times = [self.tr("from cache") if item is None else f"{ms_text(item)} ms" for item in secs]
         return [*figures, (self.tr("Time"), times[0], times[1])]
 
     def _agreement(self) -> list[Figure]:
         """Figures of the agreement of both sides."""
-        agreement = self._comparing.agreement
-        if agreement is None and all(side is not None and side.result is not None for side in self._comparing.shown):
+        agreement = self._comparison.agreement
+        if agreement is None and all(side is not None and side.result is not None for side in self._comparison.shown):
             return [(self.tr("Agreement"), self.tr("not available for these"), None)]
         lines = [] if agreement is None else agreement.summary_lines()
         return [(translated(title), translated(value), None) for title, value in lines]
@@ -135,7 +135,7 @@ class ComparePanel(QWidget):
                     self._figures.addWidget(number, row, column, 1, 1 if values[1] is not None else 2)
 
     def _table_rows(self) -> list[TableRow]:
-        agreement, side = self._comparing.agreement, self._comparing.current_side or 0
+        agreement, side = self._comparison.agreement, self._comparison.current_side or 0
         return [] if agreement is None else [_line(row, side) for row in agreement.rows()[:MOST]]
 
 

@@ -128,6 +128,8 @@ class ResultsPanel(QWidget):
         pointed = self._pointed()
         if hasattr(view, "colour_map"):
             view.colour_map = self._controller.look().colour_map
+        if hasattr(view, "look"):
+            view.look = self._controller.look()
         if hasattr(view, "set_empty_text") and isinstance(result, Sized) and not len(result):
             view.set_empty_text(self._nothing_found())
         self._summary.setText(view.show_result(result, next(iter(pointed)) if len(pointed) == 1 else None))

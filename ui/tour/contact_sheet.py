@@ -153,21 +153,21 @@ class Sheet:
 
     def _compare(self) -> None:
         """A step of non-maximum suppression, and two settings side by side and with a split line."""
-        window, comparing = self.window, self.window.controller.comparing
+        window, comparison = self.window, self.window.controller.comparison
         self.tour.card("suppression")
         self.tour.screenshot("15 suppression")
         window.controller.use_analysis("detect")
         window.controller.set_model("pyramid-lite0")
         self.tour.settled()
-        comparing.start_settings()
+        comparison.start_settings()
         window.controller.set_value("score", 0.3)
         window.show_panel("comparison")
         self.tour.settled()
         pause(300)
         self.tour.screenshot("16 compared")
-        comparing.show_beside(False)
+        comparison.show_beside(False)
         self.tour.screenshot("17 under a line")
-        comparing.end()
+        comparison.end()
         window.docks["comparison"].hide()
 
     def _real(self) -> None:
@@ -183,12 +183,12 @@ class Sheet:
         controller.set_model("pyramid-lite0")
         self.tour.settled()
         self.tour.screenshot("20 bus")
-        controller.comparing.start_settings()
+        controller.comparison.start_settings()
         controller.set_value("score", 0.3)
         window.show_panel("comparison")
         self.tour.settled()
         self.tour.screenshot("21 bus compared")
-        controller.comparing.end()
+        controller.comparison.end()
         window.docks["comparison"].hide()
         controller.use_analysis("suppression")
         self.tour.settled()

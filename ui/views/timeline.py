@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout
 
 from cvstudio.foundation.params import Range
 from ui.base.icons import icon
@@ -19,6 +19,9 @@ EVERY_FRAME = 0.0
 VOLUME = Range(0.0, 1.0, step=0.01)
 ROOMY = 600
 """Width in pixels from which the duration and the volume are shown."""
+
+NARROW = 520
+"""Width in pixels below which the scrubber has a line of its own: beside the buttons little would be left for it."""
 
 LEAST_WIDTH = 360
 
@@ -107,10 +110,13 @@ class Timeline(QFrame):
         self.volume.set_number(1.0)
         self.volume.edited.connect(lambda value, _: self.volume_changed.emit(value))
         self.volume.reset_requested.connect(self._reset_volume)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
+        self._lines = QVBoxLayout(self)
+        self._lines.setContentsMargins(8, 4, 8, 4)
+        self._lines.setSpacing(0)
+        self._lines.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
+        layout = self._line = QHBoxLayout()
         layout.setSpacing(4)
-        layout.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
+        self._lines.addLayout(layout)
         for button in (self.back, self.play, self.on):
             layout.addWidget(button)
         layout.addSpacing(4)
@@ -124,6 +130,7 @@ class Timeline(QFrame):
         self.record.clicked.connect(lambda: self.record_toggled.emit())
         layout.addWidget(self.record)
         layout.addWidget(self.scrubber, 1)
+        layout.addStretch(0)
         layout.addWidget(self.duration)
         layout.addSpacing(4)
         for button in (self.smooth, self.loop, self.speed, self.mute):
@@ -198,8 +205,16 @@ class Timeline(QFrame):
         self._fit()
 
     def _fit(self) -> None:
-        """Hide duration and volume in a narrow window, in favour of the scrubber."""
+        """Make room for the scrubber in a narrow window: without duration and volume, or on a line of its own."""
         roomy = self.width() >= ROOMY
+        above = self.width() < NARROW and not self._live
+        if above != (self._lines.indexOf(self.scrubber) == 0):
+            if above:
+                self._line.removeWidget(self.scrubber)
+                self._lines.insertWidget(0, self.scrubber)
+            else:
+                self._lines.removeWidget(self.scrubber)
+                self._line.insertWidget(self._line.indexOf(self.record) + 1, self.scrubber, 1)
         self.duration.setVisible(roomy and not self._live)
         self.volume.setVisible(roomy and self._has_sound)
 

@@ -60,6 +60,7 @@ class ParamForm(QWidget):
         self.tallies: Callable[[], Mapping[str, str]] = dict
         """Returns the text beside each class in a list of classes, such as how often it was found."""
         self._unfolded = False
+        self._least_label_width = 0
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -162,12 +163,24 @@ class ParamForm(QWidget):
     def _align(self) -> None:
         """Align labels, sliders and numbers in columns, whose widths ignore folded rows."""
         visible_rows = [self._rows[field.name] for field in self._fields if self._unfolded or not field.doc.more]
-        labels = (row.label.sizeHint().width() for row in visible_rows if row.field.kind != "bool")
-        label_width = min(max(labels, default=0), WIDEST_LABEL)
+        label_width = max(self.label_width, self._least_label_width)
         value_width = max((row.value_width for row in visible_rows), default=0)
         for row in self._rows.values():
             row.set_label_width(label_width)
             row.set_value_width(max(value_width, row.value_width))
+
+    @property
+    def label_width(self) -> int:
+        """Width in pixels that the labels need, up to `WIDEST_LABEL`."""
+        visible_rows = [self._rows[field.name] for field in self._fields if self._unfolded or not field.doc.more]
+        labels = (row.label.sizeHint().width() for row in visible_rows if row.field.kind != "bool")
+        return min(max(labels, default=0), WIDEST_LABEL)
+
+    def set_least_label_width(self, width: int) -> None:
+        """Give the labels at least `width` pixels, so that the fields of several forms stand in one column."""
+        if width != self._least_label_width:
+            self._least_label_width = width
+            self._align()
 
     def _make(self, field: Field) -> Row:
         module, _, name = ROWS[field.kind].partition(".")

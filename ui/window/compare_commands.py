@@ -25,7 +25,7 @@ def _tr(text: str) -> str:
 
 def compare_commands(window: Window) -> list[Command]:
     """The commands of the comparison of two layers."""
-    comparing = window.controller.comparing
+    comparison = window.controller.comparison
     words = ("A/B", "side by side", "split view", "two models", "비교하기")
     return [
         Command(
@@ -40,7 +40,7 @@ def compare_commands(window: Window) -> list[Command]:
         Command(
             "compare-way",
             _tr("Comparison Side by Side or Split"),
-            lambda: comparing.show_beside(not comparing.beside),
+            lambda: comparison.show_beside(not comparison.beside),
             "view",
             (),
             "square-split-horizontal",
@@ -53,9 +53,9 @@ def compare_entries(window: Window) -> list[Entry]:
     """Palette entries for all that the current layer can be compared with: other settings, layers and models."""
     from ui.window.palette import Entry
 
-    comparing = window.controller.comparing
+    comparison = window.controller.comparison
     instance = window.controller.session.state.instance
-    if instance is None or not comparing.can_start():
+    if instance is None or not comparison.can_start():
         return []
     note = _tr("compare")
 
@@ -67,30 +67,30 @@ def compare_entries(window: Window) -> list[Entry]:
         Entry(
             "compare:settings",
             _tr("Compare with other settings"),
-            lambda: run(comparing.start_settings),
+            lambda: run(comparison.start_settings),
             note,
             "sliders-horizontal",
             ("two settings", "A/B"),
         )
     ]
-    for layer in comparing.layers():
+    for layer in comparison.layers():
         title = _tr("Compare with layer: {layer}").format(layer=translated(side_title(layer, instance)))
         entries.append(
             Entry(
                 f"compare:layer/{layer.id}",
                 title,
-                partial(run, comparing.start_layer, layer.id),
+                partial(run, comparison.start_layer, layer.id),
                 note,
                 "layers",
             )
         )
     # Models that can run at once come before those whose weights are missing.
-    for model in sorted(comparing.models(), key=lambda model: terms(model).place not in READY):
+    for model in sorted(comparison.models(), key=lambda model: terms(model).place not in READY):
         entries.append(
             Entry(
                 f"compare:model/{model.key}",
                 _tr("Compare with {model}").format(model=model.title),
-                partial(run, comparing.start_model, model.key),
+                partial(run, comparison.start_model, model.key),
                 note,
                 "columns-2",
                 words=f"{model.key} {model.family}",

@@ -186,7 +186,7 @@ class MainWindow(Window):
         self.top.open.clicked.connect(self.opener.ask_files)
         self.top.search.pressed.connect(self.show_palette)
         controller.state_changed.connect(lambda old, new: self._state_changed(new))
-        controller.comparing.changed.connect(self._compared)
+        controller.comparison.changed.connect(self._compared)
         controller.notice.connect(self.notice)
         controller.library.opened.connect(lambda paths: self.settings.add_recent(*map(str, paths)))
         controller.view_changed.connect(self._view_changed)
@@ -299,13 +299,16 @@ class MainWindow(Window):
     def _go_on(self, item: Unfinished) -> None:
         self.project.restore(item.project, item.title, partial(self._restored, item))
 
-    def _restored(self, item: Unfinished) -> None:
+    def _restored(self, item: Unfinished, state: State, position_secs: float) -> None:
         self.controller.unfinished.forget(item)
         if item.kind != "panel":
-            self.exporting.resume(item)
+            # It goes on beside whatever is open, and is seen until it has ended.
+            self.exporting.resume(item, state)
+            self.show_panel("jobs")
             return
         from ui.panels.batch import BatchPanel
 
+        self.project.show(state, position_secs)
         self.docks["batch"].show()
         self.docks["batch"].raise_()
         panel = self.docks["batch"].widget()
@@ -342,7 +345,7 @@ class MainWindow(Window):
     # Window ---------------------------------------------------------------------------------------------------------
 
     def _compared(self) -> None:
-        if self.controller.comparing.comparison is None:
+        if self.controller.comparison.composition is None:
             self.docks["comparison"].hide()
 
     def show_palette(self) -> CommandPalette:
@@ -373,7 +376,7 @@ class MainWindow(Window):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape or not self._complete:
             super().keyPressEvent(event)
-        elif self.notices.dismiss_newest() or self.controller.comparing.end():
+        elif self.notices.dismiss_newest() or self.controller.comparison.end():
             pass
         elif self.controller.session.state.selection:
             self.controller.select(frozenset())

@@ -100,7 +100,9 @@ class PanelDock(QDockWidget):
 
     def _floated(self, floating: bool) -> None:
         # One that is dragged follows the pointer, and one of a stored layout stands where it was.
-        if floating and self.parentWidget().isVisible() and QGuiApplication.mouseButtons() == Qt.MouseButton.NoButton:
+        window = self.parentWidget()
+        dragged = QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if floating and not dragged and window is not None and window.isVisible():
             self._soon.start()
 
     def _uncover(self) -> None:

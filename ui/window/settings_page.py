@@ -137,6 +137,10 @@ class SettingsPage(QDialog):
             if key == "performance":
                 fields = [self._with_devices(field, devices) if field.name == "device" else field for field in fields]
             self.forms[key].set_fields(fields, self.values())
+        # One column of fields for all sections.
+        widest = max(form.label_width for form in self.forms.values())
+        for form in self.forms.values():
+            form.set_least_label_width(widest)
 
     @staticmethod
     def _with_devices(field: Field, devices: Mapping[str, str]) -> Field:

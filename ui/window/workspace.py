@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from ui.views.spectrogram_view import SpectrogramView
 
 
-def side_titles(comparing: ComparisonController) -> tuple[str, str]:
+def side_titles(comparison: ComparisonController) -> tuple[str, str]:
     """Titles of both sides, with the time of their networks; empty without a comparison."""
-    comparison = comparing.comparison
-    if comparison is None:
+    compared = comparison.composition
+    if compared is None:
         return ("", "")
     texts = []
-    for side, title in enumerate(comparison.titles):
-        secs = comparing.network_secs(side)
+    for side, title in enumerate(compared.titles):
+        secs = comparison.network_secs(side)
         texts.append(translated(title) if secs is None else f"{translated(title)} · {secs * 1000:,.0f} ms")
     return texts[0], texts[1]
 
@@ -119,13 +119,13 @@ class Workspace(QWidget):
             lambda old, new: self._changed(old.look != new.look, old.selection != new.selection)
         )
         controller.emphasis_changed.connect(self.refresh)
-        comparing = controller.comparing
-        comparing.changed.connect(self._show_comparison)
-        self.area.beside.connect(comparing.show_beside)
+        comparison = controller.comparison
+        comparison.changed.connect(self._show_comparison)
+        self.area.beside.connect(comparison.show_beside)
         self.area.chosen.connect(self._choose_side)
-        self.area.split.connect(comparing.set_split)
-        self.area.swap.connect(comparing.swap)
-        self.area.end.connect(comparing.end)
+        self.area.split.connect(comparison.set_split)
+        self.area.swap.connect(comparison.swap)
+        self.area.end.connect(comparison.end)
         controller.pick_started.connect(self._start_tool)
         controller.labelling.active_changed.connect(self._make_way)
         self.canvas.view_changed.connect(lambda: controller.set_view(self.canvas.view()))
@@ -256,14 +256,14 @@ class Workspace(QWidget):
         ]
 
     def _show_comparison(self) -> None:
-        comparing = self._controller.comparing
-        self.area.show_comparison(active=comparing.sides is not None, beside=comparing.beside)
+        comparison = self._controller.comparison
+        self.area.show_comparison(active=comparison.sides is not None, beside=comparison.beside)
         self._show(self._controller.shown)
 
     def _choose_side(self, side: int) -> None:
-        comparing = self._controller.comparing
-        comparing.choose_side(side)
-        self.area.set_current_side(comparing.current_side)
+        comparison = self._controller.comparison
+        comparison.choose_side(side)
+        self.area.set_current_side(comparison.current_side)
 
     def _show_stale(self) -> None:
         if not self.area.active:
@@ -277,10 +277,10 @@ class Workspace(QWidget):
             )
             self.area.set_stale(any(stale), False)
             return
-        comparing = self._controller.comparing
-        left, right = (side is None or side.stale for side in comparing.shown)
+        comparison = self._controller.comparison
+        left, right = (side is None or side.stale for side in comparison.shown)
         self.area.set_stale(left, right)
-        self.area.show_titles(side_titles(comparing), comparing.current_side or 0)
+        self.area.show_titles(side_titles(comparison), comparison.current_side or 0)
 
     def render_view(self, view: View) -> NDArray[np.uint8] | None:
         """Picture with its visible results for `view`, uint8 RGB (h, w, 3); None where nothing is open."""
@@ -288,14 +288,14 @@ class Workspace(QWidget):
 
     def _render_side(self, side: int, view: View) -> NDArray[np.uint8] | None:
         """Picture of one side of the comparison, 0 or 1, for `view`."""
-        comparing = self._controller.comparing
-        sides = comparing.sides
+        comparison = self._controller.comparison
+        sides = comparison.sides
         drawn = [layer for layer in self._drawn() if sides is not None and layer.layer.instance.id == sides[side].id]
         # Side by side each canvas has a renderer of its own; split, both sides share one.
-        renderer = self._second if side and comparing.beside else self._renderer
+        renderer = self._second if side and comparison.beside else self._renderer
         hovered = self._controller.hovered_id
-        if side != comparing.current_side and hovered is not None:
-            hovered = comparing.partner(hovered, of_left=side == 1)
+        if side != comparison.current_side and hovered is not None:
+            hovered = comparison.partner(hovered, of_left=side == 1)
         return self._render(drawn, view, renderer, hovered)
 
     def _render(
@@ -403,7 +403,7 @@ class Workspace(QWidget):
             self.read_out.emit("")
             return
         # The label tool marks what it is about itself: to paint a thousand labels again would make it wait.
-        pointed = self._side_at(x, side) == self._controller.comparing.current_side
+        pointed = self._side_at(x, side) == self._controller.comparison.current_side
         pointed = pointed and not self._controller.labelling.active
         self._controller.hover(self.part_at(x, y) if pointed else None)
         size = self._size
@@ -422,7 +422,7 @@ class Workspace(QWidget):
         """The side of the comparison at column `x` of the picture on the canvas `side`; None without a comparison."""
         if not self.area.active or self._size is None:
             return None
-        return int(x >= self._controller.comparing.split * self._size.width) if self.area.splitting else side
+        return int(x >= self._controller.comparison.split * self._size.width) if self.area.splitting else side
 
     def _make_way(self) -> None:
         """Put other tools away while labels are edited."""
@@ -449,7 +449,7 @@ class Workspace(QWidget):
         asked, self._asked_point = self._asked_point, ""
         clicked_side = self._side_at(x, side)
         if clicked_side is not None:
-            self._controller.comparing.choose_side(clicked_side)
+            self._controller.comparison.choose_side(clicked_side)
         instance = self._controller.session.state.instance
         if instance is not None and (instance.spec.pick is not None or asked):
             width, height = self._size or (x, y)

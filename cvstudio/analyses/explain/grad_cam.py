@@ -41,7 +41,7 @@ class TargetParams:
     ] = ""
     layer: Annotated[
         str,
-        Choices(from_model="layers", empty="last layer"),
+        Choices(from_model="layers", empty="last maps"),
         Doc(
             "Layer",
             "Uses the feature maps of this layer.",
@@ -60,7 +60,7 @@ class MapParams:
         Doc(
             "Method",
             "Grad-CAM weights the maps by gradients, at any layer; CAM by the weights of the last layer.",
-            "At the last layer both show the same picture.",
+            "At the last maps both show the same picture.",
         ),
     ] = "Grad-CAM"
     positive: Annotated[
@@ -142,7 +142,7 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
         if target.class_weights is None:
             raise ParamsError(
                 f"CAM expects the layer right before a global average and one linear layer, found '{target.layer}'; "
-                f"choose the last layer, or Grad-CAM."
+                f"choose the last maps, or Grad-CAM."
             )
         values = weighted(target.activation, target.class_weights)
     else:

@@ -154,7 +154,7 @@ def describe(name: str) -> TimmModel:
         import difflib
 
         similar = difflib.get_close_matches(name, by_name, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(similar)}?" if similar else "`cvstudio list --timm WORD` searches them."
+        hint = f"did you mean {' or '.join(similar)}?" if similar else "“cvstudio list --timm WORD” searches them."
         raise WeightsError(f"timm has no classifier '{name}'; {hint}")
     config = get_pretrained_cfg(name)
     cut, labels = _cut_of(config), _labels_of(config)

@@ -181,7 +181,7 @@ def remove(key: str, *, in_use: bool = False) -> None:
     declarations = registered()
     removed = [path for path in declarations if PREFIX + _key_of(path) == key]
     if not removed:
-        raise CustomModelError(f"There is no own model '{key}'; `cvstudio list` shows those that there are.")
+        raise CustomModelError(f"There is no own model '{key}'; “cvstudio list” shows those that there are.")
     _write(tuple(path for path in declarations if path not in removed))
     if key in MODELS and in_use:
         spec = MODELS[key]

@@ -139,7 +139,10 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             return real(self, *args, **options)
 
         monkeypatch.setattr(Path, "open", forbidden)
-    assert "permissions" in refused(path)
+    told = f"You do not have permission to read '{path.name}'; change its permissions or choose another file."
+    with pytest.raises(MediaError) as caught:
+        open_media(path)
+    assert str(caught.value) == told
 
 
 def test_unknown_content(tmp_path: Path) -> None:

@@ -345,8 +345,8 @@ class TestDevice:
     @pytest.mark.parametrize(
         ("number", "sentence"),
         [
-            (errno.EACCES, "must not be used by this user; join the group"),
-            (errno.EPERM, "must not be used by this user; allow it"),
+            (errno.EACCES, "cannot be used without permission; join the group"),
+            (errno.EPERM, "cannot be used without permission; allow it"),
             (errno.EBUSY, "is used by another program; close that"),
             (errno.ENODEV, "is not connected; plug it in"),
         ],

@@ -54,7 +54,7 @@ def cat(qtbot: QtBot, window: MainWindow, settle: Callable[[], None]) -> MainWin
 
 
 def results(window: MainWindow) -> tuple[Detections, Detections]:
-    left, right = (side.result for side in window.controller.comparing.shown if side is not None)
+    left, right = (side.result for side in window.controller.comparison.shown if side is not None)
     assert isinstance(left, Detections)
     assert isinstance(right, Detections)
     return left, right
@@ -69,19 +69,19 @@ def second(window: MainWindow) -> Canvas:
 def test_two_settings_are_compared_measured_and_ended_with_escape(
     cat: MainWindow, settle: Callable[[], None], qtbot: QtBot
 ) -> None:
-    controller, comparing = cat.controller, cat.controller.comparing
+    controller, comparison = cat.controller, cat.controller.comparison
     before = controller.session.state.instance
     assert before is not None
     next(entry for entry in compare_entries(cat) if entry.key == "compare:settings").run()
     controller.set_value("score", 0.05)
     settle()
-    assert comparing.comparison is not None
-    assert comparing.comparison.titles == ("Minimum confidence 0.2", "Minimum confidence 0.05")
+    assert comparison.composition is not None
+    assert comparison.composition.titles == ("Minimum confidence 0.2", "Minimum confidence 0.05")
     left, right = results(cat)
     assert len(right) > len(left)
-    qtbot.waitUntil(lambda: isinstance(comparing.agreement, BoxAgreement))
+    qtbot.waitUntil(lambda: isinstance(comparison.agreement, BoxAgreement))
     expected = compare_boxes(left, right)
-    found = comparing.agreement
+    found = comparison.agreement
     assert isinstance(found, BoxAgreement)
     # What one threshold shows, the lower one shows, too.
     assert found.pairs.tolist() == expected.pairs.tolist() == [[row, row] for row in range(len(left))]
@@ -94,7 +94,7 @@ def test_two_settings_are_compared_measured_and_ended_with_escape(
     assert ("Mean IoU", "1.00", None) in panel.figures()
     assert second(cat).isVisible()
     QTest.keyClick(cat, Qt.Key.Key_Escape)
-    assert comparing.comparison is None
+    assert comparison.composition is None
     assert not second(cat).isVisible()
     state = controller.session.state
     # The side that was worked on stays; the one before is there, and hidden.
@@ -104,26 +104,26 @@ def test_two_settings_are_compared_measured_and_ended_with_escape(
 
 
 def test_a_side_that_came_for_the_comparison_goes_with_it(cat: MainWindow, settle: Callable[[], None]) -> None:
-    controller, comparing = cat.controller, cat.controller.comparing
+    controller, comparison = cat.controller, cat.controller.comparison
     before = controller.session.state.instances
-    comparing.start_model("haar-cat-face")
+    comparison.start_model("haar-cat-face")
     settle()
-    assert comparing.current_side == 1
+    assert comparison.current_side == 1
     cat.workspace.area.titles[0].click()
-    assert comparing.current_side == 0
+    assert comparison.current_side == 0
     QTest.keyClick(cat, Qt.Key.Key_Escape)
     assert controller.session.state.instances == before
     assert controller.session.state.instance == before[0]
     controller.undo()
     assert len(controller.session.state.instances) == 2
     # What came back is a layer as any other, and can be compared again.
-    assert comparing.comparison is None
+    assert comparison.composition is None
     keys = [entry.key for entry in compare_entries(cat)]
     assert f"compare:layer/{controller.session.state.instances[1].id}" in keys
 
 
 def test_both_pictures_move_together(cat: MainWindow, settle: Callable[[], None], qtbot: QtBot) -> None:
-    cat.controller.comparing.start_settings()
+    cat.controller.comparison.start_settings()
     settle()
     first, other = cat.workspace.canvas, second(cat)
     qtbot.waitUntil(lambda: other.isVisible() and abs(other.width() - first.width()) <= 1)
@@ -152,11 +152,11 @@ def test_both_pictures_move_together(cat: MainWindow, settle: Callable[[], None]
 def test_nothing_that_floats_covers_another_in_a_narrow_window(
     cat: MainWindow, settle: Callable[[], None], qtbot: QtBot
 ) -> None:
-    area, comparing = cat.workspace.area, cat.controller.comparing
-    comparing.start_settings()
+    area, comparison = cat.workspace.area, cat.controller.comparison
+    comparison.start_settings()
     settle()
     for beside in (True, False):
-        comparing.show_beside(beside)
+        comparison.show_beside(beside)
         cat.resize(900, 560)
         qtbot.waitUntil(lambda: cat.width() <= 900)
         bar = second(cat).bar if beside else cat.workspace.canvas.bar
@@ -175,10 +175,10 @@ def drag(widget: Canvas | object, start: QPoint, stop: QPoint) -> None:
 def test_the_line_parts_the_picture_where_it_is_dragged_to(
     cat: MainWindow, settle: Callable[[], None], qtbot: QtBot
 ) -> None:
-    comparing, area = cat.controller.comparing, cat.workspace.area
-    comparing.start_settings()
+    comparison, area = cat.controller.comparison, cat.workspace.area
+    comparison.start_settings()
     cat.controller.set_value("score", 1.0)
-    comparing.show_beside(False)
+    comparison.show_beside(False)
     settle()
     canvas = cat.workspace.canvas
     qtbot.waitUntil(lambda: area.line.isVisible() and canvas.width() == area.width())
@@ -219,14 +219,14 @@ def test_the_line_parts_the_picture_where_it_is_dragged_to(
 def test_what_is_pointed_at_is_marked_on_the_other_side(
     cat: MainWindow, settle: Callable[[], None], qtbot: QtBot
 ) -> None:
-    comparing = cat.controller.comparing
-    comparing.start_settings()
+    comparison = cat.controller.comparison
+    comparison.start_settings()
     cat.controller.set_value("score", 0.05)
     settle()
-    qtbot.waitUntil(lambda: comparing.agreement is not None)
+    qtbot.waitUntil(lambda: comparison.agreement is not None)
     left, right = results(cat)
     number = int(right.ids[0])
-    assert comparing.partner(number, of_left=False) == int(left.ids[0])
+    assert comparison.partner(number, of_left=False) == int(left.ids[0])
     view = cat.workspace.canvas.view()
     plain = cat.workspace._render_side(0, view)
     cat.controller.hover(number)
@@ -240,36 +240,36 @@ def test_what_is_pointed_at_is_marked_on_the_other_side(
 def test_a_comparison_ends_by_itself_where_a_side_is_gone_or_hidden(
     cat: MainWindow, settle: Callable[[], None]
 ) -> None:
-    comparing, controller = cat.controller.comparing, cat.controller
-    comparing.start_settings()
+    comparison, controller = cat.controller.comparison, cat.controller
+    comparison.start_settings()
     controller.undo()
-    assert comparing.comparison is None
-    comparing.start_settings()
+    assert comparison.composition is None
+    comparison.start_settings()
     controller.set_visible(controller.session.state.instances[0].id, False)
-    assert comparing.comparison is None
+    assert comparison.composition is None
     assert not cat.workspace.area.active
 
 
 def test_there_is_nothing_to_compare_without_a_picture(window: MainWindow) -> None:
     assert compare_entries(window) == []
     assert choose(window) is None
-    window.controller.comparing.start_settings()
-    assert window.controller.comparing.comparison is None
+    window.controller.comparison.start_settings()
+    assert window.controller.comparison.composition is None
 
 
 @pytest.mark.parametrize("beside", [True, False])
 def test_a_comparison_is_one_picture_in_a_file(
     cat: MainWindow, settle: Callable[[], None], qtbot: QtBot, tmp_path: Path, beside: bool
 ) -> None:
-    controller, comparing = cat.controller, cat.controller.comparing
+    controller, comparison = cat.controller, cat.controller.comparison
     alone = tmp_path / "alone.png"
     cat.exporting.export(EXPORTERS["png"], alone)
     qtbot.waitUntil(alone.exists, timeout=60_000)
-    comparing.start_settings()
+    comparison.start_settings()
     controller.set_value("score", 1.0)
-    comparing.show_beside(beside)
+    comparison.show_beside(beside)
     settle()
-    comparing.set_split(0.25)
+    comparison.set_split(0.25)
     both = tmp_path / "both.png"
     cat.exporting.export(EXPORTERS["png"], both)
     qtbot.waitUntil(lambda: (tmp_path / "both.png.recipe.json").exists(), timeout=60_000)
@@ -302,8 +302,8 @@ def test_a_video_is_compared_while_it_plays_and_in_a_file(
     qtbot.waitUntil(lambda: window.controller.session.state.instance is not None, timeout=30_000)
     window.controller.set_value("score", 0.1)
     settle()
-    comparing, playback = window.controller.comparing, window.controller.playback
-    comparing.start_settings()
+    comparison, playback = window.controller.comparison, window.controller.playback
+    comparison.start_settings()
     window.controller.set_value("score", 0.3)
     settle()
     first = window.controller.shown.pts
@@ -313,7 +313,7 @@ def test_a_video_is_compared_while_it_plays_and_in_a_file(
     assert left.source.pts == right.source.pts == window.controller.shown.pts
     playback.pause()
     settle()
-    qtbot.waitUntil(lambda: comparing.agreement is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: comparison.agreement is not None, timeout=10_000)
     path = tmp_path / "both.mp4"
     window.exporting.export(EXPORTERS["mp4"], path, whole=True, stop_secs=0.3)
     qtbot.waitUntil(lambda: (tmp_path / "both.mp4.recipe.json").exists(), timeout=120_000)

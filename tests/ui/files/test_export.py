@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
+from cvstudio.analyses.temporal import TemporalChains
 from cvstudio.media.examples.files import sample_path
 from ui.files.export_dialog import ExportDialog
 from ui.files.export_wish import FOLDER, MEDIA, PART, WHOLE
@@ -396,3 +397,36 @@ def test_dialogs_stay_within_a_small_window(window: MainWindow, qtbot: QtBot, sh
     dialog = opened(window)
     assert dialog.height() + 40 < window.height()
     dialog.reject()
+
+
+def test_a_single_frame_has_the_identities_and_trails_that_it_has_on_screen(window, qtbot, tmp_path):
+    from cvstudio.exporters import EXPORTERS
+
+    controller, playback = window.controller, window.controller.playback
+    window.open_paths([sample_path("clip")])
+    qtbot.waitUntil(lambda: controller.session.state.instance is not None, timeout=60_000)
+    controller.set_model("haar-face")
+    qtbot.waitUntil(lambda: controller.detections() is not None and not controller.pipeline.busy, timeout=60_000)
+    playback.set_muted(True)
+    playback.set_speed(0.0)
+    playback.play()
+
+    def followed() -> bool:
+        found = controller.detections()
+        return found is not None and found.trails is not None and len(found.trails.points) > 8
+
+    qtbot.waitUntil(followed, timeout=60_000)
+    playback.pause()
+    qtbot.waitUntil(lambda: not controller.pipeline.busy and followed(), timeout=60_000)
+    shown = controller.detections()
+    assert max(shown.track_ids) >= 0
+    window.exporting.export(EXPORTERS["json"], tmp_path / "frame.json", whole=False)
+    window.exporting.export(EXPORTERS["png"], tmp_path / "frame.png", whole=False)
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 2, timeout=60_000)
+    rows = json.loads((tmp_path / "frame.json").read_text())["frames"][0]["detections"]
+    assert [row["track_id"] for row in rows] == [shown.identity(row) for row in range(len(shown))]
+    # Without what came before, the frame has no colour of its track and no trail.
+    controller.presenter.followed = TemporalChains()
+    window.exporting.export(EXPORTERS["png"], tmp_path / "alone.png", whole=False)
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 3, timeout=60_000)
+    assert (tmp_path / "alone.png").read_bytes() != (tmp_path / "frame.png").read_bytes()

@@ -17,6 +17,7 @@ from cvstudio.foundation.errors import Cancelled
 from cvstudio.media.examples.files import sample_path
 from cvstudio.session.session import State
 from ui.control.unfinished import MOST_OFFERS, UnfinishedWork
+from ui.panels.jobs import JobRow
 from ui.window.main_window import MainWindow
 
 WAIT_MS = 60_000
@@ -82,6 +83,43 @@ def test_an_export_is_made_after_all(ended_early, next_start, qtbot):
     assert str(ended_early) not in next_start.settings.recent
     assert next_start.controller.unfinished.earlier() == []
     assert list(next_start.controller.unfinished.folder.glob("*")) == []
+
+
+def test_what_goes_on_is_seen_and_leaves_what_is_open(ended_early, next_start, qtbot):
+    controller = next_start.controller
+    next_start.open_paths([sample_path("cat")])
+    qtbot.waitUntil(lambda: len(controller.session.state.media) == 1, timeout=WAIT_MS)
+    go_on(next_start, "faces.mp4")
+    next_start.open_paths([sample_path("astronaut")])
+    qtbot.waitUntil(lambda: any("faces.mp4" in work.title for work in controller.long_work.work), timeout=WAIT_MS)
+    jobs = next_start.docks["jobs"]
+    assert jobs.isVisible()
+    rows = jobs.widget().findChildren(JobRow)
+    qtbot.waitUntil(lambda: any(not row.isHidden() for row in rows or jobs.widget().findChildren(JobRow)))
+    qtbot.waitUntil(lambda: next_start.exporting.written == [ended_early], timeout=WAIT_MS)
+    assert {media.path for media in controller.session.state.media} == {sample_path("cat"), sample_path("astronaut")}
+    # It is not of what is open now.
+    with av.open(str(ended_early)) as made:
+        assert sum(1 for _ in made.decode(video=0)) == 24
+
+
+def test_an_export_of_a_comparison_is_made_after_all(window, next_start, qtbot, tmp_path):
+    looking_for_faces(window, qtbot, sample_path("clip"))
+    comparison = window.controller.comparison
+    comparison.start_settings()
+    qtbot.waitUntil(lambda: comparison.composition is not None and not window.controller.pipeline.busy, timeout=WAIT_MS)
+    comparison.show_beside(True)
+    target = tmp_path / "both.mp4"
+    window.exporting.export(EXPORTERS["mp4"], target, whole=True, options={"quality": "small"}, stop_secs=0.6)
+    qtbot.waitUntil(lambda: any(work.fraction for work in window.controller.long_work.work), timeout=WAIT_MS)
+    quit_now(window)
+    assert not target.exists()
+    go_on(next_start, "both.mp4")
+    qtbot.waitUntil(lambda: next_start.exporting.written == [target], timeout=3 * WAIT_MS)
+    with av.open(str(target)) as made, av.open(str(sample_path("clip"))) as clip:
+        # Both sides stand beside each other.
+        assert made.streams.video[0].width > 1.8 * clip.streams.video[0].width
+    assert next_start.controller.unfinished.earlier() == []
 
 
 def test_a_batch_goes_on_where_it_was(window, qtbot, tmp_path):

@@ -120,11 +120,11 @@ def test_an_analysis_that_does_not_fit_cannot_be_chosen_and_says_what_it_needs(
     for spec in ANALYSES:
         media = window.controller.session.state.active_media
         assert usable(spec.key) == (spec.canvas is None or any(slot.takes(media) for slot in spec.inputs)), spec.key
-    assert "needs: Sound (audio or video)" in told("spectrogram")
+    assert "needs: Sound or video" in told("spectrogram")
     assert "needs" not in told("detect")
     # The palette still leads to it, on its sample, and says so.
     window.use_analysis("spectrogram")
-    assert any("needs: Sound (audio or video)" in notice.text for notice in window.notices.shown)
+    assert any("needs: Sound or video" in notice.text for notice in window.notices.shown)
     window.controller.open_sample("spectrogram")
     qtbot.waitUntil(lambda: usable("spectrogram") and not usable("detect"), timeout=60_000)
-    assert "Picture (image or video)" in told("detect")
+    assert "Picture or video" in told("detect")

@@ -142,3 +142,17 @@ def test_in_a_narrow_window_everything_stays_on_it_and_the_scrubber_has_the_room
     assert not timeline.volume.isVisible()
     timeline.resize(900, timeline.height())
     assert timeline.volume.isVisible()
+
+
+@pytest.mark.parametrize("width", [380, 420, 519, 520, 640])
+def test_the_scrubber_is_never_squeezed_by_the_buttons(timeline: Timeline, width: int, qtbot: Any) -> None:
+    timeline.set_frame_rate(25.0)
+    timeline.set_has_sound(True)
+    timeline.resize(width, timeline.sizeHint().height())
+    qtbot.waitUntil(lambda: timeline.width() == width)
+    qtbot.waitUntil(lambda: timeline.scrubber.width() >= (0.9 * width if width < 520 else 100))
+    assert all(button.isVisible() for button in (timeline.back, timeline.play, timeline.on, timeline.mute))
+    # It goes back onto the line of the buttons.
+    timeline.resize(800, timeline.height())
+    qtbot.waitUntil(lambda: timeline.scrubber.x() > timeline.on.x())
+    assert abs(timeline.scrubber.geometry().center().y() - timeline.play.geometry().center().y()) <= 2

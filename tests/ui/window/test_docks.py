@@ -79,7 +79,7 @@ def test_the_comparison_goes_with_what_was_compared(window: MainWindow, qtbot: Q
     controller = window.controller
     window.open_paths([sample_path("cat")])
     qtbot.waitUntil(lambda: controller.current_result() is not None and not controller.pipeline.busy, timeout=60_000)
-    controller.comparing.start_settings()
+    controller.comparison.start_settings()
     window.show_panel("comparison")
     pause(100)
     assert window.docks["comparison"].isVisible()

@@ -146,3 +146,11 @@ def test_no_value_looks_like_the_button_that_enter_presses(page: SettingsPage) -
     assert len(folders) == 3
     folders[0].setFocus()
     assert [button.text() for button in buttons if button.isDefault()] == ["Close"]
+
+
+def test_the_fields_of_all_sections_stand_in_one_column(page: SettingsPage, qtbot: Any) -> None:
+    def places() -> set[int]:
+        rows = [form.row(field.name) for form in page.forms.values() for field in form._fields]
+        return {row.label.mapTo(page, row.label.rect().topLeft()).x() + row.label.width() for row in rows}
+
+    qtbot.waitUntil(lambda: len(places()) == 1)

@@ -134,7 +134,7 @@ class CatalogueContent(QWidget):
         self.search.setPlaceholderText(self.tr("Search name, family, paper …"))
         self.search.setAccessibleName(self.search.placeholderText())
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(160)
+        self.search.setMinimumWidth(120)
         self.search.setMaximumWidth(280)
         self.search.textChanged.connect(lambda _: self._show())
         self.task = self._filter(self.tr("Task"))
@@ -185,7 +185,7 @@ class CatalogueContent(QWidget):
         combo = Combo()
         combo.setAccessibleName(name)
         combo.setToolTip(name)
-        combo.setMinimumContentsLength(9)  # all of them fit into a window of 1024 pixels
+        combo.setMinimumContentsLength(6)  # all of them fit into a window of 900 pixels
         combo.view().setMinimumWidth(LIST_WIDTH)
         combo.activated.connect(lambda _: self._show())
         return combo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,11 @@ from ui.base import theme
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
-from ui.widgets.swatch import swatch
+from ui.widgets.swatch import RGB, dot
 from ui.widgets.whole_row import WholeRow
+
+if TYPE_CHECKING:
+    from cvstudio.draw.base import Look
 
 LABEL, SCORE, BOX, TRACK = range(4)
 TRACK_WIDTH = 56
@@ -44,7 +47,8 @@ class DetectionsModel(QAbstractTableModel):
         self._detections: Detections | None = None
         self._order: NDArray[np.intp] = np.zeros(0, np.intp)
         self._column, self._descending = SCORE, True
-        self._swatches: dict[tuple[str, tuple[str, ...]], QPixmap] = {}
+        self._dots: dict[RGB, QPixmap] = {}
+        self.look: Look | None = None
 
     def set_detections(self, detections: Detections | None) -> None:
         """Replace the detections; if the ids of the rows are the same, they are only repainted."""
@@ -134,16 +138,23 @@ class DetectionsModel(QAbstractTableModel):
             title = f"{detections.label(row)} {self._score_text(detections, row)}".rstrip()
             return f"{title}\n{self._box_text(detections, row)}"
         if role == Qt.ItemDataRole.DecorationRole and column == LABEL:
-            key = detections.label(row), detections.labels
-            if key not in self._swatches:
-                self._swatches[key] = swatch(*key)
-            return self._swatches[key]
+            return self._dot(detections, row)
         if role == Qt.ItemDataRole.TextAlignmentRole and column != LABEL:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.UserRole and column == SCORE and detections.score_kind != "certain":
             top = 1.0 if detections.score_kind == "probability" else max(float(detections.scores.max()), 1e-9)
             return min(max(float(detections.scores[row]) / top, 0.0), 1.0)
         return None
+
+    def _dot(self, detections: Detections, row: int) -> QPixmap:
+        """A dot in the colour that the row has on the picture."""
+        from cvstudio.draw.base import Look
+        from cvstudio.draw.palette import row_colour
+
+        colour = row_colour(detections, row, self.look or Look())
+        if colour not in self._dots:
+            self._dots[colour] = dot(colour)
+        return self._dots[colour]
 
     @staticmethod
     def _box_text(detections: Detections, row: int) -> str:
@@ -210,6 +221,15 @@ class ResultsTable(QTableView):
         self.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
         # A reset of the model, by a new result or order, clears the selection; the view's own reset runs first.
         self._model.modelReset.connect(self._restore_selection)
+
+    @property
+    def look(self) -> Look | None:
+        """How the picture is drawn, which the colours of the rows follow; None for the default."""
+        return self._model.look
+
+    @look.setter
+    def look(self, look: Look) -> None:
+        self._model.look = look
 
     @property
     def empty_text(self) -> str:

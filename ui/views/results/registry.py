@@ -17,7 +17,8 @@ class ResultView(Protocol):
 
     Optional members: the signals `stepped` (number of steps), `selected` (ids), `hovered` (id or None) and
     `open_requested` (path); the methods `set_selected(ids)`, `set_empty_text(text)` for a result without parts, and
-    `forget()`, called when another view replaces it; the attribute `colour_map`, set before a result is shown.
+    `forget()`, called when another view replaces it; the attributes `colour_map` and `look`, set before a result is
+    shown.
     """
 
     def show_result(self, result: Any, pointed: int | None) -> str:

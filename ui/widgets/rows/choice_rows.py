@@ -117,7 +117,9 @@ class ChoiceRow(Row):
             if self._empty:
                 self.combo.addItem(self._empty, "")
             for option in options:
-                self.combo.addItem(self._title(option), option)
+                # The empty choice may be one of them by another name.
+                if self._title(option) != self._empty:
+                    self.combo.addItem(self._title(option), option)
             self._suggested = ()
             self.show_value(current)
 
@@ -148,7 +150,8 @@ class ChoiceRow(Row):
         return self._title(str(value))
 
     def show_value(self, value: Any) -> None:
-        self.combo.setCurrentIndex(self.combo.findData(str(value)))
+        text = str(value)
+        self.combo.setCurrentIndex(self.combo.findData("" if text and self._title(text) == self._empty else text))
 
 
 class PointRow(Row):

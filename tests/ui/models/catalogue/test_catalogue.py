@@ -308,3 +308,8 @@ def test_an_added_model_appears(window, content, qtbot):
     with MODELS.lend(spec):
         window.controller.state_changed.emit(window.controller.session.state, window.controller.session.state)
         qtbot.waitUntil(lambda: "hog-2" in content.table.listed(), timeout=WAIT_MS)
+
+
+def test_all_of_it_fits_into_the_window_of_a_dense_screen(content) -> None:
+    # 960 pixels at scale 2, without the margins around the panel: else it would scroll as a whole, beside its table.
+    assert content.minimumSizeHint().width() <= 880

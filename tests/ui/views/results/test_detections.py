@@ -195,6 +195,26 @@ def test_the_dot_beside_a_class_has_the_colour_of_its_box(shown: Callable[..., A
         assert centre == row_colour(result, row, Look()), labels[row]
 
 
+def test_the_dot_of_a_tracked_row_has_the_colour_of_its_track(shown: Callable[..., Any]) -> None:
+    boxes = np.array([[10 + 100 * row, 10, 90 + 100 * row, 90] for row in range(3)], np.float32)
+    numbers = np.arange(3)
+    result = Detections(
+        boxes, np.array([0.9, 0.8, 0.7], np.float32), np.zeros(3, np.int64), ("car",), numbers, Size(640, 480),
+        track_ids=np.array([2, 14, -1]),
+    )  # fmt: skip
+    table = ResultsTable()
+    shown(table, 480, 300)
+    for look in (Look(), Look(colour_by="class")):
+        table.look = look
+        table.set_detections(result)
+        colours = []
+        for row in range(3):
+            dot = table.model().index(row, LABEL).data(Qt.ItemDataRole.DecorationRole).toImage()
+            colours.append(dot.pixelColor(dot.width() // 2, dot.height() // 2).getRgb()[:3])
+        assert colours == [row_colour(result, row, look) for row in range(3)]
+        assert len(set(colours)) == (3 if look.colour_by == "identity" else 1)
+
+
 def test_rows_that_are_looked_at_while_a_result_is_replaced_are_those_of_before(table: ResultsTable) -> None:
     model = table.model()
     labels = [model.index(row, LABEL).data() for row in range(model.rowCount())]

@@ -44,7 +44,7 @@ def test_grad_cam(qtbot: QtBot, window: MainWindow) -> None:
     target, layer = analysis.form.row("target"), analysis.form.row("layer")
     assert isinstance(target, ChoiceRow)
     assert isinstance(layer, ChoiceRow)
-    assert [layer.combo.itemText(row) for row in range(layer.combo.count())] == ["last layer", *LAYERS]
+    assert [layer.combo.itemText(row) for row in range(layer.combo.count())] == ["last maps", *LAYERS[:-1]]
     assert target.combo.count() == len(imagenet_labels()) + 1
     assert target.value() == ""
     assert target.combo.currentText() == "most likely class"

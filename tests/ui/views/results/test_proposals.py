@@ -148,6 +148,6 @@ def test_only_models_with_anchors_are_offered(window: MainWindow, inside: Callab
     instance = controller.session.state.instance
     assert instance is not None
     assert instance.model == KEY
-    keys = [model.key for model in controller.comparing.models()]
+    keys = [model.key for model in controller.comparison.models()]
     assert "ssd300" in keys
     assert "pyramid-5" not in keys

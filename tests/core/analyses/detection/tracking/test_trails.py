@@ -66,6 +66,18 @@ def test_colours_tell_identities_apart_where_wanted(found):
     assert len({identity_colour(number) for number in range(1, 13)}) == 12
 
 
+def test_tracks_that_are_followed_at_the_same_time_have_colours_of_their_own():
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    colours = [identity_colour(number) for number in range(300)]
+    assert len(set(colours)) == len(colours)
+    lab = rgb2lab(np.array(colours[:48], np.uint8)[None])[0]
+    difference = deltaE_ciede2000(lab[:, None], lab[None]) + 100 * np.eye(len(lab))
+    assert difference.min() > 4
+    # Those that come one after the other are the clearest.
+    assert min(difference[number, other] for number in range(36) for other in range(number + 1, number + 12)) > 7
+
+
 def test_a_label_names_the_identity_behind_the_class(found):
     assert label_text(found, 0, Look()) == "person 4 0.90"
     assert label_text(found, 1, Look()) == "person 0.80"
