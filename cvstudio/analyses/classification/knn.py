@@ -27,7 +27,7 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.params import Choices, Doc, Folder, Range
 from cvstudio.foundation.progress import Progress
-from cvstudio.media.examples.files import sample_path
+from cvstudio.media.examples.files import sample_path, sample_place
 from cvstudio.results.classification import Classification
 from cvstudio.results.neighbours import METRICS, Neighbours
 
@@ -153,10 +153,14 @@ def compare(inputs: Inputs, params: DistanceParams, progress: Progress) -> Itera
             f"folder."
         )
     rows = rows[nearest(distances[rows], MOST)]
+    classes = gallery.classes[rows]
+    if gallery.folder == sample_place(SAMPLE).parents[1] and own_identity not in gallery.identities:
+        # A picture of the user's is none of the samples' kinds: they are shown, but do not vote on it.
+        classes = np.full_like(classes, -1)
     names = tuple(gallery.names[row] for row in rows)
     yield Neighbours(
         distances[rows],
-        gallery.classes[rows],
+        classes,
         gallery.labels,
         gallery.folder,
         names,

@@ -68,6 +68,12 @@ def test_neighbours_of_the_sample_are_of_its_kind(runner):
     assert found.votes.probabilities[0] == 1
 
 
+def test_the_kinds_of_the_samples_do_not_vote_on_another_picture(runner):
+    found = runner.result(make_instance("knn", {"picture": sample_path("cat")}))
+    assert found.votes is None
+    assert len(found) == 5
+
+
 def test_so_are_those_of_the_whole_gallery(runner):
     gallery = sample_path(SAMPLE).parents[1]
     pictures = sorted(gallery.glob("*/*.png"))
