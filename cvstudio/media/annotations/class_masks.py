@@ -84,6 +84,9 @@ def _read(path: Path) -> LabelledSet:
         picture = _picture(item, folder, relative, folders)
         name = picture.name if picture is not None else item.name
         name = f"{relative}/{name}" if relative else name
+        if name in masks:
+            collector.add(TWICE, name)
+            continue
         masks[name], pictures[name] = item, picture
     names = _names(path, folder, next(iter(masks.values())))
     if not names:
