@@ -19,7 +19,6 @@ from cvstudio.data.labels import (
     NO_CLASS,
     Annotation,
     LabelledSet,
-    LabelMap,
     LeftOut,
     PictureLabels,
     area_of,
@@ -29,7 +28,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import put_picture, safe_path, write_text
-from cvstudio.media.annotations._left_out import Collector, Report, lazy_set
+from cvstudio.media.annotations._left_out import NO_PLACE, Collector, Report, lazy_set
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import integer, mappings, number, text
 from cvstudio.media.annotations.coco import (
@@ -107,10 +106,10 @@ def segment_numbers(path: Path) -> NDArray[np.int64]:
 def _labels(
     numbers: NDArray[np.int64], segments: Sequence[Mapping[str, object]], document: Document, report: Report
 ) -> PictureLabels:
+    """The segments as objects; a map of classes beside them would not follow when they are edited."""
     height, width = numbers.shape
     values, places = np.unique(numbers, return_inverse=True)
     row_of = {int(value): row for row, value in enumerate(values.tolist())}
-    class_of = np.full(len(values), NO_CLASS, np.int32)
     places = places.reshape(height, width)
     annotations = []
     seen: set[int] = set()
@@ -124,7 +123,6 @@ def _labels(
             report("A segment has no pixel in the map, or is there twice.")
         else:
             seen.add(identity)
-            class_of[row] = category
             mask = cut(places == row, 0, 0)
             assert mask is not None
             crowd = item.get("iscrowd") in (1, True)
@@ -133,7 +131,7 @@ def _labels(
     for value in values.tolist():
         if value and value not in seen:
             report("Pixels belong to a segment that is not declared.")
-    return PictureLabels(Size(width, height), tuple(annotations), label_map=LabelMap(class_of[places]))
+    return PictureLabels(Size(width, height), tuple(annotations))
 
 
 # Writing ------------------------------------------------------------------------------------------------------------
@@ -152,9 +150,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
         size = labels.size or picture_size(labelled.pictures.get(name))
         map_name = f"{os.path.splitext(safe_path(name))[0]}.png"
         if size is None or map_name in taken:
-            collector.add(
-                "The size of the picture is not known, or another has the same name but for its ending.", name
-            )
+            collector.add(NO_PLACE, name)
             continue
         taken.add(map_name)
         numbers, segments = _segments(labels, size, ids, collector.at(name))
