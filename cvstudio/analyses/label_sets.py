@@ -67,7 +67,9 @@ def truth_analyses(labelled: LabelledSet) -> tuple[str, ...]:
             labels = labelled.labels(name)
         except MediaError:
             continue
-        maps |= labels.label_map is not None
+        # Stuff, such as sky, has regions and no boxes that say anything.
+        stuff = any(not labelled.categories[item.category].is_thing for item in labels.annotations)
+        maps |= labels.label_map is not None or stuff
         classes |= bool(labels.classes)
         objects |= bool(labels.annotations)
         keypoints |= any(item.keypoints for item in labels.annotations)

@@ -34,14 +34,15 @@ class Label:
 
 
 def label_text(result: Detections, row: int, look: Look) -> str:
-    """Class, track and score; the score is formatted by its kind: 0.93, 1.35 or 12 (neighbours)."""
+    """Class, track and score; the score is formatted by its kind: 0.93, 1.35 or 12 (neighbours), none where all are
+    certain."""
     score = float(result.scores[row])
     score_text = f"{score:.0f}" if result.score_kind == "neighbours" else f"{score:.2f}"
     parts = [result.label(row)] if look.show_labels else []
     number = result.identity(row)
     if look.show_labels and number is not None:
         parts.append(str(number))
-    return " ".join(parts + ([score_text] if look.show_scores else []))
+    return " ".join(parts + ([score_text] if look.show_scores and result.score_kind != "certain" else []))
 
 
 def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, look: Look) -> list[Label]:

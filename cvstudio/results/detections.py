@@ -66,7 +66,7 @@ class Detections(Result):
     ids : int64 (n,)
         Index of the raw candidate, so that ids do not depend on thresholds.
     size : size of the picture
-    score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
+    score_kind : "probability", "margin" (of an SVM), "neighbours" (of a cascade) or "certain" (of labels, all 1)
     masks : instance masks by row; None where the model has none
     track_ids : int64 (n,)
         Track of each row over the frames of a video; -1 where there is none yet. None without tracking.
@@ -159,7 +159,12 @@ class Detections(Result):
         columns = (
             Column("id", "Id", shown=False),
             Column("label", "Class", kind="label", among=self.labels),
-            Column("score", "Score", kind="fraction" if self.score_kind == "probability" else "number"),
+            Column(
+                "score",
+                "Score",
+                kind="fraction" if self.score_kind == "probability" else "number",
+                shown=self.score_kind != "certain",
+            ),
             Column("box", "Box", "px", kind="box", csv=("x1", "y1", "x2", "y2")),
             Column("track_id", "Track", shown=self.track_ids is not None),
             Column("mask", "Mask", kind="data", csv=(), shown=False),

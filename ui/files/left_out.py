@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QTreeWidget, QT
 
 from cvstudio.data.labels import LeftOut
 from cvstudio.foundation.names import shown_name
+from cvstudio.media.annotations.summary import by_reason
 from ui.base.translate import translated
 from ui.control.controller import Controller
 from ui.control.opening_jobs import CheckedLabels
@@ -71,10 +72,11 @@ class LeftOutReport(QObject):
     def _checked(self, checked: CheckedLabels) -> None:
         if not checked.left_out:
             return
-        text = self.tr("{count} labels of {name} were left out; the first: {reason}").format(
-            count=f"{sum(item.count for item in checked.left_out):,}",
+        reasons = by_reason(checked.left_out)
+        text = self.tr("{name}: {count} labels or pictures were left out, most often: {reason}").format(
+            count=f"{sum(reason.count for reason in reasons):,}",
             name=shown_name(checked.path.name),
-            reason=translated(checked.left_out[0].reason),
+            reason=translated(reasons[0].text),
         )
         self._notices.post(
             "warning", text, action=self.tr("Show list"), run=lambda: self.show(checked.path, checked.left_out)

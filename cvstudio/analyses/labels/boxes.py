@@ -97,6 +97,7 @@ def detections_of(
         names,
         np.array([number for number, _ in annotations], np.int64),
         size,
+        "certain",
         source=inputs.source,
         masks=PixelMasks(masks) if any(mask is not None for mask in masks) else None,
         track_ids=tracks if (tracks >= 0).any() else None,

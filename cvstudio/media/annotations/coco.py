@@ -52,6 +52,8 @@ _KNOWN = frozenset(
     )
 )
 """Keys of an annotation that have a field of their own; others are its attributes."""
+_LOOKED_AT = 16
+"""JSON files of a folder that are looked at."""
 _DECIMALS = 6
 """Decimals to which differences of coordinates are rounded: 30.4 - 10.1 is 20.299999999999997."""
 
@@ -66,9 +68,30 @@ def holds_segments(content: bytes) -> bool:
     return _PANOPTIC.search(content) is not None
 
 
-def _recognises(path: Path) -> bool:
-    content = ends_of(path)
+def json_of(path: Path, holds: Callable[[bytes], bool]) -> Path | None:
+    """The JSON file of a set: `path`, or the only fitting one in the folder `path` or its folder "annotations".
+
+    Parameters
+    ----------
+    holds : callable (both ends of a file, see `ends_of`) -> whether it fits
+    """
+    if path.is_file():
+        return path if path.suffix.casefold() == ".json" and holds(ends_of(path)) else None
+    for folder in (path, path / "annotations"):
+        candidates = sorted(folder.glob("*.json"))[:_LOOKED_AT] if folder.is_dir() else []
+        fitting = [item for item in candidates if holds(ends_of(item))]
+        if fitting:
+            # Of several, such as those of parts of a set, the user has to say which.
+            return fitting[0] if len(fitting) == 1 else None
+    return None
+
+
+def _holds(content: bytes) -> bool:
     return holds_coco(content) and not holds_segments(content)
+
+
+def _recognises(path: Path) -> bool:
+    return json_of(path, _holds) is not None
 
 
 class Document:
@@ -172,7 +195,7 @@ class Document:
 
 
 def _read(path: Path) -> LabelledSet:
-    document = Document(path)
+    document = Document((json_of(path, _holds) if path.is_dir() else None) or path)
     pictures = document.find_pictures()
 
     def read(name: str, report: Report) -> PictureLabels:

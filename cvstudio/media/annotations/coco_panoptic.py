@@ -19,7 +19,6 @@ from cvstudio.data.labels import (
     NO_CLASS,
     Annotation,
     LabelledSet,
-    LabelMap,
     LeftOut,
     PictureLabels,
     area_of,
@@ -31,8 +30,15 @@ from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, Wri
 from cvstudio.media.annotations._files import put_picture, safe_path, write_text
 from cvstudio.media.annotations._left_out import Collector, Report, lazy_set
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
-from cvstudio.media.annotations._values import ends_of, integer, mappings, number, text
-from cvstudio.media.annotations.coco import Document, category_ids, category_to_coco, holds_coco, holds_segments
+from cvstudio.media.annotations._values import integer, mappings, number, text
+from cvstudio.media.annotations.coco import (
+    Document,
+    category_ids,
+    category_to_coco,
+    holds_coco,
+    holds_segments,
+    json_of,
+)
 from cvstudio.media.file_identity import check_size, decoding, quoted
 
 NAME = "panoptic"
@@ -41,25 +47,16 @@ _RADIX = np.array([1, 256, 256 * 256], np.int64)
 """A segment's number is R + 256 G + 65536 B."""
 
 
-def _json_of(path: Path) -> Path | None:
-    """The JSON file of a set: `path`, or the one in the folder `path` or its folder "annotations"."""
-    if path.is_file():
-        candidates = [path] if path.suffix.casefold() == ".json" else []
-    else:
-        candidates = [item for folder in (path, path / "annotations") for item in sorted(folder.glob("*.json"))[:8]]
-    for candidate in candidates:
-        content = ends_of(candidate)
-        if holds_coco(content) and holds_segments(content):
-            return candidate
-    return None
+def _holds(content: bytes) -> bool:
+    return holds_coco(content) and holds_segments(content)
 
 
 def _recognises(path: Path) -> bool:
-    return _json_of(path) is not None
+    return json_of(path, _holds) is not None
 
 
 def _read(path: Path) -> LabelledSet:
-    json_path = _json_of(path)
+    json_path = json_of(path, _holds)
     if json_path is None:
         raise MediaError(f"{quoted(path)} is expected to hold COCO's panoptic segments; choose another file.")
     document = Document(json_path)
@@ -109,10 +106,10 @@ def segment_numbers(path: Path) -> NDArray[np.int64]:
 def _labels(
     numbers: NDArray[np.int64], segments: Sequence[Mapping[str, object]], document: Document, report: Report
 ) -> PictureLabels:
+    """The segments as objects; a map of classes beside them would not follow when they are edited."""
     height, width = numbers.shape
     values, places = np.unique(numbers, return_inverse=True)
     row_of = {int(value): row for row, value in enumerate(values.tolist())}
-    class_of = np.full(len(values), NO_CLASS, np.int32)
     places = places.reshape(height, width)
     annotations = []
     seen: set[int] = set()
@@ -126,7 +123,6 @@ def _labels(
             report("A segment has no pixel in the map, or is there twice.")
         else:
             seen.add(identity)
-            class_of[row] = category
             mask = cut(places == row, 0, 0)
             assert mask is not None
             crowd = item.get("iscrowd") in (1, True)
@@ -135,7 +131,7 @@ def _labels(
     for value in values.tolist():
         if value and value not in seen:
             report("Pixels belong to a segment that is not declared.")
-    return PictureLabels(Size(width, height), tuple(annotations), label_map=LabelMap(class_of[places]))
+    return PictureLabels(Size(width, height), tuple(annotations))
 
 
 # Writing ------------------------------------------------------------------------------------------------------------

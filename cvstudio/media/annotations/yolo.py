@@ -160,7 +160,7 @@ def _read(path: Path) -> LabelledSet:
             return PictureLabels(size)
         lines = _lines(picture.labels)
         if size is None:
-            if lines:
+            if lines and picture.file is not None:
                 report("Fractions say nothing without the size of the picture.")
             return PictureLabels()
         found = (_annotation(line, places, declaration, size, report) for line in lines)

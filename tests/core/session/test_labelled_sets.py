@@ -83,6 +83,11 @@ def test_the_sample_is_shown_by_its_boxes_and_key_points():
     assert truth_analyses(labelled) == ("labelled-keypoints", "labelled-boxes")
 
 
+def test_a_panoptic_set_is_shown_by_its_regions(data):
+    labelled = open_annotations(data("coco128", "panoptic_segmentation")).read()
+    assert truth_analyses(labelled) == ("labelled-regions",)
+
+
 def opened(coco, session, name="9.png"):
     annotations = open_annotations(coco)
     labelled = annotations.read()

@@ -75,7 +75,9 @@ def test_what_was_left_out_is_told_with_its_list(window: MainWindow, qtbot: QtBo
     window.controller.library.checked.connect(checked.append)
     window.open_paths([coco])
     qtbot.waitUntil(lambda: bool(checked), timeout=30_000)
-    assert "2 labels of labels.json were left out; the first: The box lies outside of the picture." in texts
+    assert texts == [
+        "labels.json: 2 labels or pictures were left out, most often: The box lies outside of the picture."
+    ]
     dialog = window.left_out.show(checked[0].path, checked[0].left_out)
     rows = [dialog.tree.topLevelItem(row) for row in range(dialog.tree.topLevelItemCount())]
     assert {(row.text(0), row.text(1), row.child(0).text(0)) for row in rows if row is not None} == {

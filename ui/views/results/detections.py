@@ -132,7 +132,8 @@ class DetectionsModel(QAbstractTableModel):
                 return "" if number is None else str(number)
             return self._box_text(detections, row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{detections.label(row)} {self._score_text(detections, row)}\n{self._box_text(detections, row)}"
+            title = f"{detections.label(row)} {self._score_text(detections, row)}".rstrip()
+            return f"{title}\n{self._box_text(detections, row)}"
         if role == Qt.ItemDataRole.DecorationRole and column == LABEL:
             key = detections.label(row), detections.labels
             if key not in self._swatches:
@@ -140,7 +141,7 @@ class DetectionsModel(QAbstractTableModel):
             return self._swatches[key]
         if role == Qt.ItemDataRole.TextAlignmentRole and column != LABEL:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.UserRole and column == SCORE:
+        if role == Qt.ItemDataRole.UserRole and column == SCORE and detections.score_kind != "certain":
             top = 1.0 if detections.score_kind == "probability" else max(float(detections.scores.max()), 1e-9)
             return min(max(float(detections.scores[row]) / top, 0.0), 1.0)
         return None
@@ -152,6 +153,8 @@ class DetectionsModel(QAbstractTableModel):
 
     @staticmethod
     def _score_text(detections: Detections, row: int) -> str:
+        if detections.score_kind == "certain":
+            return ""
         score = float(detections.scores[row])
         return f"{score:.0f}" if detections.score_kind == "neighbours" else f"{score:.2f}"
 

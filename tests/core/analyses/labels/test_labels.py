@@ -17,6 +17,8 @@ from cvstudio.cli.main import main
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Size
 from cvstudio.data.labels import Annotation, PictureLabels
+from cvstudio.draw import Look
+from cvstudio.draw._labels import label_text
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.text_search import ranked
 from cvstudio.media.examples.files import sample_path
@@ -64,6 +66,9 @@ def test_boxes_and_masks_are_those_of_the_file(coco):
     assert [found.label(row) for row in range(4)] == ["dog", "cat", "cat", "hand"]
     assert found.ids.tolist() == [0, 1, 2, 3]
     assert (found.scores == 1).all()
+    # No score is written beside what nobody guessed.
+    assert label_text(found, 0, Look(show_scores=True)) == "dog"
+    assert [column.key for column in found.table().columns if column.shown] == ["label", "box", "track_id"]
     assert found.track_ids.tolist() == [-1, -1, 7, -1]
     assert not found.masks.full(0, found.boxes[0], found.size).any()
     assert np.array_equal(found.masks.full(1, found.boxes[1], found.size), ring)

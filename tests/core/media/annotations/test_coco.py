@@ -188,6 +188,18 @@ def test_pictures_are_found_where_sets_have_them(tmp_path, put_pictures):
     assert annotation_format(path).read(path).pictures == {"a.png": tmp_path / "val2017" / "a.png"}
 
 
+def test_the_folder_of_one_file_is_that_file(tmp_path, put_pictures):
+    put_pictures(tmp_path / "val2017", "a.png")
+    (tmp_path / "annotations").mkdir()
+    put(tmp_path / "annotations" / "instances_val2017.json", [image()], [], CATS)
+    labelled = annotation_format(tmp_path).read(tmp_path)
+    assert labelled.pictures == {"a.png": tmp_path / "val2017" / "a.png"}
+    assert labelled.path == tmp_path
+    put(tmp_path / "annotations" / "instances_train2017.json", [image()], [], CATS)
+    with pytest.raises(MediaError, match="holds no labels of a known form"):
+        annotation_format(tmp_path)
+
+
 def test_a_real_set_is_read_whole(data):
     path = data("voc5", "instances.json")
     labelled = annotation_format(path).read(path)

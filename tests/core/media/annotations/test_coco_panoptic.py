@@ -43,15 +43,7 @@ def labels():
         whole(np.ones((4, 5), bool), 30, 2, 0, 12, crowd=True),
         whole(np.ones((5, 40), bool), 0, 25, 1, 300),
     )
-    classes = np.full((30, 40), NO_CLASS, np.int32)
-    classes[6:14, 5:15][ring] = 0
-    classes[2:6, 30:35] = 0
-    classes[25:] = 1
-    nothing = LabelMap(np.full((30, 40), NO_CLASS, np.int32))
-    return {
-        "a.png": PictureLabels(Size(40, 30), annotations, label_map=LabelMap(classes)),
-        "deep/b.png": PictureLabels(Size(40, 30), label_map=nothing),
-    }
+    return {"a.png": PictureLabels(Size(40, 30), annotations), "deep/b.png": PictureLabels(Size(40, 30))}
 
 
 def test_what_was_written_reads_back_equal(tmp_path, labels, put_pictures, set_of):
@@ -82,6 +74,15 @@ def test_others_read_what_was_written(tmp_path, labels, set_of):
         *((5_000_000, 17, 0), (12, 17, 1), (300, 187, 0)),
     ]
     assert first["segments_info"][0]["bbox"] == [5, 6, 10, 8]
+
+
+def test_a_map_of_classes_is_written_as_stuff(tmp_path, set_of):
+    classes = np.full((30, 40), NO_CLASS, np.int32)
+    classes[:4], classes[20:] = 1, 0
+    labels = {"a.png": PictureLabels(Size(40, 30), label_map=LabelMap(classes))}
+    assert write_labels(set_of(labels, CLASSES), tmp_path / "out", PANOPTIC, Progress()) == ()
+    found = read(tmp_path / "out").labels("a.png").annotations
+    assert [(item.category, item.box) for item in found] == [(0, (0, 20, 40, 30)), (1, (0, 0, 40, 4))]
 
 
 def test_overlapping_objects_and_boxes_are_told(tmp_path, everything, categories, set_of):

@@ -163,7 +163,6 @@ def test_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path, put_pictures
         ("A line is expected to hold pairs of numbers behind the class.", "a.png", 1),
         ("The same label is there twice.", "a.png", 1),
         ("The picture is not there.", "gone", 1),
-        ("Fractions say nothing without the size of the picture.", "gone", 1),
     }
 
 
