@@ -12,11 +12,14 @@ from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import LEAST_CORNERS, Box, Point, Polygon
+from cvstudio.media.annotations._pictures import picture_size
 
 Report = Callable[[str], None]
 """Callable (reason): a label of the picture at hand was left out."""
 
 NO_PICTURE = "The picture is not there."
+OTHER_SIZE = "The picture has another size than its labels state; they are taken as they are."
+TWICE = "Two files hold labels of this picture; the first is taken."
 NO_PLACE = "The size of the picture is not known, or another has the same name but for its ending."
 
 
@@ -79,9 +82,13 @@ def lazy_set(
             if name not in files:
                 collector.add(NO_PICTURE, name)
             try:
-                read(name, collector.at(name))
+                labels = read(name, collector.at(name))
             except MediaError as error:
                 collector.add(str(error), name)
+                continue
+            size = picture_size(files.get(name)) if labels.size is not None else None
+            if size is not None and size != labels.size:
+                collector.add(OTHER_SIZE, name)
         return collector.left_out
 
     return LabelledSet(path, key, tuple(categories), tuple(pictures), files, load, check)

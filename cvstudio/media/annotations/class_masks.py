@@ -16,7 +16,7 @@ from cvstudio.foundation.errors import ExportError, MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import class_names, files_below, put_picture, safe_path, stem_of, write_text
-from cvstudio.media.annotations._left_out import Collector, Report, lazy_set
+from cvstudio.media.annotations._left_out import NO_PLACE, TWICE, Collector, Report, lazy_set
 from cvstudio.media.annotations._pictures import Folders, picture_size, places
 from cvstudio.media.annotations._values import integer, mapping, read_yaml, text
 from cvstudio.media.file_identity import check_size, decoding, quoted
@@ -84,6 +84,9 @@ def _read(path: Path) -> LabelledSet:
         picture = _picture(item, folder, relative, folders)
         name = picture.name if picture is not None else item.name
         name = f"{relative}/{name}" if relative else name
+        if name in masks:
+            collector.add(TWICE, name)
+            continue
         masks[name], pictures[name] = item, picture
     names = _names(path, folder, next(iter(masks.values())))
     if not names:
@@ -230,9 +233,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
         size = labels.size or picture_size(labelled.pictures.get(name))
         stem = os.path.splitext(safe_path(name))[0]
         if size is None or stem in taken:
-            collector.add(
-                "The size of the picture is not known, or another has the same name but for its ending.", name
-            )
+            collector.add(NO_PLACE, name)
             continue
         taken.add(stem)
         path = folder / "masks" / f"{stem}.png"

@@ -28,7 +28,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import put_picture, safe_path, write_text
-from cvstudio.media.annotations._left_out import Collector, Report, lazy_set
+from cvstudio.media.annotations._left_out import NO_PLACE, Collector, Report, lazy_set
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import integer, mappings, number, text
 from cvstudio.media.annotations.coco import (
@@ -150,9 +150,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
         size = labels.size or picture_size(labelled.pictures.get(name))
         map_name = f"{os.path.splitext(safe_path(name))[0]}.png"
         if size is None or map_name in taken:
-            collector.add(
-                "The size of the picture is not known, or another has the same name but for its ending.", name
-            )
+            collector.add(NO_PLACE, name)
             continue
         taken.add(map_name)
         numbers, segments = _segments(labels, size, ids, collector.at(name))

@@ -24,6 +24,7 @@ from cvstudio.foundation.shapes import Box, Point, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import files_below, put_picture, safe_path, stem_of, write_text
 from cvstudio.media.annotations._left_out import (
+    TWICE,
     Collector,
     Report,
     box_of,
@@ -83,6 +84,9 @@ def _read(path: Path) -> LabelledSet:
         prefix = item.parent.relative_to(root).as_posix().strip("./")
         name = picture.name if picture is not None else stem_of(item)
         name = f"{prefix}/{name}" if prefix else name
+        if name in json_of:
+            collector.add(TWICE, name)
+            continue
         json_of[name], pictures[name] = item, picture
     categories = [Category(name) for name in sorted(labels) if name]
     places_of = {item.name: place for place, item in enumerate(categories)}

@@ -19,7 +19,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import files_below, put_picture, safe_path, stem_of, write_text
-from cvstudio.media.annotations._left_out import Collector, Report, checked, lazy_set, without_duplicates
+from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
 from cvstudio.media.annotations._pictures import Folders, picture_size, places
 from cvstudio.media.annotations._values import ends_of
 from cvstudio.media.annotations._xml import number_in, read_xml, text_in
@@ -68,6 +68,9 @@ def _read(path: Path) -> LabelledSet:
         prefix = item.parent.relative_to(root).as_posix().replace("Annotations", "").strip("/.")
         prefix = prefix.removeprefix(ROOT.as_posix()).strip("/")
         name = "/".join(part for part in (prefix, picture.name if picture is not None else stem_of(item)) if part)
+        if name in xml_of:
+            collector.add(TWICE, name)
+            continue
         xml_of[name], pictures[name] = item, picture
     # Files of one set written at different times name their classes in different orders.
     categories = [Category(name) for name in sorted(names)]

@@ -25,7 +25,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import class_names, files_below, put_picture, safe_path, stem_of, write_text
-from cvstudio.media.annotations._left_out import Collector, Report, checked, lazy_set, without_duplicates
+from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
 from cvstudio.media.annotations._pictures import PICTURE_FOLDERS, UPWARDS, Folders, picture_size
 from cvstudio.media.annotations._values import integer, items, mapping, number, read_yaml, text
 from cvstudio.media.file_identity import decoding, quoted
@@ -205,7 +205,11 @@ def _pictures(
         for stem in (*stems, *(() if labelled_only else (stem for stem in by_stem if stem not in stems))):
             picture = by_stem.get(stem)
             file_name = picture.name if picture is not None else stem
-            found[f"{prefix}/{file_name}" if prefix else file_name] = _Picture(picture, stems.get(stem))
+            name = f"{prefix}/{file_name}" if prefix else file_name
+            if name in found:
+                collector.add(TWICE, name)
+                continue
+            found[name] = _Picture(picture, stems.get(stem))
             if stem not in stems:
                 collector.add("A picture has no file of labels; it counts as one without objects.", file_name)
     return found

@@ -137,3 +137,12 @@ def test_real_masks_have_the_values_of_their_files(data, parts, masks):
         classes = labelled.labels(name).label_map.classes
         theirs = np.where(values == 255, NO_CLASS, values.astype(int))
         assert np.array_equal(np.where(classes == NO_CLASS, NO_CLASS, np.array(number_of)[classes]), theirs)
+
+
+def test_two_masks_of_one_picture_are_told(tmp_path, put_pictures):
+    put_pictures(tmp_path, "images/a.png")
+    grey(tmp_path / "masks" / "a.png", np.zeros((30, 40), np.uint8))
+    grey(tmp_path / "masks" / "a_mask.png", np.ones((30, 40), np.uint8))
+    labelled = read(tmp_path)
+    assert labelled.labels("a.png").label_map.classes[0, 0] == 0
+    assert "Two files hold labels of this picture; the first is taken." in {item.reason for item in labelled.check()}

@@ -109,6 +109,20 @@ def test_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path, put_pictures
     }
 
 
+def test_two_files_of_one_picture_that_disagree_are_told(tmp_path, put_pictures):
+    put_pictures(tmp_path, "a.png")
+    size = "<size><width>80</width><height>60</height></size>"
+    (tmp_path / "a.xml").write_text(xml(thing(1, 1, 9, 9), more=size))
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations" / "a.xml").write_text(xml(thing(1, 1, 5, 5, name="dog")))
+    labelled = VOC.read(tmp_path)
+    assert [item.box for item in labelled.labels("a.png").annotations] == [(0, 0, 9, 9)]
+    assert {(item.reason, item.where) for item in labelled.check()} == {
+        ("Two files hold labels of this picture; the first is taken.", "a.png"),
+        ("The picture has another size than its labels state; they are taken as they are.", "a.png"),
+    }
+
+
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha">'
     + "".join(f'<!ENTITY {new} "{f"&{old};" * 10}">' for old, new in zip("abcdefgh", "bcdefghi", strict=True))
