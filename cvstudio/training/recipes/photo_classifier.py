@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cvstudio.training import RECIPES, TrainingRecipe, TrainingSource
-from cvstudio.training.base import Evaluation, LateEvaluation
+from cvstudio.training.base import LateEvaluation, RecipeEvaluation
 
 
-def _evaluation() -> Evaluation:
+def _evaluation() -> RecipeEvaluation:
     from cvstudio.training.photo_classifier import evaluation
 
     return evaluation
