@@ -35,10 +35,13 @@ def written(request, tmp_path_factory):
 def read_all(entry, path):
     """Whether the labels could be read; any other error than that of a damaged file is raised."""
     entry.recognises(path)
+    labelled, told = None, "."
     try:
         labelled = entry.read(path)
     except MediaError as error:
-        assert str(error).endswith(".")
+        told = str(error)
+    assert told.endswith(".")
+    if labelled is None:
         return False
     for name in labelled.names:
         try:
