@@ -37,6 +37,7 @@ class SliceParams:
             "Slices",
             "Looks at the picture in overlapping tiles of this size and finds smaller objects; 0 takes it whole.",
             "Try 1024 for pictures of more than 10 megapixels, and 640 for tiny objects.",
+            later=True,
         ),
     ] = 0
     tile_overlap: Annotated[
@@ -47,6 +48,7 @@ class SliceParams:
             "How much neighbouring tiles overlap: an object up to that size is seen whole by one of them.",
             "Raise it where objects are cut in two.",
             more=True,
+            later=True,
         ),
     ] = 0.2
     tile_whole: Annotated[
@@ -56,6 +58,7 @@ class SliceParams:
             "Also looks at the picture as a whole, for objects larger than a tile.",
             "Switch it off where everything is small.",
             more=True,
+            later=True,
         ),
     ] = True
 
