@@ -21,9 +21,6 @@ SHOWN_EVERY_SECS = 0.7
 """Least seconds between two outputs while tiles are under way."""
 JOINING_SHARE = 4.0
 """Least time between two outputs, in multiples of the time that joining the tiles took."""
-LARGE_MEGAPIXELS = 10.0
-"""Size of a picture from which slices are suggested."""
-USUAL_TILE = 1024
 
 
 @dataclass(frozen=True)
@@ -61,11 +58,6 @@ class SliceParams:
             later=True,
         ),
     ] = True
-
-
-def suggested_tile(width: int, height: int) -> int:
-    """Size of tiles that suits a picture of `width` x `height` pixels; 0 where none are needed."""
-    return USUAL_TILE if width * height >= LARGE_MEGAPIXELS * 1e6 else 0
 
 
 class _Part(Progress):
