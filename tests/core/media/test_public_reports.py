@@ -20,6 +20,7 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
 from cvstudio.media.facts import facts
 
@@ -131,6 +132,15 @@ def test_a_wav_may_end_with_part_of_a_sample(tmp_path: Path, tail: bytes) -> Non
     path = write(tmp_path / "a.wav", bytes(content) + tail)
     stream.seek(0)
     np.testing.assert_allclose(sound(path), soundfile.read(stream)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_the_codec_of_voice_mail_is_named(tmp_path: Path, bits: int) -> None:
+    """It is whole, and a fresh copy of it would be no better: libsndfile/libsndfile 361."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, STEREO[:8000, 0], 8000, f"NMS_ADPCM_{bits}")
+    with pytest.raises(MediaError, match=r"codec that is not supported, NMS ADPCM; save it as PCM WAV\.$"):
+        open_media(path)
 
 
 def test_a_long_empty_list_in_front_of_the_samples(tmp_path: Path) -> None:
