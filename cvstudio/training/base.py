@@ -63,7 +63,7 @@ class TrainingTask(Protocol):
         ...
 
 
-class Evaluation(Protocol):
+class RecipeEvaluation(Protocol):
     """Calibration and evaluation of a recipe's network; a module with both functions is one. See `TrainingRecipe`."""
 
     def calibrate(self, data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]: ...
@@ -82,7 +82,7 @@ class Evaluation(Protocol):
 class LateEvaluation:
     """An evaluation that `load` imports at its first use, so that listing recipes needs no torch."""
 
-    load: Callable[[], Evaluation]
+    load: Callable[[], RecipeEvaluation]
 
     def calibrate(self, data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
         return self.load().calibrate(data, weights, progress)

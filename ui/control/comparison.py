@@ -16,6 +16,7 @@ from cvstudio.results.result import agreement
 from cvstudio.session.layers import layers_on, on_canvas, with_copy, with_current, without_layer
 from cvstudio.session.session import Session, State, replace_instance
 from cvstudio.session.transitions import with_rival
+from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import Pipeline
 
@@ -214,6 +215,16 @@ class ComparisonController(QObject):
         if networks:
             return sum(secs[name] for name in networks) if all(name in secs for name in networks) else None
         return max(secs.values(), default=None)
+
+    def side_titles(self) -> tuple[str, str]:
+        """Titles of both sides, with the time of their networks; empty without a comparison."""
+        if self.composition is None:
+            return ("", "")
+        texts = []
+        for side, title in enumerate(self.composition.titles):
+            secs = self.network_secs(side)
+            texts.append(translated(title) if secs is None else f"{translated(title)} · {secs * 1000:,.0f} ms")
+        return texts[0], texts[1]
 
     def _forget(self) -> None:
         self._compared = (None, None)

@@ -61,7 +61,6 @@ class Labelling(QObject):
         self._session = session
         self._pipeline = pipeline
         self._file: tuple[AnnotationSet, LabelledSet] | None = None
-        self._asked: AnnotationSet | None = None
         self._seen: tuple[AnnotationSet | None, str] = (None, "")
         self._exported: tuple[AnnotationSet, ...] = ()
         self.labelled: LabelledSet | None = None
@@ -142,7 +141,7 @@ class Labelling(QObject):
 
     def _read(self, annotations: AnnotationSet) -> None:
         cache = self._pipeline.cache
-        self._asked = file = annotations.file
+        file = annotations.file
 
         def work(progress: Progress) -> Iterator[Any]:
             yield file, read_labels(file, cache)

@@ -34,6 +34,7 @@ from ui.widgets.notices import Notices
 from ui.widgets.rows.choice_rows import Combo, Switch
 
 WIDTH, SUMMARY_LINES = 460, 2
+USUAL = "coco"
 FORMAT, PLACE = "labels/format", "labels/folder"
 """Settings: key of the last format, and the last folder."""
 
@@ -55,6 +56,11 @@ def writable_formats() -> list[AnnotationFormat]:
 class LabelExportDialog(QDialog):
     """Format and place of exported labels.
 
+    Parameters
+    ----------
+    name : of the file or folder that is proposed
+    form : key of the format of the set, which is proposed where none was chosen before
+
     Signals
     -------
     wished : (format, path, whether pictures are copied)
@@ -62,7 +68,7 @@ class LabelExportDialog(QDialog):
 
     wished = Signal(object, object, bool)
 
-    def __init__(self, parent: QWidget, name: str, settings: Settings) -> None:
+    def __init__(self, parent: QWidget, name: str, form: str, settings: Settings) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export labels"))
         self._name, self._settings = name, settings
@@ -71,7 +77,8 @@ class LabelExportDialog(QDialog):
         self.format.setAccessibleName(self.tr("Format"))
         for entry in self.formats:
             self.format.addItem(translated(entry.title), entry.key)
-        self.format.setCurrentIndex(max(self.format.findData(settings.text(FORMAT, "")), 0))
+        wanted = (settings.text(FORMAT, ""), form, USUAL)
+        self.format.setCurrentIndex(next((i for i in map(self.format.findData, wanted) if i >= 0), 0))
         self.summary = QLabel()
         self.summary.setObjectName("quiet")
         self.summary.setWordWrap(True)
@@ -161,7 +168,7 @@ class LabelExport(QObject):
         name = annotations.path.stem if annotations.path is not None else self.tr("labels")
         if labelled.edited and annotations.path is not None:
             name = self.tr("{name}-edited").format(name=name)
-        dialog = LabelExportDialog(self._window, name, self._settings)
+        dialog = LabelExportDialog(self._window, name, annotations.format, self._settings)
         dialog.wished.connect(
             lambda entry, path, pictures: self.export(annotations, labelled, entry, path, pictures=pictures)
         )

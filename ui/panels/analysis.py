@@ -22,8 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.analyses.analysis import Slot
-from cvstudio.analyses.binding import AnnotationSet, Binding, ResultOf
+from cvstudio.analyses.binding import AnnotationSet, Binding
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.params import Field, fields_of
 from cvstudio.media import Media
@@ -36,11 +35,12 @@ from ui.base.settings import downloads_folder, first_folder
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.panels import PANELS
+from ui.panels._input_choices import input_choices
 from ui.panels.base import Panel, PanelContext
 from ui.panels.layer_menu import LayerMenu
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.param_form import ParamForm
-from ui.widgets.rows.input_row import InputChoice, InputRow
+from ui.widgets.rows.input_row import InputRow
 
 if TYPE_CHECKING:
     from ui.models.model_card import CardPopup
@@ -241,7 +241,7 @@ class AnalysisPanel(QScrollArea):
     def _add_pickers(self, instance: AnalysisInstance, state: State) -> None:
         binder = self._controller.binder
         for slot in instance.spec.inputs:
-            row = InputRow(slot, _choices(slot, instance, state))
+            row = InputRow(slot, input_choices(slot, instance, state))
             row.chosen.connect(lambda value, name=slot.name: self._choose(name, value))
             row.typed.connect(lambda value, name=slot.name: binder.bind(name, value, number=instance.id, typing=True))
             row.typing_ended.connect(binder.end_typing)
@@ -453,28 +453,6 @@ class AnalysisPanel(QScrollArea):
             return ""
         text = self.tr("This analyses {name}, which is not on the canvas.")
         return text.format(name=bound.name)
-
-
-def _choices(slot: Slot, instance: AnalysisInstance, state: State) -> list[InputChoice]:
-    """Choices for a slot: open media, open folders, and other analyses whose results fit."""
-    choices = [InputChoice(media.name, media) for media in state.media if slot.takes(media)]
-    if slot.several is not None:
-        choices += [InputChoice(item.name, item) for item in state.sets]
-    if AnnotationSet in slot.accepts:
-        # Without edits, which are those of the moment at which one is chosen.
-        choices += [InputChoice(item.name, item.file) for item in open_label_sets(state)]
-    for item in state.instances:
-        if item.id != instance.id and issubclass(item.spec.result, slot.results):
-            choices.append(InputChoice(_named(item, state), ResultOf(item.id)))
-    return [InputChoice("", None), *choices] if slot.optional else choices
-
-
-def _named(instance: AnalysisInstance, state: State) -> str:
-    """Title of an analysis in a list, with its model, and a number where several are alike."""
-    model = instance.model_spec
-    title = translated(instance.spec.title) + (f" · {model.title}" if model is not None else "")
-    alike = [item.id for item in state.instances if (item.analysis, item.model) == (instance.analysis, instance.model)]
-    return title if len(alike) == 1 else f"{title} ({alike.index(instance.id) + 1})"
 
 
 def what_it_needs(spec: Analysis, media: Media | None) -> str:

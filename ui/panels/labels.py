@@ -275,7 +275,7 @@ class LabelsPanel(QWidget):
             return
         self.stack.setCurrentIndex(2)
         name = annotations.name if annotations.path is not None else self.tr("New labels")
-        self.name.setText(self.tr("{name} · edited").format(name=name) if labelling.edited else name)
+        self.name.setText(self.tr("Edited · {name}").format(name=name) if labelling.edited else name)
         names = tuple(category.name for category in labelling.categories)
         items = labelling.labels.annotations
         counts = [0] * len(names)

@@ -20,8 +20,6 @@ from cvstudio.results.detections import Detections
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.layers import on_canvas
-from ui.base.translate import translated
-from ui.control.comparison import ComparisonController
 from ui.control.controller import Controller
 from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import DRAW, PAINT
@@ -29,24 +27,12 @@ from ui.views.canvas import Canvas
 from ui.views.compare_area import CompareArea
 from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
-from ui.window.label_editing import LabelEditing
-from ui.window.shape_editing import ShapeEditing
+from ui.window.tools.label_editing import LabelEditing
+from ui.window.tools.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
     from ui.views.mesh_view import MeshView
     from ui.views.spectrogram_view import SpectrogramView
-
-
-def side_titles(comparison: ComparisonController) -> tuple[str, str]:
-    """Titles of both sides, with the time of their networks; empty without a comparison."""
-    compared = comparison.composition
-    if compared is None:
-        return ("", "")
-    texts = []
-    for side, title in enumerate(compared.titles):
-        secs = comparison.network_secs(side)
-        texts.append(translated(title) if secs is None else f"{translated(title)} · {secs * 1000:,.0f} ms")
-    return texts[0], texts[1]
 
 
 OUTSIDE_DIVISOR = 3
@@ -280,7 +266,7 @@ class Workspace(QWidget):
         comparison = self._controller.comparison
         left, right = (side is None or side.stale for side in comparison.shown)
         self.area.set_stale(left, right)
-        self.area.show_titles(side_titles(comparison), comparison.current_side or 0)
+        self.area.show_titles(comparison.side_titles(), comparison.current_side or 0)
 
     def render_view(self, view: View) -> NDArray[np.uint8] | None:
         """Picture with its visible results for `view`, uint8 RGB (h, w, 3); None where nothing is open."""

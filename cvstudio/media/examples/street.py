@@ -225,7 +225,8 @@ def draw_street() -> NDArray[np.uint8]:
     canvas.band(0, PAVEMENT_TOP, (120, 165, 215), (215, 228, 238))
     _houses(canvas)
     _road(canvas)
-    for thing in sorted((*CARS, *PEDESTRIANS), key=lambda thing: thing.ground):
+    things: list[Car | Pedestrian] = [*CARS, *PEDESTRIANS]
+    for thing in sorted(things, key=lambda thing: thing.ground):
         if isinstance(thing, Car):
             _car(canvas, thing)
         else:

@@ -19,7 +19,7 @@ from cvstudio.models.shared.preprocessing import fit_long_side
 from cvstudio.models.spec import SharedTrunk
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from cvstudio.models.shared.efficientnet_lite import LiteTrunk
 
@@ -91,14 +91,14 @@ def end_digest(state: Mapping[str, Tensor]) -> str:
     digest = xxhash.xxh3_128()
     for name, tensor in sorted(state.items()):
         if name.startswith("blocks.") and int(name.split(".")[1]) >= END and tensor.is_floating_point():
-            digest.update(tensor.detach().cpu().half().contiguous().numpy())
+            digest.update(tensor.detach().cpu().half().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
-_trunks: WeakValueDictionary[tuple[str, str], nn.Module] = WeakValueDictionary()
+_trunks: WeakValueDictionary[tuple[str, str], LiteTrunk] = WeakValueDictionary()
 
 
-def shared_module(trunk: LiteTrunk, device: str) -> nn.Module:
+def shared_module(trunk: LiteTrunk, device: str) -> LiteTrunk:
     """The fused trunk that another network has loaded on `device`, where it has the weights of `trunk`; otherwise
     `trunk` itself, fused, for those that are loaded later."""
     import xxhash
@@ -107,9 +107,10 @@ def shared_module(trunk: LiteTrunk, device: str) -> nn.Module:
 
     digest = xxhash.xxh3_128()
     for tensor in trunk.state_dict().values():
-        digest.update(tensor.detach().cpu().contiguous().numpy())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     key = (digest.hexdigest(), device)
     module = _trunks.get(key)
     if module is None:
-        module = _trunks.setdefault(key, fuse(trunk))
+        fuse(trunk)  # in place
+        module = _trunks.setdefault(key, trunk)
     return module

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cvstudio.training import RECIPES, Settings, TrainingRecipe, TrainingSource, TrainingTask
-from cvstudio.training.base import Evaluation, LateEvaluation
+from cvstudio.training.base import LateEvaluation, RecipeEvaluation
 
 
 def _make(settings: Settings) -> TrainingTask:
@@ -14,7 +14,7 @@ def _make(settings: Settings) -> TrainingTask:
     return DetectorTask(settings)
 
 
-def _evaluation() -> Evaluation:
+def _evaluation() -> RecipeEvaluation:
     from cvstudio.training import detector_evaluation
 
     return detector_evaluation

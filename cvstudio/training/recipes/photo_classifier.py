@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cvstudio.training import RECIPES, TrainingRecipe, TrainingSource
-from cvstudio.training.base import Evaluation, LateEvaluation
+from cvstudio.training.base import LateEvaluation, RecipeEvaluation
 
 
 def _evaluation(model: str) -> LateEvaluation:
-    def load() -> Evaluation:
+    def load() -> RecipeEvaluation:
         from cvstudio.training.photo_classifier.evaluation import PhotoEvaluation
 
         return PhotoEvaluation(model)

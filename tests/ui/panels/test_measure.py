@@ -63,8 +63,8 @@ def texts(table: Any) -> list[list[str]]:
 
 
 def set_score(content: MeasureContent, score: float, qtbot: QtBot) -> None:
-    content.score.set_value(score, score)
-    content.score.changed.emit(score, False)
+    content.thresholds.score_row.set_value(score, score)
+    content.thresholds.score_row.changed.emit(score, False)
     qtbot.waitUntil(lambda: not content._soon.isActive(), timeout=5000)
 
 
@@ -96,7 +96,7 @@ def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> N
     set_score(content, 0.9, qtbot)
     assert content.curve.points[0].recall == 0.4
     assert "at 0.90" in content.curve.legend.text().replace("&nbsp;", " ")
-    content.kind.setCurrentIndex(content.kind.findText("blue"))
+    content.thresholds.kinds.setCurrentIndex(content.thresholds.kinds.findText("blue"))
     qtbot.waitUntil(lambda: content.curve is not None and content.curve.points[0].recall == 1.0, timeout=5000)
     content.tabs.setCurrentIndex(FIGURES)
     assert dict(texts(content.figures))["Boxes recall"] == "0.400"
@@ -106,7 +106,7 @@ def test_another_overlap_is_matched_on_a_worker(content: MeasureContent, qtbot: 
     measure(content, qtbot)
     content.tabs.setCurrentIndex(WORST)
     # What is moved by 16 of 30 pixels overlaps by 14 of 46.
-    content.iou.changed.emit(0.3, False)
+    content.thresholds.iou_row.changed.emit(0.3, False)
     qtbot.waitUntil(lambda: texts(content.worst) == [["001.png", "1", "1", "1"]], timeout=10_000)
 
 
@@ -116,8 +116,8 @@ def test_two_models_stand_side_by_side(content: MeasureContent, qtbot: QtBot) ->
     rows = {row[0]: row[1:] for row in texts(content.figures)}
     assert rows["Boxes AP"][0] == rows["Boxes AP"][1]
     assert rows["Masks AP"][0] == "–"
-    assert content.which.isVisibleTo(content)
-    assert content.form.count() == 2
+    assert content.thresholds.models.isVisibleTo(content)
+    assert content.thresholds.forms.count() == 2
     content.tabs.setCurrentIndex(CURVES)
     assert isinstance(content.curve, CurvePlot)
     assert len(content.curve.points) == 2
@@ -188,15 +188,13 @@ def test_a_click_opens_the_picture_with_the_prediction(
     assert [item.model for item in controller.session.state.instances].count("colour-boxes") == 1
 
 
-def test_a_click_shows_the_labels_too(
-    content: MeasureContent, window: MainWindow, qtbot: QtBot, labelled_boxes: Any
-) -> None:
+def test_a_click_shows_the_labels_too(content: MeasureContent, window: MainWindow, qtbot: QtBot) -> None:
     measure(content, qtbot)
     content.worst.picked.emit(1)
     controller = window.controller
     qtbot.waitUntil(lambda: len(controller.session.state.instances) > 1, timeout=30_000)
     kinds = {item.analysis for item in controller.session.state.instances}
-    assert {"detect", labelled_boxes.BOXES.key} <= kinds
+    assert {"detect", "labelled-boxes"} <= kinds
     qtbot.waitUntil(lambda: content.source.count() == 2, timeout=5000)
     controller.session.load(State())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
@@ -24,12 +24,10 @@ from PySide6.QtWidgets import (
 
 from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.evaluation import tables
-from cvstudio.evaluation.comparers import FORM_TITLES
 from cvstudio.evaluation.evaluate import EvaluationPlan
 from cvstudio.evaluation.evaluation import Evaluation
 from cvstudio.evaluation.writing import write_evaluation
 from cvstudio.foundation.lanes import Event, Job
-from cvstudio.foundation.params import Doc, Field, Range
 from cvstudio.foundation.progress import Progress, TimeLeft, duration_text
 from cvstudio.models import MODELS
 from cvstudio.models.checkpoints import chosen_checkpoint
@@ -41,12 +39,13 @@ from ui.control.controller import Controller
 from ui.control.measured_pictures import MeasuredPictures, ShownModel
 from ui.models.model_chooser import ModelChooser
 from ui.panels._measure.confusion_view import ConfusionView
-from ui.panels._measure.job import Measured, measure_models, prepare_overlap
+from ui.panels._measure.filling_stack import FillingStack
+from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
 from ui.panels._measure.mapping_page import MappingPage
 from ui.panels._measure.tables import ResultTable
+from ui.panels._measure.thresholds import DEFAULT_IOU, Thresholds
 from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_combo import ElidedCombo
-from ui.widgets.rows.slider_row import SliderRow
 
 if TYPE_CHECKING:
     from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
@@ -56,19 +55,8 @@ CONTROLS_WIDTH = 320
 OWNER, OVERLAP_OWNER, EXPORT_OWNER = ("measure",), ("measure", "overlap"), ("measure", "export")
 LANE = "measure"
 UPDATE_MS = 40
-DEFAULT_IOU = 0.5
 WHICH = 2
 """Models that stand side by side."""
-
-
-class _Pages(CurrentStack):
-    """Pages that take the height that there is: a plot or a long text asks for more than the dock has."""
-
-    def hasHeightForWidth(self) -> bool:
-        return False
-
-    def sizeHint(self) -> QSize:
-        return self.minimumSizeHint()
 
 
 class MeasureContent(QWidget):
@@ -102,6 +90,9 @@ class MeasureContent(QWidget):
     # Building -------------------------------------------------------------------------------------------------------
 
     def _make_controls(self) -> QScrollArea:
+        self.thresholds = Thresholds()
+        self.thresholds.changed.connect(self._soon.start)
+        self.thresholds.overlap_wanted.connect(self._match_at)
         self.source = ElidedCombo()
         self.source.setAccessibleName(self.tr("Labelled set"))
         self.source.setToolTip(self.tr("Labels that the predictions are compared with: an open set, or another one"))
@@ -158,7 +149,7 @@ class MeasureContent(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.message)
-        layout.addWidget(self._make_thresholds())
+        layout.addWidget(self.thresholds)
         layout.addStretch(1)
         scroll = QScrollArea()
         scroll.setFixedWidth(CONTROLS_WIDTH)
@@ -167,36 +158,6 @@ class MeasureContent(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
         return scroll
-
-    def _make_thresholds(self) -> QWidget:
-        self.thresholds = QWidget()
-        self.score = _slider("score", self.tr("Score"), self.tr("Detections with a lower score do not count."), 0.5)
-        self.score.changed.connect(lambda value, dragging: self._soon.start())
-        self.iou = _slider(
-            "iou",
-            self.tr("Overlap (IoU)"),
-            self.tr("An object is found by what overlaps it at least so far."),
-            DEFAULT_IOU,
-        )
-        self.iou.changed.connect(self._overlap_changed)
-        self.form = ElidedCombo()
-        self.form.setAccessibleName(self.tr("Compared by"))
-        self.form.setToolTip(self.tr("What the overlap of objects is measured by"))
-        self.form.currentIndexChanged.connect(lambda _: self._soon.start())
-        self.kind = ElidedCombo()
-        self.kind.setAccessibleName(self.tr("Class of the curves"))
-        self.kind.setToolTip(self.tr("The class whose precision and recall are shown"))
-        self.kind.currentIndexChanged.connect(lambda _: self._soon.start())
-        self.which = ElidedCombo()
-        self.which.setAccessibleName(self.tr("Model of the page"))
-        self.which.setToolTip(self.tr("The model whose confusion, errors and worst pictures are shown"))
-        self.which.currentIndexChanged.connect(lambda _: self._soon.start())
-        layout = QVBoxLayout(self.thresholds)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for widget in (self.score, self.iou, self.form, self.kind, self.which):
-            layout.addWidget(widget)
-        return self.thresholds
 
     def _make_pages(self) -> QVBoxLayout:
         self.tabs = QTabBar()
@@ -220,7 +181,7 @@ class MeasureContent(QWidget):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(self.confusion)
-        self.pages = _Pages()
+        self.pages = FillingStack()
         self._shows: tuple[Callable[[Evaluation, str], None], ...] = (
             self._show_figures,
             self._show_classes,
@@ -283,7 +244,7 @@ class MeasureContent(QWidget):
             self.source.addItem(source.name, source)
         places = [row for row, source in enumerate(sources) if source == current]
         # Edits make another set of the same file.
-        places += [row for row, source in enumerate(sources) if _path(source) == _path(current)]
+        places += [row for row, source in enumerate(sources) if path_of(source) == path_of(current)]
         self.source.setCurrentIndex(places[0] if places else len(sources) - 1)
         self.source.blockSignals(False)
         self._update()
@@ -408,24 +369,13 @@ class MeasureContent(QWidget):
 
     def _show(self, measured: Measured) -> None:
         self.measured = measured
-        first = measured.evaluations[0]
-        self.score.set_value(first.score, first.score)
-        forms = list(dict.fromkeys(form for item in measured.evaluations for form in item.objects))
-        _fill(self.form, [(translated(FORM_TITLES[form]), form) for form in forms])
-        occurring = [kind for kind in first.measured if not first.objects or _occurs(first, kind)]
-        names = [(first.category_names[kind], kind) for kind in occurring]
-        _fill(self.kind, [(self.tr("All classes"), None), *names])
-        _fill(self.which, [(item.title, number) for number, item in enumerate(measured.evaluations)])
-        for widget in (self.score, self.iou, self.kind):
-            widget.setVisible(bool(forms))
-        self.form.setVisible(len(forms) > 1)
-        self.which.setVisible(len(measured.evaluations) > 1)
+        self.thresholds.offer(measured)
         self.update_page()
 
-    def _overlap_changed(self, value: float, dragging: bool) -> None:
+    def _match_at(self, iou: float) -> None:
         if self.measured is not None:
             title = self.tr("Matching objects")
-            work = prepare_overlap(self.measured, float(value))
+            work = prepare_overlap(self.measured, iou)
             self._controller.pipeline.submit(LANE, Job(OVERLAP_OWNER, title, work))
 
     # Pages ----------------------------------------------------------------------------------------------------------
@@ -435,20 +385,19 @@ class MeasureContent(QWidget):
         """The evaluation that the pages of one model show; None before there is one."""
         if self.measured is None:
             return None
-        number = self.which.currentData() or 0
-        return self.measured.evaluations[number]
+        return self.measured.evaluations[self.thresholds.number]
 
     def update_page(self) -> None:
         """Fill the page that is seen, at the thresholds of the sliders."""
         evaluation = self.evaluation
         if evaluation is None:
             return
-        form = self.form.currentData() or ""
+        form = self.thresholds.form
         self._shows[self.tabs.currentIndex()](evaluation, form if form in evaluation.objects else "")
 
     def _at_score(self) -> tuple[Evaluation, ...]:
         assert self.measured is not None
-        score = float(self.score.value())
+        score = self.thresholds.score
         return tuple(dataclasses.replace(item, score=score) for item in self.measured.evaluations)
 
     def _show_figures(self, evaluation: Evaluation, form: str) -> None:
@@ -464,7 +413,7 @@ class MeasureContent(QWidget):
         items = self.measured.evaluations
         if form:
             plot = self._plot(CurvePlot)
-            kind, score = self.kind.currentData(), float(self.score.value())
+            kind, score = self.thresholds.kind, self.thresholds.score
             curves = [
                 (item.title, item.objects[form].curve(self._iou, kind), score) for item in items if form in item.objects
             ]
@@ -486,15 +435,15 @@ class MeasureContent(QWidget):
         return self.curve
 
     def _show_confusion(self, evaluation: Evaluation, form: str) -> None:
-        matrix = tables.confusion_of(evaluation, form, self._iou, float(self.score.value()))
+        matrix = tables.confusion_of(evaluation, form, self._iou, self.thresholds.score)
         self.confusion.show_matrix(matrix, translated(tables.last_class(evaluation, form)))
 
     def _show_errors(self, evaluation: Evaluation, form: str) -> None:
         if form:
-            self.errors.show_table(tables.error_table(evaluation, form, self._iou, float(self.score.value())))
+            self.errors.show_table(tables.error_table(evaluation, form, self._iou, self.thresholds.score))
 
     def _show_worst(self, evaluation: Evaluation, form: str) -> None:
-        self.worst.show_table(tables.worst_table(evaluation, form, self._iou, float(self.score.value())))
+        self.worst.show_table(tables.worst_table(evaluation, form, self._iou, self.thresholds.score))
 
     def _show_mapping(self, evaluation: Evaluation, form: str) -> None:
         assert self.measured is not None
@@ -510,7 +459,7 @@ class MeasureContent(QWidget):
         evaluation = self.evaluation
         if evaluation is None or self.measured is None:
             return
-        score = float(self.score.value())
+        score = self.thresholds.score
         models = [ShownModel(plan.model, plan.weights, score) for plan in self._plans]
         self._pictures.show(evaluation.pictures[evaluation.names[number]], self.measured.annotations, models)
 
@@ -540,7 +489,7 @@ class MeasureContent(QWidget):
         """Write the evaluation at the thresholds of the sliders, on a worker thread."""
         if self.measured is None:
             return
-        evaluations, iou, score = self.measured.evaluations, self._iou, float(self.score.value())
+        evaluations, iou, score = self.measured.evaluations, self._iou, self.thresholds.score
 
         def work(progress: Progress) -> Any:
             write_evaluation(target, evaluations, iou=iou, score=score, progress=progress)
@@ -548,29 +497,3 @@ class MeasureContent(QWidget):
 
         title = self.tr("Export the evaluation")
         self._controller.pipeline.submit(LANE, Job(EXPORT_OWNER, title, work))
-
-
-def _slider(name: str, title: str, summary: str, value: float) -> SliderRow:
-    row = SliderRow(Field(name, "float", value, Doc(title, summary), range=Range(0.0, 1.0, step=0.01)))
-    row.set_value(value, value)
-    row.setToolTip(summary)
-    return row
-
-
-def _fill(combo: ElidedCombo, items: list[tuple[str, Any]]) -> None:
-    """Replace the items of a combo box; the chosen one stays where it is still there."""
-    current = combo.currentData()
-    combo.blockSignals(True)
-    combo.clear()
-    for title, data in items:
-        combo.addItem(title, data)
-    combo.setCurrentIndex(max(0, combo.findData(current)))
-    combo.blockSignals(False)
-
-
-def _occurs(evaluation: Evaluation, kind: int) -> bool:
-    return any(bool(objects.class_counts[kind]) for objects in evaluation.objects.values())
-
-
-def _path(source: AnnotationSet | Path | None) -> Path | None:
-    return source.path if isinstance(source, AnnotationSet) else source

@@ -23,6 +23,11 @@ class Measured:
     evaluations: tuple[Evaluation, ...]
 
 
+def path_of(source: AnnotationSet | Path | None) -> Path | None:
+    """The file or folder of a labelled set; None where it has none."""
+    return source.path if isinstance(source, AnnotationSet) else source
+
+
 def measure_models(
     source: AnnotationSet | Path, plans: tuple[EvaluationPlan, ...], iou: float
 ) -> Callable[[Progress], Iterator[Measured]]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
-from cvstudio.training.pseudo import PseudoLabels
+from cvstudio.training.unlabelled.pseudo import PseudoLabels
 
 STATE = "self-training.json"
 """File with seed and finished rounds; the model of the last one is beside it."""

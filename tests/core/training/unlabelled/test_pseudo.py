@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve, precision_score
 from sklearn.model_selection import train_test_split
 
-from cvstudio.training.pseudo import PseudoLabels, expectation, select
+from cvstudio.training.unlabelled.pseudo import PseudoLabels, expectation, select
 
 
 @pytest.fixture(scope="module")

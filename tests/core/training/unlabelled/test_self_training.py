@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 from cvstudio.foundation.errors import Cancelled, UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.training import augment
-from cvstudio.training.pseudo import PseudoLabels, select
-from cvstudio.training.self_training import STATE, Learner, SelfTrained, self_train
+from cvstudio.training.unlabelled.pseudo import PseudoLabels, select
+from cvstudio.training.unlabelled.self_training import STATE, Learner, SelfTrained, self_train
 
 Model = LogisticRegression | KNeighborsClassifier
 Noise = Callable[[np.random.Generator, np.ndarray], np.ndarray]

@@ -1,0 +1,1 @@
+"""Learning from pictures without labels: pseudo-labels and self-training."""

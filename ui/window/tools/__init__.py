@@ -1,0 +1,1 @@
+"""Tools that edit on the canvas: drawn parameters and labels."""
