@@ -430,3 +430,97 @@ def test_a_single_frame_has_the_identities_and_trails_that_it_has_on_screen(wind
     window.exporting.export(EXPORTERS["png"], tmp_path / "alone.png", whole=False)
     qtbot.waitUntil(lambda: len(window.exporting.written) == 3, timeout=60_000)
     assert (tmp_path / "alone.png").read_bytes() != (tmp_path / "frame.png").read_bytes()
+
+
+@pytest.fixture
+def merge_answers(monkeypatch):
+    """`answers, asked`: what the question about a folder of files is answered with, and the folders it named."""
+    from ui.files import folder_question
+
+    answers, asked = [], []
+
+    def answer(parent, folder):
+        asked.append(folder)
+        return answers.pop(0)
+
+    monkeypatch.setattr(folder_question, "ask_merge", answer)
+    return answers, asked
+
+
+def test_a_data_set_is_written_among_files_of_others_only_when_the_user_says_so(
+    window, show, qtbot, tmp_path, monkeypatch, merge_answers
+):
+    answers, asked = merge_answers
+    show(sample_path("astronaut"))
+    others = tmp_path / "set"
+    others.mkdir()
+    (others / "mine.txt").write_text("mine")
+    dialog = opened(window)
+    dialog.choose("yolo")
+    dialog.folder.setText(str(tmp_path))
+    dialog.name.setText("set")
+    dialog._update()
+    assert "set already holds files; you will be asked." in dialog.hint.text()
+    answers += [None, "other"]
+    dialog.accept()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "elsewhere"))
+    dialog.accept()
+    assert dialog.isVisible()
+    assert dialog.folder.text() == str(tmp_path / "elsewhere")
+    assert [path.name for path in others.iterdir()] == ["mine.txt"]
+    dialog.folder.setText(str(tmp_path))
+    answers.append("merge")
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 1, timeout=60_000)
+    assert {"mine.txt", "data.yaml"} <= {path.name for path in others.iterdir()}
+    # What this session wrote is its own.
+    dialog = opened(window)
+    dialog.name.setText("set")
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 2, timeout=60_000)
+    assert asked == [others] * 3
+
+
+def test_a_batch_of_the_dialog_asks_before_it_joins_files_of_others(window, show, qtbot, tmp_path, merge_answers):
+    answers, asked = merge_answers
+    show(sample_path("astronaut"))
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    out.mkdir()
+    shutil.copy(sample_path("astronaut"), source / "a.png")
+    (out / ".hidden").touch()
+    (out / "mine.txt").touch()
+    dialog = opened(window)
+    dialog.choose("json", FOLDER)
+    dialog.source.setText(str(source))
+    dialog.folder.setText(str(out))
+    dialog._update()
+    assert "you will be asked" in dialog.hint.text()
+    answers += [None, "merge"]
+    dialog.accept()
+    assert dialog.isVisible()
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 1, timeout=60_000)
+    assert asked == [out] * 2
+
+
+def test_the_panel_asks_before_it_joins_files_of_others_and_once(
+    batch, qtbot, folder, tmp_path, monkeypatch, merge_answers
+):
+    answers, asked = merge_answers
+    out = tmp_path / "results"
+    out.mkdir()
+    (out / "mine.txt").touch()
+    answers += [None, "other", "merge"]
+    batch.start()
+    assert batch.state == "idle"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "elsewhere"))
+    batch.start()
+    assert batch.out.text() == "elsewhere"
+    assert batch.state == "idle"
+    batch.set_folders(folder, out)
+    batch.start()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    batch.start()  # the record of the first run lies there
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    assert asked == [out] * 3
