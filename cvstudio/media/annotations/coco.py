@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cvstudio.data.geometry import Size
@@ -39,6 +40,7 @@ from cvstudio.media.annotations._values import (
     mappings,
     number,
     numbers,
+    stated_size,
     text,
 )
 from cvstudio.media.file_identity import quoted
@@ -165,9 +167,9 @@ class Document:
             else:
                 known.add(name)
                 self.names[number] = name
-                width, height = integer(item.get("width")), integer(item.get("height"))
-                if width is not None and height is not None and width > 0 and height > 0:
-                    self.sizes[name] = Size(width, height)
+                size = stated_size(item.get("width"), item.get("height"))
+                if size is not None:
+                    self.sizes[name] = size
 
     def hints(self) -> tuple[str, ...]:
         """Names of folders in which the pictures may be: of "instances_val2017.json" that is "val2017"."""
@@ -288,11 +290,11 @@ def _keypoints(value: object, report: Report) -> tuple[tuple[float, float, int],
 
 def _attributes(item: Mapping[str, object]) -> dict[str, str]:
     others = {name: value for name, value in item.items() if name not in _KNOWN}
-    return {
-        name: value if isinstance(value, str) else json_text(value)
-        for name, value in (*mapping(item.get("attributes")).items(), *others.items())
-        if not isinstance(value, float) or number(value) is not None
-    }
+    attributes: dict[str, str] = {}
+    for name, value in (*mapping(item.get("attributes")).items(), *others.items()):
+        with suppress(ValueError):  # of NaN, which is no JSON
+            attributes[name] = value if isinstance(value, str) else json_text(value)
+    return attributes
 
 
 # Writing ------------------------------------------------------------------------------------------------------------
