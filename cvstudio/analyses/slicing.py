@@ -21,9 +21,6 @@ SHOWN_EVERY_SECS = 0.7
 """Least seconds between two outputs while tiles are under way."""
 JOINING_SHARE = 4.0
 """Least time between two outputs, in multiples of the time that joining the tiles took."""
-LARGE_MEGAPIXELS = 10.0
-"""Size of a picture from which slices are suggested."""
-USUAL_TILE = 1024
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,7 @@ class SliceParams:
             "Slices",
             "Looks at the picture in overlapping tiles of this size and finds smaller objects; 0 takes it whole.",
             "Try 1024 for pictures of more than 10 megapixels, and 640 for tiny objects.",
+            later=True,
         ),
     ] = 0
     tile_overlap: Annotated[
@@ -47,6 +45,7 @@ class SliceParams:
             "How much neighbouring tiles overlap: an object up to that size is seen whole by one of them.",
             "Raise it where objects are cut in two.",
             more=True,
+            later=True,
         ),
     ] = 0.2
     tile_whole: Annotated[
@@ -56,13 +55,9 @@ class SliceParams:
             "Also looks at the picture as a whole, for objects larger than a tile.",
             "Switch it off where everything is small.",
             more=True,
+            later=True,
         ),
     ] = True
-
-
-def suggested_tile(width: int, height: int) -> int:
-    """Size of tiles that suits a picture of `width` x `height` pixels; 0 where none are needed."""
-    return USUAL_TILE if width * height >= LARGE_MEGAPIXELS * 1e6 else 0
 
 
 class _Part(Progress):

@@ -134,12 +134,17 @@ class Items:
 
 @dataclass(frozen=True)
 class Doc:
-    """Documentation of a parameter: title, effect (`what`) and a suggestion (`hint`). `more` folds it away."""
+    """Documentation of a parameter: title, effect (`what`) and a suggestion (`hint`). `more` folds it away.
+
+    `later` is one that files of earlier versions lack: its default does what they did, will not change, and is not
+    written, so that a batch that was begun with such a version goes on.
+    """
 
     title: str
     what: str = ""
     hint: str = ""
     more: bool = False
+    later: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.labels_json import category_from_json, category_to_json, labels_from_json, labels_to_json
 from cvstudio.draw.base import Look
 from cvstudio.foundation.errors import ProjectError, UserError
-from cvstudio.foundation.params import from_mapping, to_mapping, values_of
+from cvstudio.foundation.params import fields_of, from_mapping, to_mapping, values_of
 from cvstudio.foundation.version import __version__
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.base import PLAIN_READINGS
@@ -188,11 +188,14 @@ def upstream_in(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def instance_to_json(instance: AnalysisInstance, base: Path, more: More | None = None) -> dict[str, Any]:
-    """One analysis with every parameter written out, so that a later default does not change it; `more` of it, and of
-    those that it depends on, stands behind."""
+    """One analysis with every parameter written out, so that a later default does not change it (but see `Doc.later`);
+    `more` of it, and of those that it depends on, stands behind."""
     values: dict[str, Any] = {}
     for params in instance.chosen_params():
-        values.update(to_mapping(params))
+        written = to_mapping(params)
+        for field in fields_of(type(params)):
+            if not field.doc.later or getattr(params, field.name) != field.default:
+                values[field.name] = written[field.name]
     adjustments = {slot: item.to_json() for slot, item in sorted(instance.adjustments.items())}
     return {
         "analysis": instance.analysis,

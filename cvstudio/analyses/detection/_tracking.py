@@ -129,6 +129,7 @@ class TrackParams:
             "Counting lines",
             "Counts the objects that pass each line, to its right (in) and to its left (out).",
             "Draw one across a road or a door; R turns it round.",
+            later=True,
         ),
     ] = ()
     zones: Annotated[
@@ -138,9 +139,10 @@ class TrackParams:
             "Counting zones",
             "Counts the objects inside of each zone, those that enter and leave it, and how long they stay.",
             "Draw one around a crossing or a queue.",
+            later=True,
         ),
     ] = ()
-    place: Annotated[
+    counted_at: Annotated[
         str,
         Choices(PLACES, ("foot of the box", "centre of the box", "top of the box")),
         Doc(
@@ -148,9 +150,10 @@ class TrackParams:
             "The point of a box that passes lines and is inside of zones.",
             "The foot is where an object stands on the ground; try the centre for a view from above.",
             more=True,
+            later=True,
         ),
     ] = "bottom"
-    tolerance: Annotated[
+    count_tolerance: Annotated[
         float,
         Range(0, 100, step=1, unit="px"),
         Doc(
@@ -158,6 +161,7 @@ class TrackParams:
             "An object has passed once it lies beyond the line by more than this.",
             "Raise it where an object that stands on a line is counted again and again.",
             more=True,
+            later=True,
         ),
     ] = 4.0
 
@@ -302,8 +306,8 @@ class Tracking(Temporal):
             trail_secs=0.0,
             lines=usual.lines,
             zones=usual.zones,
-            place=usual.place,
-            tolerance=usual.tolerance,
+            counted_at=usual.counted_at,
+            count_tolerance=usual.count_tolerance,
         )
 
     def reach_secs(self, params: TrackParams) -> float:
@@ -359,5 +363,7 @@ def crossing_counter(
     chain: Chain, params: TrackParams, labels: Sequence[str], score: float, classes: Sequence[str]
 ) -> CrossingCounter:
     """The counter of all frames of `chain`: lines, zones and how they count as in `params`."""
-    rules = Rules(params.lines, params.zones, params.place, params.tolerance, score, tuple(classes), tuple(labels))
+    rules = Rules(
+        params.lines, params.zones, params.counted_at, params.count_tolerance, score, tuple(classes), tuple(labels)
+    )
     return chain.total(rules, lambda: CrossingCounter(rules))

@@ -29,7 +29,7 @@ def counting(window: MainWindow, qtbot: QtBot, blob_finder: Any, tmp_path: Path)
         controller.open_paths([clip])
         qtbot.waitUntil(lambda: controller.session.state.instance is not None, timeout=30_000)
         controller.set_model("blobs")
-        for name, value in (("lines", (LINE,)), ("zones", (ZONE,)), ("place", "centre")):
+        for name, value in (("lines", (LINE,)), ("zones", (ZONE,)), ("counted_at", "centre")):
             controller.set_value(name, value)
         window.show_panel("counts")
         panel = window.docks["counts"].widget()

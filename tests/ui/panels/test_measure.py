@@ -188,15 +188,13 @@ def test_a_click_opens_the_picture_with_the_prediction(
     assert [item.model for item in controller.session.state.instances].count("colour-boxes") == 1
 
 
-def test_a_click_shows_the_labels_too(
-    content: MeasureContent, window: MainWindow, qtbot: QtBot, labelled_boxes: Any
-) -> None:
+def test_a_click_shows_the_labels_too(content: MeasureContent, window: MainWindow, qtbot: QtBot) -> None:
     measure(content, qtbot)
     content.worst.picked.emit(1)
     controller = window.controller
     qtbot.waitUntil(lambda: len(controller.session.state.instances) > 1, timeout=30_000)
     kinds = {item.analysis for item in controller.session.state.instances}
-    assert {"detect", labelled_boxes.BOXES.key} <= kinds
+    assert {"detect", "labelled-boxes"} <= kinds
     qtbot.waitUntil(lambda: content.source.count() == 2, timeout=5000)
     controller.session.load(State())
 

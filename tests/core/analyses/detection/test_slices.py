@@ -175,6 +175,28 @@ def test_results_come_as_they_are_found_and_a_cancel_stops_between_tiles(blob_fi
     assert len(blob_finder.SEEN) == 1
 
 
+def test_a_network_that_looks_at_a_small_copy_finds_small_objects_in_slices_only(blob_finder):
+    import cv2
+
+    class Shrinking(blob_finder.BlobFinder):
+        """As networks do: at most 320 px wide."""
+
+        def predict(self, image, params, progress):
+            factor = min(1.0, 320 / max(image.size))
+            small = cv2.resize(image.rgb8, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            found = super().predict(Image(small), params, progress)
+            boxes = (found.boxes / factor).astype(np.float32)
+            return Detections(boxes, found.scores, found.classes, found.labels, found.ids, image.size)
+
+    pixels = scene(Size(1600, 1200), 5, largest=24)
+    truth = blob_finder.BlobFinder().predict(Image(pixels), None, Progress())
+    plain = Shrinking().predict(Image(pixels), None, Progress())
+    found = sliced(Shrinking(), pixels, tile=320, tile_whole=False)[-1]
+    assert len(truth) > 200
+    assert len(plain) < 0.2 * len(truth)
+    assert boxes_of(found.take(unique(found))) == boxes_of(truth)
+
+
 def test_a_part_of_a_picture_keeps_its_alpha_and_is_contiguous():
     pixels = np.arange(60 * 40 * 3, dtype=np.uint16).reshape(60, 40, 3)
     image = Image(pixels, alpha=pixels[..., 0].copy())

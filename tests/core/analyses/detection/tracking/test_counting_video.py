@@ -55,7 +55,7 @@ def clip(blob_finder, tmp_path: Path) -> Iterator[Path]:
 
 
 def counted(clip: Path, **values):
-    instance = make_instance("detect", {"picture": clip}, model="blobs", values={"place": "centre", **values})
+    instance = make_instance("detect", {"picture": clip}, model="blobs", values={"counted_at": "centre", **values})
     with Runner(device="cpu", measure=False) as runner:
         return [result for _, result in runner.frames(instance, Progress())]
 
@@ -96,7 +96,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_the_command_line_writes_counts_and_crossings(clip, tmp_path, capsys):
-    drawn = ["--lines", text_of(LINES), "--zones", text_of(ZONES), "--place", "centre"]
+    drawn = ["--lines", text_of(LINES), "--zones", text_of(ZONES), "--counted-at", "centre"]
     run = ["run", "detect", str(clip), "--model", "blobs", "--device", "cpu", "-q", *drawn]
     assert main([*run, "-o", str(tmp_path / "counts.csv")]) == 0
     rows = read(tmp_path / "counts.csv")
