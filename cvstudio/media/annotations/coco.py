@@ -358,7 +358,7 @@ def category_to_coco(category: Category, identity: int) -> dict[str, object]:
 
 def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     collector = Collector()
-    ids, numbers_of = category_ids(labelled.categories), _Numbers()
+    ids, numbers_of = category_ids(labelled.categories), _Numbers(_highest_before_edits(labelled))
 
     def pictures() -> Iterator[Picture]:
         for index, name in enumerate(labelled.names):
@@ -386,12 +386,22 @@ def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: P
     return collector.left_out
 
 
-class _Numbers:
-    """Numbers of annotations: those of their file as long as no two are equal, else the next free one."""
+def _highest_before_edits(labelled: LabelledSet) -> int:
+    """The highest number of the labels where new ones stand among them, which must not take that of a later one; else
+    0. Raises MediaError."""
+    edited = (item for labels in labelled.edited.values() for item in labels.annotations)
+    if all(item.file_id is not None for item in edited):
+        return 0
+    annotations = (item for name in labelled.names for item in labelled.labels(name).annotations)
+    return max((item.file_id for item in annotations if item.file_id is not None), default=0)
 
-    def __init__(self) -> None:
+
+class _Numbers:
+    """Numbers of annotations: those of their file as long as no two are equal, else the next one above `highest`."""
+
+    def __init__(self, highest: int) -> None:
         self._used: set[int] = set()
-        self._highest = 0
+        self._highest = highest
 
     def take(self, wanted: int | None) -> int:
         """`wanted`, or another one where it is taken."""
