@@ -271,10 +271,11 @@ def annotations_id(path: Path) -> str:
         for folder, folders, names in os.walk(path):
             folders.sort()
             for name in sorted(names):
-                status = os.stat(os.path.join(folder, name))
-                digest.update(
-                    f"{os.path.relpath(folder, path)}/{name} {status.st_size} {status.st_mtime_ns}\n".encode()
-                )
+                file = os.path.join(folder, name)
+                # A link may lead nowhere: then its own facts.
+                status = os.stat(file, follow_symlinks=os.path.exists(file))
+                facts = f"{os.path.relpath(folder, path)}/{name} {status.st_size} {status.st_mtime_ns}\n"
+                digest.update(os.fsencode(facts))
     return digest.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -84,6 +85,4 @@ def truth_binding(annotations: AnnotationSet, before: AnnotationSet | None) -> A
     """`annotations`, as read now, with the edits of `before`, the same set as it was open."""
     if before is None or before.path != annotations.path:
         return annotations
-    return AnnotationSet(
-        annotations.path, annotations.format, annotations.id, before.edits, before.categories, before.pictures
-    )
+    return dataclasses.replace(before, format=annotations.format, id=annotations.id)

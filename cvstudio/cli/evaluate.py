@@ -15,6 +15,7 @@ from cvstudio.cli.training import evaluate as evaluate_recipe
 from cvstudio.cli.training import positive
 from cvstudio.foundation.errors import ParamsError, UserError
 from cvstudio.foundation.progress import PartProgress, Progress
+from cvstudio.media.file_identity import quoted
 from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
 from cvstudio.training import RECIPES
 from cvstudio.weights.store import WeightsNeededError
@@ -127,6 +128,7 @@ def _measure(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
         raise UserError(f"Expected one or two models, found {len(options.models)}; compare two at a time.")
     _check_threshold("--score", options.score)
     _check_threshold("--iou", options.iou)
+    _check_targets(options)
     progress(None, "reading the labels")
     labelled = read_labelled(options.data, options.format)
     plans = _plans(options)
@@ -149,6 +151,15 @@ def _measure(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
 def _check_threshold(flag: str, value: float | None) -> None:
     if value is not None and not 0 <= value <= 1:
         raise ParamsError(f"{flag} is expected to be 0 to 1, found {value}.")
+
+
+def _check_targets(options: argparse.Namespace) -> None:
+    """Refuse to write over what is read. Raises UserError."""
+    inputs = [path.resolve() for path in (options.data, *(options.weights or ()), *(options.map or ()))]
+    for target in options.out:
+        place = target.resolve()
+        if place.is_file() and any(item == place or item in place.parents for item in inputs):
+            raise UserError(f"{quoted(target)} is one of the files that are measured with; choose another name for -o.")
 
 
 def _plans(options: argparse.Namespace) -> list[EvaluationPlan]:

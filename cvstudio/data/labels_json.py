@@ -12,7 +12,7 @@ import numpy as np
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelMap, PictureLabels
-from cvstudio.data.run_lengths import counts_of, mask_of, text_of
+from cvstudio.data.run_lengths import MAX_PIXELS, counts_of, mask_of, text_of
 from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.shapes import Box
 
@@ -55,8 +55,12 @@ def labels_from_json(saved: Mapping[str, Any]) -> PictureLabels:
     classes = None
     if label_map is not None:
         height, width = map(int, label_map["size"])
+        n_bytes = 4 * height * width
+        if min(height, width) < 1 or height * width > MAX_PIXELS:
+            raise ValueError(f"a map of classes of {width} x {height} pixels is expected to hold 1 to {MAX_PIXELS:,}")
         try:
-            packed = zlib.decompress(base64.b64decode(label_map["classes"]))
+            # No more than it needs: a few bytes may unpack to any number.
+            packed = zlib.decompressobj().decompress(base64.b64decode(label_map["classes"]), n_bytes)
         except zlib.error as error:
             raise ValueError(str(error)) from None
         classes = np.frombuffer(packed, "<i4").reshape(height, width).astype(np.int32)

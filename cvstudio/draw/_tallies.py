@@ -20,7 +20,7 @@ ARROW = 16
 GAP = 6
 SHIFT = 4
 """Fractional bits of drawn coordinates: 1/16 of a pixel."""
-FARTHEST = 1 << 14
+FARTHEST = 1 << 26
 """Coordinates are clipped to this: OpenCV's have 32 bits, of which `SHIFT` are fractional."""
 
 

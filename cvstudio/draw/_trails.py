@@ -18,7 +18,7 @@ OLD_SHARE = 0.5
 LARGEST = 4_000_000
 """Largest area in pixels of a trail that is drawn as a whole. OpenCV clips lines before antialiasing, so a visible part
 of a larger trail, at high zoom, differs slightly from the same part of the whole."""
-FARTHEST = 1 << 14
+FARTHEST = 1 << 26
 """Coordinates are clipped to this: OpenCV's have 32 bits, of which `SHIFT` are fractional."""
 
 Points = NDArray[np.float64]

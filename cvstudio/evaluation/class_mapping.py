@@ -111,7 +111,7 @@ def read_pairs(path: Path) -> dict[str, str | None]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ParamsError(f"The class mapping {quoted(path)} cannot be read ({reason}); choose another file.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ParamsError(
             f'{quoted(path)} is expected to be a class mapping in JSON, such as {{"sofa": "couch"}}, and is not JSON.'
         ) from None

@@ -162,14 +162,11 @@ class Labelling(QObject):
 
     def _show(self, labelled: LabelledSet | None, other_picture: bool) -> None:
         self.labelled = labelled
-        before, self.labels = self.labels, self._labels_of(labelled)
+        self.labels = self._labels_of(labelled)
         if self.category >= max(len(self.categories), 1):
             self.choose(0)
         if other_picture or (self.selected is not None and self.selected >= len(self.labels.annotations)):
             self._select(None)
-        elif before is not self.labels and self.selected is not None:
-            # Undo may exchange the object: what was selected is where it was before.
-            self._select(self.selected)
         self.changed.emit()
 
     def _labels_of(self, labelled: LabelledSet | None) -> PictureLabels:

@@ -119,8 +119,7 @@ def without_duplicates(annotations: Iterable[Annotation], report: Report) -> tup
     """`annotations` without those that equal one before: the same class, box and shape."""
     unique: dict[tuple[object, ...], Annotation] = {}
     for item in annotations:
-        mask = None if item.mask is None else (item.mask.left, item.mask.top, item.mask.pixels.tobytes())
-        content = (item.category, item.box, item.polygons, mask, item.keypoints, item.crowd, item.track_id)
+        content = (item.category, item.box, item.polygons, item.mask, item.keypoints, item.crowd, item.track_id)
         if content in unique:
             report("The same label is there twice.")
         else:

@@ -42,7 +42,7 @@ class Folders:
         if folder not in self._listed:
             try:
                 names = sorted(os.listdir(folder), key=natural_key)
-            except OSError:
+            except (OSError, ValueError):  # of a name that no file can have, such as one with a zero byte
                 names = []
             self._listed[folder] = {normal(name): name for name in names if not name.startswith(".")}
         return self._listed[folder]

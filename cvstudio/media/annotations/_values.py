@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cvstudio.data.geometry import Size
+from cvstudio.data.run_lengths import MAX_PIXELS
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.shapes import Point, Polygon
 from cvstudio.media.file_identity import damaged, decoding, quoted
@@ -31,11 +33,23 @@ def number(value: object) -> float | None:
 
 
 def integer(value: object) -> int | None:
-    """`value` as an int where it is a whole number, also from a text."""
+    """`value` as an int where it is a whole number of 64 bits, also from a text."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    converted = number(value)
-    return int(converted) if converted is not None and converted.is_integer() else None
+        whole = value
+    else:
+        converted = number(value)
+        if converted is None or not converted.is_integer():
+            return None
+        whole = int(converted)
+    return whole if -(1 << 63) <= whole < 1 << 63 else None
+
+
+def stated_size(width: object, height: object) -> Size | None:
+    """The size of a picture as a file states it; None where it is none, or of more than `MAX_PIXELS`."""
+    sides = number(width), number(height)
+    if sides[0] is None or sides[1] is None or min(sides[0], sides[1]) < 1 or sides[0] * sides[1] > MAX_PIXELS:
+        return None
+    return Size(int(sides[0]), int(sides[1]))
 
 
 def text(value: object) -> str:
@@ -105,7 +119,8 @@ def read_yaml(path: Path) -> object:
         raise MediaError(f"{quoted(path)} is too long for a list of classes; choose another file.")
     try:
         parsed: object = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError):
+        # Its constructors trust what a tag such as "!!int" says of a value.
         raise MediaError(f"{quoted(path)} is no valid YAML; get a fresh copy of it.") from None
     return parsed
 

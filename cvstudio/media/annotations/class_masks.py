@@ -23,6 +23,8 @@ from cvstudio.media.file_identity import check_size, decoding, quoted
 
 VOID = 255
 """Value of pixels that nobody labelled, as in Pascal VOC's masks."""
+MAX_VALUE = (1 << 15) - 1
+"""The number of a class at most, as results have classes in 16 bits."""
 MASK_FOLDERS = ("masks", "labels", "SegmentationClass", "annotations", "mask", "gt", "label")
 _CLASS_FILES = ("classes.txt", "labels.txt", "class_names.txt", "codes.txt", "names.txt")
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
@@ -58,7 +60,8 @@ def _folder_of(path: Path) -> Path | None:
 def _masks_in(folder: Path, *, limit: int | None = None) -> list[Path]:
     if limit is None:
         return files_below(folder, *_SUFFIXES)
-    for parent, _, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         found = sorted(name for name in names if name.casefold().endswith(_SUFFIXES) and not name.startswith("."))
         if found:
             return [Path(parent, name) for name in found[:limit]]
@@ -159,7 +162,7 @@ def _names(path: Path, folder: Path, mask: Path) -> Mapping[int, str]:
             numbered = declared.items() if isinstance(declared, dict) else enumerate(_list(declared))
             found = {value: text(name) for key, name in numbered if (value := integer(key)) is not None and value >= 0}
             if found:
-                return {value: name for value, name in found.items() if value <= 1 << 16}
+                return {value: name for value, name in found.items() if value <= MAX_VALUE}
     return dict(enumerate(_names_in(mask)))
 
 
@@ -180,7 +183,7 @@ def _names_in(mask: Path) -> list[str]:
 
 
 def _values(masks: Sequence[Path]) -> range:
-    """Values from 0 to the highest of some masks."""
+    """Values from 0 to the highest of some masks, and at most to `MAX_VALUE`: masks of 32 bits hold any number."""
     highest = 0
     for item in masks[:: max(1, len(masks) // _LOOKED_AT)]:
         try:
@@ -188,7 +191,7 @@ def _values(masks: Sequence[Path]) -> range:
         except MediaError:
             continue
         highest = max(highest, int(values[values != VOID].max(initial=0)))
-    return range(highest + 1)
+    return range(min(highest, MAX_VALUE) + 1)
 
 
 # Writing ------------------------------------------------------------------------------------------------------------

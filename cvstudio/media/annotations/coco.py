@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cvstudio.data.geometry import Size
@@ -39,6 +40,7 @@ from cvstudio.media.annotations._values import (
     mappings,
     number,
     numbers,
+    stated_size,
     text,
 )
 from cvstudio.media.file_identity import quoted
@@ -165,9 +167,9 @@ class Document:
             else:
                 known.add(name)
                 self.names[number] = name
-                width, height = integer(item.get("width")), integer(item.get("height"))
-                if width is not None and height is not None and width > 0 and height > 0:
-                    self.sizes[name] = Size(width, height)
+                size = stated_size(item.get("width"), item.get("height"))
+                if size is not None:
+                    self.sizes[name] = size
 
     def hints(self) -> tuple[str, ...]:
         """Names of folders in which the pictures may be: of "instances_val2017.json" that is "val2017"."""
@@ -288,11 +290,11 @@ def _keypoints(value: object, report: Report) -> tuple[tuple[float, float, int],
 
 def _attributes(item: Mapping[str, object]) -> dict[str, str]:
     others = {name: value for name, value in item.items() if name not in _KNOWN}
-    return {
-        name: value if isinstance(value, str) else json_text(value)
-        for name, value in (*mapping(item.get("attributes")).items(), *others.items())
-        if not isinstance(value, float) or number(value) is not None
-    }
+    attributes: dict[str, str] = {}
+    for name, value in (*mapping(item.get("attributes")).items(), *others.items()):
+        with suppress(ValueError):  # of NaN, which is no JSON
+            attributes[name] = value if isinstance(value, str) else json_text(value)
+    return attributes
 
 
 # Writing ------------------------------------------------------------------------------------------------------------
@@ -356,7 +358,7 @@ def category_to_coco(category: Category, identity: int) -> dict[str, object]:
 
 def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     collector = Collector()
-    ids, numbers_of = category_ids(labelled.categories), _Numbers()
+    ids, numbers_of = category_ids(labelled.categories), _Numbers(_highest_before_edits(labelled))
 
     def pictures() -> Iterator[Picture]:
         for index, name in enumerate(labelled.names):
@@ -384,12 +386,22 @@ def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: P
     return collector.left_out
 
 
-class _Numbers:
-    """Numbers of annotations: those of their file as long as no two are equal, else the next free one."""
+def _highest_before_edits(labelled: LabelledSet) -> int:
+    """The highest number of the labels where new ones stand among them, which must not take that of a later one; else
+    0. Raises MediaError."""
+    edited = (item for labels in labelled.edited.values() for item in labels.annotations)
+    if all(item.file_id is not None for item in edited):
+        return 0
+    annotations = (item for name in labelled.names for item in labelled.labels(name).annotations)
+    return max((item.file_id for item in annotations if item.file_id is not None), default=0)
 
-    def __init__(self) -> None:
+
+class _Numbers:
+    """Numbers of annotations: those of their file as long as no two are equal, else the next one above `highest`."""
+
+    def __init__(self, highest: int) -> None:
         self._used: set[int] = set()
-        self._highest = 0
+        self._highest = highest
 
     def take(self, wanted: int | None) -> int:
         """`wanted`, or another one where it is taken."""

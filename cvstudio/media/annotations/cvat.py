@@ -31,7 +31,7 @@ from cvstudio.media.annotations._left_out import (
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
-from cvstudio.media.annotations._values import ends_of, number
+from cvstudio.media.annotations._values import ends_of, integer, number, stated_size
 from cvstudio.media.annotations._xml import attribute, read_xml, text_in
 from cvstudio.media.file_identity import quoted
 
@@ -61,7 +61,7 @@ def _read(path: Path) -> LabelledSet:
         if not name or name in sizes:
             collector.add("A picture has no name, or that of another.", name)
             continue
-        sizes[name] = _size(attribute(image, "width"), attribute(image, "height"))
+        sizes[name] = stated_size(image.get("width"), image.get("height"))
         shapes[name] = [(item, item.get("label") or "", None) for item in image if item.tag in _SHAPES]
         classes[name] = [item.get("label") or "" for item in image.iter("tag")]
     video_size = _video_size(root)
@@ -89,13 +89,9 @@ def _read(path: Path) -> LabelledSet:
     return lazy_set(path, "cvat", categories, {name: found[name] for name in sizes}, read, collector.left_out)
 
 
-def _size(width: float | None, height: float | None) -> Size | None:
-    return Size(int(width), int(height)) if width and height and width >= 1 and height >= 1 else None
-
-
 def _video_size(root: ElementTree.Element) -> Size | None:
     size = root.find("meta//original_size")
-    return _size(number(text_in(size, "width")), number(text_in(size, "height")))
+    return stated_size(text_in(size, "width"), text_in(size, "height"))
 
 
 def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
@@ -122,12 +118,12 @@ def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
 def _track_shapes(root: ElementTree.Element) -> Iterator[tuple[str, ElementTree.Element, str, int | None]]:
     """Name of the frame, shape, class and number of each shape of a track that is in the picture."""
     for track in root.iter("track"):
-        identity = attribute(track, "id")
+        identity = integer(track.get("id"))
         for item in track:
             frame = attribute(item, "frame")
             if item.tag in _SHAPES and frame is not None and frame >= 0 and item.get("outside") != "1":
                 name = _FRAME.format(int(frame))
-                yield name, item, track.get("label") or "", int(identity) if identity is not None else None
+                yield name, item, track.get("label") or "", identity
 
 
 def _annotation(
@@ -189,7 +185,7 @@ def _mask(element: ElementTree.Element) -> LabelledMask | None:
     counts = [number(item) for item in (element.get("rle") or "").split(",")]
     n_pixels = int(width) * int(height)
     lengths = [int(count) for count in counts if count is not None and 0 <= count <= n_pixels]
-    if not 0 < n_pixels <= MAX_PIXELS or len(lengths) != len(counts) or sum(lengths) != n_pixels:
+    if min(width, height) < 1 or n_pixels > MAX_PIXELS or len(lengths) != len(counts) or sum(lengths) != n_pixels:
         return None
     values = np.arange(len(lengths)) % 2 == 1
     return cut(np.repeat(values, lengths).reshape(int(height), int(width)), int(left), int(top))

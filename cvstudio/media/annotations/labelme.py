@@ -34,7 +34,17 @@ from cvstudio.media.annotations._left_out import (
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import Folders, find_pictures, picture_size
-from cvstudio.media.annotations._values import ends_of, integer, items, mapping, mappings, point, read_json, text
+from cvstudio.media.annotations._values import (
+    ends_of,
+    integer,
+    items,
+    mapping,
+    mappings,
+    point,
+    read_json,
+    stated_size,
+    text,
+)
 from cvstudio.media.file_identity import decoding, quoted
 
 VERSION = "5.5.0"
@@ -77,7 +87,7 @@ def _read(path: Path) -> LabelledSet:
         with decoding(item):
             content = item.read_bytes()
         # Their names alone: the rest is read when it is asked for.
-        labels.update(dict.fromkeys(text(json.loads(found)) for found in _LABEL.findall(content)))
+        labels.update(dict.fromkeys(map(_text, _LABEL.findall(content))))
         labels.update(dict.fromkeys(_flags_of_picture(content)))
         by_stem = folders.pictures_by_stem(item.parent).get(stem_of(item).removesuffix(".labelme"))
         picture = by_stem or _named_picture(item, content, folders)
@@ -93,8 +103,7 @@ def _read(path: Path) -> LabelledSet:
 
     def read(name: str, report: Report) -> PictureLabels:
         content = mapping(read_json(json_of[name]))
-        width, height = integer(content.get("imageWidth")), integer(content.get("imageHeight"))
-        stated = Size(width, height) if width and height and width > 0 and height > 0 else None
+        stated = stated_size(content.get("imageWidth"), content.get("imageHeight"))
         size = stated or picture_size(pictures[name])
         found = _annotations(mappings(content.get("shapes")), places_of, report)
         annotations = (checked(item, size, report) for item in found)
@@ -106,6 +115,14 @@ def _read(path: Path) -> LabelledSet:
         return PictureLabels(size, objects, classes)
 
     return lazy_set(path, "labelme", categories, pictures, read, collector.left_out)
+
+
+def _text(content: bytes) -> str:
+    """The text of a JSON string; empty where it is damaged, which reading the file tells."""
+    try:
+        return text(json.loads(content))
+    except ValueError:
+        return ""
 
 
 def _flags_of_picture(content: bytes) -> Iterable[str]:
@@ -122,7 +139,7 @@ def _named_picture(path: Path, content: bytes, folders: Folders) -> Path | None:
     found = re.search(rb'"imagePath"\s*:\s*("(?:[^"\\]|\\.)*")', content)
     if found is None:
         return None
-    name = text(json.loads(found.group(1)))
+    name = _text(found.group(1))
     return find_pictures([name], path.parent, folders=folders)[name]
 
 

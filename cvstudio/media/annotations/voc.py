@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import xml.etree.ElementTree as ElementTree
@@ -21,7 +22,7 @@ from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, Wri
 from cvstudio.media.annotations._files import files_below, put_picture, safe_path, stem_of, write_text
 from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
 from cvstudio.media.annotations._pictures import Folders, picture_size, places
-from cvstudio.media.annotations._values import ends_of
+from cvstudio.media.annotations._values import ends_of, stated_size
 from cvstudio.media.annotations._xml import number_in, read_xml, text_in
 from cvstudio.media.file_identity import quoted
 
@@ -29,6 +30,7 @@ ROOT = Path("VOCdevkit", "VOC2012")
 """Folder that readers such as torchvision's expect: `VOCDetection(folder, year="2012", image_set="trainval")`."""
 ATTRIBUTES = ("pose", "truncated", "difficult", "occluded")
 _ANNOTATION = re.compile(rb"<annotation[\s>]")
+_ENCODING = re.compile(rb"^\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w.-]+)")
 _NAME = re.compile(rb"<object>.*?<name>\s*([^<]*?)\s*</name>", re.DOTALL)
 
 
@@ -62,8 +64,7 @@ def _read(path: Path) -> LabelledSet:
     names: dict[str, None] = {}
     for item in files:
         content = item.read_bytes()
-        for found in _NAME.findall(content):
-            names[_unescaped(found)] = None
+        names.update(dict.fromkeys(_class_names(content)))
         picture = _picture(item, root, folders)
         prefix = item.parent.relative_to(root).as_posix().replace("Annotations", "").strip("/.")
         prefix = prefix.removeprefix(ROOT.as_posix()).strip("/")
@@ -78,7 +79,8 @@ def _read(path: Path) -> LabelledSet:
 
     def read(name: str, report: Report) -> PictureLabels:
         element = read_xml(xml_of[name])
-        size = _size(element) or picture_size(pictures[name])
+        stated = element.find("size")
+        size = stated_size(text_in(stated, "width"), text_in(stated, "height")) or picture_size(pictures[name])
         found = (_annotation(item, places_of, report) for item in element.iter("object"))
         annotations = (checked(item, size, report) for item in found if item is not None)
         return PictureLabels(size, without_duplicates((item for item in annotations if item is not None), report))
@@ -86,10 +88,14 @@ def _read(path: Path) -> LabelledSet:
     return lazy_set(path, "voc", categories, pictures, read, collector.left_out)
 
 
-def _unescaped(content: bytes) -> str:
-    from xml.sax.saxutils import unescape
-
-    return unescape(content.decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"})
+def _class_names(content: bytes) -> list[str]:
+    """Names of the objects of a file, without parsing it."""
+    declared = _ENCODING.match(content)
+    encoding = declared.group(1).decode("ascii") if declared is not None else "utf-8"
+    try:
+        return [html.unescape(found.decode(encoding, "replace")) for found in _NAME.findall(content)]
+    except LookupError:  # of an unknown encoding; reading the file tells
+        return []
 
 
 def _picture(path: Path, root: Path, folders: Folders) -> Path | None:
@@ -101,12 +107,6 @@ def _picture(path: Path, root: Path, folders: Folders) -> Path | None:
         if found is not None:
             return Path(os.path.abspath(found))
     return None
-
-
-def _size(element: ElementTree.Element) -> Size | None:
-    size = element.find("size")
-    width, height = number_in(size, "width"), number_in(size, "height")
-    return Size(int(width), int(height)) if width and height and width >= 1 and height >= 1 else None
 
 
 def _annotation(element: ElementTree.Element, places_of: Mapping[str, int], report: Report) -> Annotation | None:

@@ -58,6 +58,10 @@ def _check_target(labelled: LabelledSet, path: Path, *, folder: bool) -> None:
     if source is not None and (target == source or (folder and source.is_dir() and source in target.parents)):
         raise ExportError(f"{quoted(path)} is what the labels were read from; choose another name or folder.")
     if not folder:
+        if source is not None and source.is_dir() and source in target.parents and target.exists():
+            raise ExportError(
+                f"{quoted(path)} is a file of the set that the labels were read from; choose another name."
+            )
         if target.is_dir():
             raise ExportError(f"{quoted(path)} is to be a file, found a folder of that name; choose another name.")
         if any(target == Path(os.path.realpath(picture)) for picture in labelled.pictures.values()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -197,10 +197,10 @@ def _pictures(
         by_folder.setdefault(item.parent, []).append(item)
     for folder, paths in by_folder.items():
         relative = folder.relative_to(root)
-        place = _place_of_pictures(root, relative, stem_of(paths[0]), declaration, folders)
+        stems = {stem_of(item): item for item in paths}
+        place = _place_of_pictures(root, relative, stems.keys(), declaration, folders)
         by_stem = folders.pictures_by_stem(place) if place is not None else {}
         prefix = "/".join(part for part in relative.parts if part != "labels")
-        stems = {stem_of(item): item for item in paths}
         labelled_only = declaration.labelled_only or place is None or place == folder
         for stem in (*stems, *(() if labelled_only else (stem for stem in by_stem if stem not in stems))):
             picture = by_stem.get(stem)
@@ -216,9 +216,10 @@ def _pictures(
 
 
 def _place_of_pictures(
-    root: Path, relative: Path, stem: str, declaration: Declaration, folders: Folders
+    root: Path, relative: Path, stems: Set[str], declaration: Declaration, folders: Folders
 ) -> Path | None:
-    """The folder of the pictures whose labels are in the folder `relative` of `root`, of which one is called `stem`."""
+    """The folder with the most pictures whose labels are in the folder `relative` of `root` and are called `stems`, the
+    likeliest of several; None where no folder has any."""
     parts = list(relative.parts)
     last = len(parts) - 1 - parts[::-1].index("labels") if "labels" in parts else 0
     tail = parts[last + 1 :] if "labels" in parts else parts
@@ -234,7 +235,8 @@ def _place_of_pictures(
         candidates.append(root.joinpath(*parts[:last], *parts[last + 1 :]))
     candidates += [root / item for item in declaration.folders]
     candidates += [up.joinpath(*tail) for up in root.parents[:1]]
-    return next((item for item in candidates if stem in folders.pictures_by_stem(item)), None)
+    counts = [len(stems & folders.pictures_by_stem(item).keys()) for item in candidates]
+    return candidates[counts.index(max(counts))] if any(counts) else None
 
 
 def _annotation(

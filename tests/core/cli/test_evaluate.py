@@ -51,6 +51,18 @@ def test_a_model_is_measured_and_written(labels: Path, tmp_path: Path, capsys: p
     assert content["data"] == "labels.json"
 
 
+def test_what_is_read_is_not_written_over(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = labels.read_bytes()
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text("{}")
+    for data, out in ((labels, labels), (labels.parent, labels), (labels, mapping)):
+        arguments = ["colour-boxes", "--data", data, "--map", mapping, "-o", out, "-q"]
+        assert main(["evaluate", *map(str, arguments)]) == 1
+        assert f"'{out.name}' is one of the files that are measured with" in capsys.readouterr().err
+    assert labels.read_bytes() == before
+    assert mapping.read_text() == "{}"
+
+
 def test_two_models_the_score_and_the_form(labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = ("colour-boxes", "colour-masks", "--data", labels, "-q")
     assert told(capsys, *both)["Boxes recall"] == ["0.5000", "0.5000"]

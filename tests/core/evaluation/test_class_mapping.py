@@ -77,6 +77,7 @@ def test_a_file_changes_the_mapping_and_reads_back(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("no json", "not JSON"),
+        ("[" * 200_000, "not JSON"),
         ("[1]", "something else"),
         ('{"cat": 3}', "something else"),
         ('{"lion": "cat"}', "'lion', which the model does not have"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 
 import pytest
 from PIL import Image
 
-from cvstudio.analyses.binding import open_annotations
+from cvstudio.analyses.binding import annotations_id, open_annotations
 from cvstudio.analyses.label_sets import implied_format, listing_of, media_set_of, truth_analyses
 from cvstudio.data.labels import PictureLabels
 from cvstudio.foundation.errors import MediaError
@@ -123,6 +124,7 @@ def test_opening_again_keeps_edits_and_hides_other_labels(coco, tmp_path):
     session.change("open", opened(coco, session))
     (layer,) = session.state.instances
     edited = layer.bindings["labels"].with_labels("images/9.png", PictureLabels())
+    edited = dataclasses.replace(edited, renamed={0: "lorry"})
     instances = (layer.with_binding("labels", edited),)
     session.change("edit", dataclasses.replace(session.state, instances=instances))
     again = opened(coco, session, "10.png")
@@ -135,6 +137,15 @@ def test_opening_again_keeps_edits_and_hides_other_labels(coco, tmp_path):
         ("x.json", False),
         ("copy.json", True),
     ]
+
+
+def test_a_folder_with_a_broken_link_or_a_name_that_is_no_utf_8_has_an_identity(tmp_path):
+    first = annotations_id(tmp_path)
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    second = annotations_id(tmp_path)
+    with open(os.fsencode(tmp_path) + b"/\xe9.txt", "wb"):
+        pass
+    assert len({first, second, annotations_id(tmp_path)}) == 3
 
 
 def test_a_project_keeps_the_set_and_its_layers(coco, tmp_path):

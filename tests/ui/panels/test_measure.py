@@ -152,6 +152,31 @@ def test_a_label_is_mapped_and_all_is_measured_again(
     assert not content.mapping.rest.isVisibleTo(content)
 
 
+def test_a_mapping_holds_for_its_set_alone(content: MeasureContent, labels: Path, qtbot: QtBot) -> None:
+    measure(content, qtbot)
+    before = content.measured
+    content.mapping.changed.emit(0, "Red", "green")
+    qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
+    other = labels.with_name("other.json")
+    other.write_text(labels.read_text(encoding="utf-8").replace('"green"', '"lime"'), encoding="utf-8")
+    content.set_source(other)
+    measure(content, qtbot)
+    assert content.evaluation is not None
+    assert content.evaluation.category_names == ("red", "lime", "blue")
+    assert content.evaluation.mapping.pairs["Red"] == "red"
+
+
+def test_what_was_stopped_leaves_the_pictures_with_their_model(content: MeasureContent, qtbot: QtBot) -> None:
+    measure(content, qtbot)
+    shown: list[str] = []
+    content._pictures.show = lambda path, annotations, models: shown.extend(item.model for item in models)  # type: ignore[method-assign]
+    content.set_model("colour-classes")
+    content.start()
+    content._open_picture(1)
+    qtbot.waitUntil(lambda: content.state == "done", timeout=60_000)
+    assert shown == ["colour-boxes"]
+
+
 def test_a_wrong_mapping_is_told_and_changes_nothing(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -> None:
     measure(content, qtbot)
     content.tabs.setCurrentIndex(MAPPING)

@@ -67,9 +67,8 @@ class MeasureContent(QWidget):
         self._controller = controller
         self._settings = settings
         self._left = TimeLeft()
-        self._changes: dict[str, dict[str, str | None]] = {}
+        self._changes: dict[tuple[Path | None, str], dict[str, str | None]] = {}
         self._chosen_path: Path | None = None
-        self._plans: tuple[EvaluationPlan, ...] = ()
         self._iou = DEFAULT_IOU
         self.measured: Measured | None = None
         self.state = "idle"
@@ -301,9 +300,10 @@ class MeasureContent(QWidget):
         for number, key in enumerate(keys):
             self._settings.set(f"measure/model{number}", key or "")
         host = self._controller.pipeline.host
-        self._plans = tuple(
+        where = path_of(source)
+        plans = tuple(
             EvaluationPlan(
-                key, chosen_checkpoint(key), mapping=self._changes.get(key, {}), device=host.requested_device
+                key, chosen_checkpoint(key), mapping=self._changes.get((where, key), {}), device=host.requested_device
             )
             for key in keys
             if key
@@ -314,7 +314,7 @@ class MeasureContent(QWidget):
         self.message.setText(self.tr("starting"))
         self._update()
         title = self.tr("Measure on {name}").format(name=source.name)
-        work = measure_models(source, self._plans, self._iou)
+        work = measure_models(source, plans, self._iou)
         self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
 
     def cancel(self) -> None:
@@ -460,17 +460,17 @@ class MeasureContent(QWidget):
         if evaluation is None or self.measured is None:
             return
         score = self.thresholds.score
-        models = [ShownModel(plan.model, plan.weights, score) for plan in self._plans]
+        models = [ShownModel(plan.model, plan.weights, score) for plan in self.measured.plans]
         self._pictures.show(evaluation.pictures[evaluation.names[number]], self.measured.annotations, models)
 
     def _map(self, number: int, label: str, category: str | None) -> None:
         """Let a label stand for another class, and measure again from what is kept."""
-        key = self._plans[number].model
-        self._changes[key] = {**self._changes.get(key, {}), label: category}
-        self.start()
+        self._load_mapping(number, {label: category})
 
     def _load_mapping(self, number: int, pairs: dict[str, str | None]) -> None:
-        key = self._plans[number].model
+        assert self.measured is not None
+        # A mapping holds for the classes of one set.
+        key = path_of(self.measured.annotations), self.measured.plans[number].model
         self._changes[key] = {**self._changes.get(key, {}), **pairs}
         self.start()
 

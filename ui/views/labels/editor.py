@@ -14,7 +14,7 @@ from cvstudio.foundation.shapes import Point
 from ui.base.keys import claims
 from ui.views.canvas import Canvas
 from ui.views.labels.painting import LabelPainter, cursor_of
-from ui.views.labels.tool import Edit, LabelHandle, LabelTool, Mode
+from ui.views.labels.tool import BRUSH_WIDTH, Edit, LabelHandle, LabelTool, Mode
 from ui.views.marks import paint_hint
 from ui.views.shape_editor import ARROWS, DIGITS, FAR_STEP, FINISH, REACH_PX, REMOVE, WIDTHS
 
@@ -67,6 +67,7 @@ class LabelEditor(QWidget):
         self._painter = LabelPainter(canvas)
         self._cursor: Point | None = None
         self._nudging = False
+        self._width = BRUSH_WIDTH
         self._hidden: int | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setMouseTracking(True)
@@ -96,7 +97,11 @@ class LabelEditor(QWidget):
             self._canvas.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_tool(self, tool: LabelTool | None) -> None:
-        """Edit another picture; None while there is none."""
+        """Edit another picture; None while there is none. The brush stays as wide as it was."""
+        if self.tool is not None:
+            self._width = self.tool.width
+        if tool is not None:
+            tool.width = self._width
         self.tool = tool
         self._cursor = None
         self._changed()

@@ -10,6 +10,8 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from cvstudio.data.geometry import Size
+from cvstudio.data.label_editing import with_added
+from cvstudio.data.labels import Annotation
 from cvstudio.foundation.errors import ExportError, MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
@@ -58,6 +60,19 @@ def test_what_was_written_reads_back_equal(tmp_path, everything, categories, set
         for ours, theirs in zip(read.annotations, labels.annotations, strict=True):
             for field in ("category", "box", "polygons", "mask", "keypoints", "crowd", "attributes", "track_id"):
                 assert getattr(ours, field) == getattr(theirs, field), field
+
+
+def test_a_new_label_leaves_the_ids_of_the_others(tmp_path, everything, categories, set_of):
+    path = tmp_path / "in.json"
+    write_labels(set_of(everything, categories), path, COCO_JSON, Progress())
+    labelled = annotation_format(path).read(path)
+    before = {name: [item.file_id for item in labelled.labels(name).annotations] for name in labelled.names}
+    new = with_added(labelled.labels("a.png"), Annotation(0, (9.0, 9.0, 20.0, 20.0)))
+    write_labels(labelled.with_labels("a.png", new), tmp_path / "out.json", COCO_JSON, Progress())
+    again = annotation_format(tmp_path / "out.json").read(tmp_path / "out.json")
+    after = {name: [item.file_id for item in again.labels(name).annotations] for name in again.names}
+    highest = max(number for numbers in before.values() for number in numbers)
+    assert after == {**before, "a.png": [*before["a.png"], highest + 1]}
 
 
 def test_pycocotools_reads_what_was_written(tmp_path, everything, categories, set_of):

@@ -292,6 +292,14 @@ def test_brackets_change_the_width_of_the_brush(stage: Stage) -> None:
     assert stage.tool.width == 20.0
 
 
+def test_the_brush_is_as_wide_on_the_next_picture(stage: Stage) -> None:
+    stage.begin(BOXES, Mode.BRUSH)
+    stage.key(Qt.Key.Key_BracketRight)
+    stage.editor.set_tool(None)
+    stage.begin(OUTLINE, Mode.BRUSH)
+    assert stage.tool.width == 25.0
+
+
 # Keys ---------------------------------------------------------------------------------------------------------------
 
 

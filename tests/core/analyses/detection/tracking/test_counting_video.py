@@ -15,10 +15,12 @@ from cvstudio.cli.main import main
 from cvstudio.data.geometry import View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Look, render
+from cvstudio.draw._tallies import paint_tallies
 from cvstudio.foundation.params_text import text_of
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import NamedShape
 from cvstudio.models import MODELS
+from cvstudio.results.tallies import LineTally, Tallies
 from cvstudio.running.runner import Runner, make_instance
 
 LINES = (
@@ -117,6 +119,14 @@ def test_crossings_without_a_line_are_refused_in_one_sentence(clip, tmp_path, ca
     assert main([*run, "-o", str(tmp_path / "a.crossings.csv")]) != 0
     assert "counting line or zone, found none" in capsys.readouterr().err
     assert not (tmp_path / "a.crossings.csv").exists()
+
+
+def test_a_line_that_reaches_far_beyond_the_view_is_drawn_where_it_is():
+    canvas = np.zeros((600, 600, 3), np.uint8)
+    line = NamedShape(((-60_000.0, 0.0), (500.0, 500.0)), "far")
+    paint_tallies(Tallies((LineTally(line, 0, 0),)), canvas, 1.0, Look(), (0, 0))
+    rows = np.flatnonzero(canvas[:, 0].any(axis=1))
+    assert rows.mean() == pytest.approx(500 * 60_000 / 60_500, abs=1.0)
 
 
 def test_lines_and_numbers_are_drawn_in_the_picture(clip):
