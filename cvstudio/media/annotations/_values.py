@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
@@ -84,11 +85,13 @@ def point(value: object) -> Point | None:
 def read_json(path: Path) -> object:
     """The content of a JSON file. Raises MediaError."""
     with decoding(path):
-        content = path.read_bytes()
+        content = as_utf8(path.read_bytes())
         try:
             parsed: object = json.loads(content)
         except RecursionError:
             raise damaged(path) from None
+        except UnicodeDecodeError:
+            raise MediaError(f"{quoted(path)} is not in UTF-8; save it again in UTF-8, with a text editor.") from None
         except ValueError as error:
             where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
             raise MediaError(f"{quoted(path)} is no valid JSON{where}; get a fresh copy of it.") from None
@@ -110,13 +113,20 @@ def read_yaml(path: Path) -> object:
     return parsed
 
 
+def as_utf8(content: bytes) -> bytes:
+    """A text in UTF-8 without the byte order mark that programs of Windows begin it with, also from UTF-16."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
 def ends_of(path: Path) -> bytes:
-    """Both ends of a file, `PEEKED` bytes each; empty where it is none or cannot be read."""
+    """Both ends of a text file, `PEEKED` bytes each, see `as_utf8`; empty where it is none or cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(PEEKED)
             size = os.fstat(file.fileno()).st_size
             file.seek(max(PEEKED, size - PEEKED))
-            return head + file.read(PEEKED)
+            return as_utf8(head + file.read(PEEKED))
     except OSError:
         return b""
