@@ -39,6 +39,13 @@ def integer(value: object) -> int | None:
     return int(converted) if converted is not None and converted.is_integer() else None
 
 
+def identity(value: object) -> int | str | None:
+    """`value` as it identifies something: a whole number, also from a text, or another text that is not empty."""
+    if isinstance(value, str) and not value.strip().isdecimal():
+        return value or None
+    return integer(value)
+
+
 def text(value: object) -> str:
     """`value` where it is a text or a number; else an empty text."""
     if isinstance(value, str):
