@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import unicodedata
 
 import numpy as np
@@ -279,3 +280,252 @@ def test_an_upright_photograph_whose_size_is_stated_as_it_lies(tmp_path):
     ((reason, where),) = reasons(labelled)
     assert "swapped" in reason
     assert where == "a.jpg"
+
+
+# YOLO ---------------------------------------------------------------------------------------------------------------
+
+
+def yolo(folder, lines, *, names=("cat", "dog"), yaml=True):
+    (folder / "labels").mkdir(parents=True, exist_ok=True)
+    for name, text in lines.items():
+        (folder / "labels" / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    if yaml:
+        (folder / "data.yaml").write_text(f"train: images\nval: images\nnames: {list(names)}\n")
+    elif names:
+        (folder / "classes.txt").write_text("\n".join(names))
+    return folder
+
+
+def test_rows_of_boxes_and_polygons_in_one_file(tmp_path, put_pictures):
+    """ultralytics/ultralytics#14862, open-edge-platform/geti#7420, voxel51/fiftyone#4070."""
+    put_pictures(tmp_path / "images", "a.png")
+    yolo(tmp_path, {"a.txt": "0 0.5 0.5 0.5 0.2\n1 0.1 0.1 0.6 0.1 0.6 0.9\n1 0.1 0.2 0.3 0.4 0.9\n"})
+    labelled = read(tmp_path, "yolo")
+    first, second, third = labelled.labels("a.png").annotations
+    assert first.box == pytest.approx((10, 12, 30, 18))
+    assert first.polygons == ()
+    assert second.box == pytest.approx((4, 3, 24, 27))
+    assert len(second.polygons[0]) == 3
+    assert third.box == pytest.approx((-2, 0, 10, 12))  # the last number is a score
+    assert labelled.categories[third.category].name == "dog"
+
+
+@pytest.mark.parametrize("number", ["1.0", "1.000000000000000000e+00"])
+@pytest.mark.parametrize("yaml", [True, False])
+def test_class_numbers_that_are_written_as_decimals(tmp_path, put_pictures, number, yaml):
+    """roboflow/supervision#2580: what numpy.savetxt writes."""
+    put_pictures(tmp_path / "images", "a.png")
+    yolo(tmp_path, {"a.txt": f"{number} 5.0e-01 5.0e-01 5.0e-01 2.0e-01\n"}, yaml=yaml)
+    assert boxes(read(tmp_path, "yolo"), "a.png") == [("dog", pytest.approx((10, 12, 30, 18)))]
+
+
+def test_background_pictures_come_first_and_a_byte_order_mark(tmp_path, put_pictures):
+    """Deci-AI/super-gradients#843: empty files are pictures without objects; nothing else names the form."""
+    put_pictures(tmp_path / "images", *(f"{number}.png" for number in range(6)))
+    lines = {f"{number}.txt": "" for number in range(5)}
+    yolo(tmp_path, {**lines, "5.txt": "\ufeff0 0.5 0.5 0.5 0.2\r\n".encode()}, yaml=False)
+    labelled = read(tmp_path, "yolo")
+    assert len(labelled.names) == 6
+    assert boxes(labelled, "5.png") == [("cat", pytest.approx((10, 12, 30, 18)))]
+    assert labelled.labels("0.png").annotations == ()
+    assert labelled.check() == ()
+
+
+@pytest.mark.parametrize("line", ["0, 0.5, 0.5, 0.5, 0.2", "0,0.5,0.5,0.5,0.2", "0 0,5 0,5 0,5 0,2"])
+def test_commas_are_named(tmp_path, put_pictures, line):
+    """eriklindernoren/PyTorch-YOLOv3#644, ultralytics/ultralytics#7907, Babyhamsta/Yoable#7."""
+    put_pictures(tmp_path / "images", "a.png")
+    labelled = read(yolo(tmp_path, {"a.txt": f"{line}\n1 0.5 0.5 0.5 0.2\n"}), "yolo")
+    assert boxes(labelled, "a.png") == [("dog", pytest.approx((10, 12, 30, 18)))]
+    ((reason, _),) = reasons(labelled)
+    assert "comma" in reason
+
+
+def test_names_of_labels_that_are_coded_as_in_an_address(tmp_path, put_pictures):
+    """HumanSignal/label-studio#1266: "Capture_décran.png" has its labels in "Capture_d%C3%A9cran.txt"."""
+    put_pictures(tmp_path / "images", "Capture_décran.png", "100%25.png")
+    lines = {"Capture_d%C3%A9cran.txt": "0 0.5 0.5 0.5 0.2\n", "100%25.txt": "1 0.5 0.5 0.5 0.2\n"}
+    labelled = read(yolo(tmp_path, lines), "yolo")
+    assert sorted(labelled.names) == ["100%25.png", "Capture_décran.png"]
+    assert boxes(labelled, "Capture_décran.png") == [("cat", pytest.approx((10, 12, 30, 18)))]
+    assert boxes(labelled, "100%25.png") == [("dog", pytest.approx((10, 12, 30, 18)))]
+    assert labelled.check() == ()
+
+
+def test_a_declaration_that_leads_to_another_folder(tmp_path, put_pictures):
+    """ultralytics/yolov5#4561, ultralytics/ultralytics#2221: `path` of data.yaml is relative to it."""
+    put_pictures(tmp_path / "dataset" / "images" / "val", "a.png")
+    labels = tmp_path / "dataset" / "labels" / "val"
+    labels.mkdir(parents=True)
+    (labels / "a.txt").write_text("0 0.5 0.5 0.5 0.2\n")
+    (tmp_path / "code").mkdir()
+    declaration = tmp_path / "code" / "own.yaml"
+    declaration.write_text("path: ../dataset\ntrain: images/train\nval: images/val\nnc: 1\nnames: ['bed']\n")
+    labelled = read(declaration, "yolo")
+    assert [boxes(labelled, name) for name in labelled.names] == [[("bed", pytest.approx((10, 12, 30, 18)))]]
+    assert len(labelled.pictures) == 1
+
+
+def test_the_first_picture_alone_is_missing(tmp_path, put_pictures):
+    """laclouis5/globox#23: coco128 has labels without a picture; the others keep theirs."""
+    put_pictures(tmp_path / "images", "b.png", "c.png")
+    lines = dict.fromkeys(("a.txt", "b.txt", "c.txt"), "0 0.5 0.5 0.5 0.2\n")
+    labelled = read(yolo(tmp_path, lines), "yolo")
+    assert sorted(labelled.pictures) == ["b.png", "c.png"]
+    assert reasons(labelled) == {("The picture is not there.", "a"): 1}
+
+
+def test_class_numbers_beyond_the_names(tmp_path, put_pictures):
+    """ultralytics/ultralytics#3956 and many: "Label class 7 exceeds nc"."""
+    put_pictures(tmp_path / "images", "a.png")
+    labelled = read(yolo(tmp_path, {"a.txt": "7 0.5 0.5 0.5 0.2\n0 0.5 0.5 0.5 0.2\n"}), "yolo")
+    assert len(labelled.labels("a.png").annotations) == 1
+    assert reasons(labelled) == {("The class 7 is not declared.", "a.png"): 1}
+
+
+# Pascal VOC ---------------------------------------------------------------------------------------------------------
+
+
+def voc(path, objects, *, head='<?xml version="1.0"?>', encoding="utf-8"):
+    size = "<size><width>40</width><height>30</height><depth>3</depth></size>"
+    text = f"{head}<annotation><filename>{path.stem}.png</filename>{size}{objects}</annotation>"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def voc_object(name, box, *, tag="object"):
+    corners = "".join(
+        f"<{key}>{value}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
+    )
+    return f"<{tag}><name>{name}</name><bndbox>{corners}</bndbox></object>"
+
+
+def test_pixels_from_one_and_fractions(tmp_path, put_pictures):
+    """Tony607/voc2coco#5, HumanSignal/labelImg#422, adityaarun1/Detectron.pytorch#1."""
+    put_pictures(tmp_path, "a.png")
+    path = voc(tmp_path / "a.xml", voc_object("cat", (1, 1, 40, 30)) + voc_object("dog", (2.5, "3.0", 10.25, 12)))
+    labelled = read(path, "voc")
+    assert boxes(labelled, "a.png") == [("cat", (0, 0, 40, 30)), ("dog", (1.5, 2, 10.25, 12))]
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "gb2312", "cp949", "utf-16"])
+def test_xml_in_its_own_encoding(tmp_path, put_pictures, encoding):
+    """wkentaro/labelme#299 and #676: files of Windows programs are in its code page."""
+    put_pictures(tmp_path, "a.png")
+    name = {"iso-8859-1": "vélo", "gb2312": "行人", "cp949": "사람", "utf-16": "사람"}[encoding]
+    head = f'<?xml version="1.0" encoding="{encoding}"?>'
+    path = voc(tmp_path / "a.xml", voc_object(name, (2, 3, 10, 12)), head=head, encoding=encoding)
+    assert boxes(read(path, "voc"), "a.png") == [(name, (1, 2, 10, 12))]
+
+
+def test_an_object_with_an_attribute_and_a_name_in_cdata(tmp_path, put_pictures):
+    """voxel51/fiftyone and CLoDSA: elements carry attributes, names stand in CDATA."""
+    put_pictures(tmp_path, "a.png")
+    first = voc_object("cat", (2, 3, 10, 12), tag='object id="4"')
+    path = voc(tmp_path / "a.xml", first + voc_object("<![CDATA[R&D]]>", (1, 1, 4, 4)))
+    assert boxes(read(path, "voc"), "a.png") == [("cat", (1, 2, 10, 12)), ("R&D", (0, 0, 4, 4))]
+
+
+# CVAT ---------------------------------------------------------------------------------------------------------------
+
+
+def cvat(path, shapes):
+    image = f'<image id="0" name="a.png" width="40" height="30">{shapes}</image>'
+    path.write_text(f"<annotations><version>1.1</version>{image}</annotations>")
+    return path
+
+
+def test_a_turned_box_of_cvat_is_where_it_is_drawn(tmp_path, put_pictures):
+    """cvat-ai/cvat#6785, #4745: turned boxes came back without the turn. Clockwise about the centre, in degrees."""
+    put_pictures(tmp_path, "a.png")
+    box = 'xtl="10" ytl="10" xbr="30" ybr="20"'
+    shapes = f'<box label="cat" {box} rotation="90.0"/><box label="cat" {box} rotation="30"/><box label="cat" {box}/>'
+    labelled = read(cvat(tmp_path / "a.xml", shapes), "cvat")
+    first, second, third = labelled.labels("a.png").annotations
+    assert first.box == pytest.approx((15, 5, 25, 25))
+    turn = complex(math.cos(math.pi / 6), math.sin(math.pi / 6))
+    corners = [complex(20, 15) + turn * complex(x, y) for x, y in ((-10, -5), (10, -5), (10, 5), (-10, 5))]
+    assert np.array(second.polygons[0]) == pytest.approx(np.array([(item.real, item.imag) for item in corners]))
+    assert third.box == (10, 10, 30, 20)
+    assert third.polygons == ()
+    assert labelled.check() == ()
+
+
+def test_an_ellipse_of_cvat_is_its_area(tmp_path, put_pictures):
+    """cvat-ai/cvat: an ellipse has an area; of radii 10 and 5 turned by 90 degrees its box is upright."""
+    put_pictures(tmp_path, "a.png")
+    shapes = '<ellipse label="cat" cx="20" cy="15" rx="10" ry="5" rotation="90"/>'
+    labelled = read(cvat(tmp_path / "a.xml", shapes), "cvat")
+    (item,) = labelled.labels("a.png").annotations
+    assert item.box == pytest.approx((15, 5, 25, 25))
+    x, y = np.array(item.polygons[0]).T
+    assert ((x - 20) / 5) ** 2 + ((y - 15) / 10) ** 2 == pytest.approx(1)
+    assert labelled.check() == ()
+
+
+def test_frames_of_a_track_outside_of_the_picture(tmp_path):
+    """cvat-ai/cvat#900, #3879: where "outside" is set there is no object, key frame or not."""
+    shapes = "".join(
+        f'<box frame="{frame}" outside="{outside}" occluded="0" keyframe="{key}" xtl="{frame}" ytl="2" xbr="20" '
+        f'ybr="9"/>'
+        for frame, outside, key in ((10, 0, 1), (11, 0, 0), (12, 1, 1), (15, 0, 1))
+    )
+    path = tmp_path / "video.xml"
+    path.write_text(f'<annotations><version>1.1</version><track id="3" label="car">{shapes}</track></annotations>')
+    labelled = read(path, "cvat")
+    assert labelled.names == ("frame_000010", "frame_000011", "frame_000015")
+    assert [item.track_id for name in labelled.names for item in labelled.labels(name).annotations] == [3, 3, 3]
+
+
+# Masks --------------------------------------------------------------------------------------------------------------
+
+
+def masks(folder, *pixels, names=()):
+    (folder / "masks").mkdir()
+    for number, item in enumerate(pixels):
+        picture = item if isinstance(item, Image.Image) else Image.fromarray(item)
+        picture.save(folder / "masks" / f"{number}.png")
+    if names:
+        (folder / "classes.txt").write_text("\n".join(names))
+    return folder
+
+
+def two_halves(value):
+    pixels = np.zeros((30, 40), np.uint8)
+    pixels[:, 25:] = value
+    return pixels
+
+
+@pytest.mark.parametrize("names", [(), ("background", "lane"), ("lane",)])
+def test_masks_of_black_and_white(tmp_path, put_pictures, names):
+    """datvuthanh/HybridNets#60, PaddlePaddle/PaddleX#1674: two classes as 0 and 255, where 255 is no void."""
+    put_pictures(tmp_path / "images", "0.png", "1.png")
+    labelled = read(masks(tmp_path, two_halves(255), two_halves(0), names=names), "class-masks")
+    classes = labelled.labels("0.png").label_map.classes
+    object_class = len(labelled.categories) - 1
+    assert (classes[:, 25:] == object_class).all()
+    assert object_class == 1
+    assert (classes[:, :25] == 0).all()
+    assert labelled.categories[1].name == (names[-1] if names else "class 255")
+    assert (labelled.labels("1.png").label_map.classes == 0).all()
+
+
+def test_255_stays_void_where_there_are_more_values(tmp_path, put_pictures):
+    """The other side of it: Pascal VOC's masks."""
+    put_pictures(tmp_path / "images", "0.png", "1.png")
+    third = two_halves(255)
+    third[:5] = 1
+    labelled = read(masks(tmp_path, two_halves(255), third, names=("background", "lane")), "class-masks")
+    assert (labelled.labels("0.png").label_map.classes[:, 25:] == -1).all()
+    assert (labelled.labels("1.png").label_map.classes[:5] == 1).all()
+
+
+def test_masks_of_one_bit_and_with_a_palette(tmp_path, put_pictures):
+    """nicolov/segmentation_keras#14: the value is the class, whatever its colour."""
+    put_pictures(tmp_path / "images", "0.png", "1.png")
+    coloured = Image.fromarray(two_halves(1), "P")
+    coloured.putpalette([9, 9, 9, 200, 0, 0])
+    labelled = read(masks(tmp_path, Image.fromarray(two_halves(255)).convert("1"), coloured), "class-masks")
+    for name in labelled.names:
+        assert (labelled.labels(name).label_map.classes == two_halves(1)).all()
