@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import math
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,6 +29,29 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.results.source import Source
 
 Where = Literal["accelerator", "pool", "main"]
+
+
+class Parts:
+    """Finished parts of the output of one stage, such as tiles: kept in `cache` until the stage ends, so that a run
+    that was cancelled goes on from them. `key` is that of the stage."""
+
+    def __init__(self, cache: Cache, key: Key) -> None:
+        self._cache = cache
+        self._key = ("parts", key)
+
+    @property
+    def known(self) -> tuple[Any, ...]:
+        """The parts of an earlier run, in order; empty where there are none."""
+        entry = self._cache.get(self._key)
+        return entry.value if entry is not None else ()
+
+    def keep(self, parts: Sequence[Any]) -> None:
+        """Store the parts so far."""
+        self._cache.put(self._key, tuple(parts))
+
+    def drop(self) -> None:
+        """Forget them: the output is complete."""
+        self._cache.discard(self._key)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +69,7 @@ class Inputs:
     source : medium of the canvas slot and time of its frame, to be stored in the result
     services : objects shared with other runs
     trunk : features of the network's `SharedTrunk`, for a stage that is `on_trunk`; None where it has none
+    parts : where a stage keeps what it has finished of its output; None where nothing is cached
     """
 
     samples: Mapping[str, Any]
@@ -55,6 +79,7 @@ class Inputs:
     source: Source = field(default_factory=Source)
     services: Services = field(default_factory=Services)
     trunk: Any = None
+    parts: Parts | None = None
 
 
 StageRun = Callable[[Inputs, Any, Progress], Iterator[Any]]
@@ -331,6 +356,7 @@ def _trunk_features(request: Request, index: int, inputs: Inputs, cache: Cache, 
 def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
     key = stage_keys(request)[index]
     stage = request.stages[index]
+    inputs = dataclasses.replace(inputs, parts=Parts(cache, key))
     value: Any = None
     has_output = False
     for value in stage.run(inputs, request.params[index], progress):
