@@ -132,6 +132,13 @@ class Stage:
         """Class with `model_params` and `beside_model`: one object holds both."""
         return model_params if self.beside_model is None else _both((model_params, self.beside_model))
 
+    def model_params(self, params: Any) -> Any:
+        """Values of the model's params alone, of an object of `params_with`."""
+        if self.beside_model is None:
+            return params
+        model_class, _ = type(params).__bases__
+        return model_class(**{item.name: getattr(params, item.name) for item in dataclasses.fields(model_class)})
+
     def __post_init__(self) -> None:
         if self.shared and self.viewed:
             raise ValueError(f"the stage '{self.name}' is shared, and cannot depend on what one canvas shows")
@@ -349,7 +356,9 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
 
 def _trunk_features(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Any:
     """Output of `TRUNK` for the inputs of the stage `index`: the cached one, or that of another thread, or its own."""
-    trunk = dataclasses.replace(request, stages=(TRUNK,), params=(request.params[index],))
+    # The key of its output must not tell analyses apart by what they have beside the params of the model.
+    params = request.stages[index].model_params(request.params[index])
+    trunk = dataclasses.replace(request, stages=(TRUNK,), params=(params,))
     return deque(run_stage(trunk, 0, inputs, cache, progress), maxlen=1).pop()
 
 

@@ -122,14 +122,6 @@ def _read(path: Path) -> LabelledSet:
     return lazy_set(path, "labelme", categories, pictures, read, collector.left_out)
 
 
-def _text(content: bytes) -> str:
-    """The text of a JSON string; empty where it is damaged, which reading the file tells."""
-    try:
-        return text(json.loads(content))
-    except ValueError:
-        return ""
-
-
 def _flags_of_picture(content: bytes) -> Iterable[str]:
     """Names of the flags that stand before the shapes: classes of the whole picture."""
     shapes = _SHAPES.search(content)
