@@ -210,9 +210,11 @@ class PanelSection(QObject):
         body = self._body
         if body is None:
             return self._content.sizeHint().height()
+        # Lower than its content can be, the dock would show a scroll bar of its own.
+        least = self._content.minimumSizeHint().height()
         if body.hasHeightForWidth():
-            return body.heightForWidth(max(body.width(), body.minimumSizeHint().width()))
-        return body.sizeHint().height()
+            return max(least, body.heightForWidth(max(body.width(), body.minimumSizeHint().width())))
+        return max(least, body.sizeHint().height())
 
 
 def _drag_distance() -> int:

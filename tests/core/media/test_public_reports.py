@@ -16,6 +16,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import soundfile
+import tifffile
 import trimesh
 from numpy.typing import NDArray
 from scipy.signal import correlate
@@ -67,6 +68,19 @@ def test_a_plain_bitmap_needs_no_spaces(tmp_path: Path) -> None:
     """GIMP writes none: image-rs/image 799."""
     path = write(tmp_path / "a.pbm", "P1\n# made by GIMP\n8 2\n0101101011110000")
     np.testing.assert_array_equal(read(path).pixels[..., 0], np.asarray(PIL.Image.open(path).convert("L")))
+
+
+def test_channels_of_a_microscope_are_no_depth(tmp_path: Path) -> None:
+    """The sample of ImageJ with three channels of 16 bits: napari/napari 924. Each is a page."""
+    channels = np.arange(3 * 48 * 64, dtype=np.uint16).reshape(3, 48, 64) * 7
+    path = tmp_path / "hela-cells.tif"
+    tifffile.imwrite(path, channels, imagej=True, metadata={"mode": "composite", "axes": "CYX"})
+    assert open_media(path).kind is MediaKind.IMAGE
+    np.testing.assert_array_equal(read(path).pixels[..., 0], channels[0])
+    np.testing.assert_array_equal(read(path, read_as="picture=3").pixels[..., 0], channels[2])
+    # One page alone may be what a depth camera wrote.
+    tifffile.imwrite(path, channels[0])
+    assert open_media(path).kind is MediaKind.DEPTH
 
 
 @pytest.mark.parametrize("clear", [0, 1])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QScrollArea, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDockWidget, QLabel, QScrollArea, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
@@ -104,6 +104,13 @@ def test_text_of_any_length_has_no_scroll_bar_of_its_own(window: MainWindow, qtb
         panel.name.setText("photograph " * words)
         pause(1)
         assert area.widget().width() == area.viewport().width() == panel.width()
+    # Also where it is lower than the panel's other page, which says that nothing is open.
+    for part in (panel.form, panel.name, panel._facts):
+        part.hide()
+    pause(50)
+    own = QDockWidget.widget(window.docks["medium"])
+    assert isinstance(own, QScrollArea)
+    assert own.verticalScrollBar().maximum() == 0
     window.docks["medium"].setFloating(True)
     assert area.verticalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAsNeeded
 
