@@ -430,7 +430,7 @@ PANELS.register(
         shown=False,
         keywords=(
             *("crop", "rotate", "flip", "mirror", "levels", "window level", "histogram", "brightness", "contrast"),
-            *("gamma", "channel", "자르기", "회전", "뒤집기", "밝기", "대비"),
+            *("gamma", "channel", "자르기", "회전", "뒤집기", "밝기", "대비", "조정"),
         ),
         icon="contrast",
     )

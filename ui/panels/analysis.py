@@ -476,6 +476,7 @@ PANELS.register(
         AnalysisPanel,
         order=10,
         shortcut="Ctrl+Alt+2",
+        keywords=("sliders", "settings of the analysis", "분석"),
         icon="sliders-horizontal",
     )
 )

@@ -440,6 +440,7 @@ PANELS.register(
         tabbed_with="counts",
         shortcut="Ctrl+Alt+B",
         shown=False,
+        keywords=("whole folder", "many files", "일괄 처리", "배치"),
         icon="images",
     )
 )

@@ -157,7 +157,7 @@ PANELS.register(
         ComparePanel,
         order=22,
         shown=False,
-        keywords=("agreement", "KL divergence"),
+        keywords=("agreement", "KL divergence", "일치도"),
         icon="square-split-horizontal",
     )
 )

@@ -358,6 +358,7 @@ PANELS.register(
         order=60,
         shortcut="Ctrl+Alt+0",
         shown=False,
+        keywords=("how many", "over time", "개수", "세기"),
         icon="activity",
     )
 )

@@ -464,7 +464,16 @@ PANELS.register(
         tabbed_with="results",
         shortcut="Ctrl+Alt+L",
         shown=False,
-        keywords=("annotate", "ground truth", "correct labels", "accept predictions", "bounding box", "레이블", "정답"),
+        keywords=(
+            "annotate",
+            "ground truth",
+            "correct labels",
+            "accept predictions",
+            "bounding box",
+            "레이블",
+            "라벨링",
+            "정답",
+        ),
         icon="square",
     )
 )

@@ -72,7 +72,7 @@ PANELS.register(
             *("precision", "recall", "precision-recall curve", "F1", "confusion matrix", "mIoU", "pixel accuracy"),
             *("panoptic quality", "PQ", "top-1", "top-5", "calibration", "ECE", "reliability diagram", "TIDE"),
             *("ground truth", "error analysis", "worst pictures", "false positives", "false negatives", "OKS"),
-            *("평가", "정확도", "정밀도", "재현율", "평균 정밀도", "혼동 행렬", "오류 분석", "보정", "정답"),
+            *("측정", "평가", "정확도", "정밀도", "재현율", "평균 정밀도", "혼동 행렬", "오류 분석", "보정", "정답"),
         ),
         icon="gauge",
     )

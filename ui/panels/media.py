@@ -319,6 +319,7 @@ PANELS.register(
         MediaPanel,
         order=10,
         shortcut="Ctrl+Alt+1",
+        keywords=("open files", "list of files", "미디어", "파일 목록"),
         icon="images",
     )
 )

@@ -113,7 +113,17 @@ def _file(window: Window) -> list[Command]:
             "file",
             (),
             "",
-            ("annotations", "COCO", "YOLO", "VOC", "LabelMe", "CVAT", "ground truth", "레이블 내보내기"),
+            (
+                "annotations",
+                "COCO",
+                "YOLO",
+                "VOC",
+                "LabelMe",
+                "CVAT",
+                "ground truth",
+                "레이블 내보내기",
+                "라벨 내보내기",
+            ),
         ),
         Command("quit", tr("Quit"), window.close, "file", ("Ctrl+Q",), "", (), True),
     ]

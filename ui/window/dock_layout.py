@@ -242,6 +242,7 @@ class DockLayout:
             dock.setFloating(False)
             dock.setProperty("placed", False)
             self._place(panel)
+        self.column.to_top()
 
     def close(self) -> None:
         """Close the contents, which stop their jobs."""

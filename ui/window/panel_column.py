@@ -13,6 +13,9 @@ from ui.window.panel_section import PanelSection
 BAR_WIDTH = 10
 """Width in pixels of the scroll bar, as the style sheet has it."""
 
+GROWS_MS = 1000
+"""What a panel makes when it is first shown, such as a histogram, has come by then: so long it is kept in view."""
+
 SHOWN, HIDDEN = "shown", "hidden"
 OPEN, FOLDED = "open", "folded"
 
@@ -37,6 +40,9 @@ class PanelColumn(QObject):
         super().__init__(window)
         self._window, self._docks, self._area = window, docks, area
         self._sections: dict[str, PanelSection] = {}
+        self._revealed = ""
+        self._revealing = QTimer(self, singleShot=True, interval=GROWS_MS)
+        self._revealing.timeout.connect(self._forget_revealed)
         self._body = QWidget()
         self._layout = QVBoxLayout(self._body)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -50,6 +56,10 @@ class PanelColumn(QObject):
         self._scroll.setWidgetResizable(True)
         self._scroll.setWidget(self._body)
         self._scroll.setMinimumWidth(least_width + BAR_WIDTH)
+        bar = self._scroll.verticalScrollBar()
+        bar.actionTriggered.connect(self._forget_revealed)
+        # A section that grows changes the range, once all sections have their new places.
+        bar.rangeChanged.connect(lambda least, most: self._scroll_to(self._revealed))
         self.dock = QDockWidget(self.tr("Panels"), window)
         self.dock.setObjectName("dock-column")
         self.dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
@@ -75,7 +85,11 @@ class PanelColumn(QObject):
             return
         dock = self._docks[key]
         hidden = dock.isHidden()
+        # Qt keeps the place of a dock that it removes under the dock's name, and a restored layout would put the dock
+        # there, out of the column.
+        dock.setObjectName(f"gone-{key}")
         self._window.removeDockWidget(dock)
+        dock.setObjectName(f"section-{key}")
         section = self._sections[key] = PanelSection(dock, dock.content, folded=folded)
         section.resized.connect(self._divide)
         section.seen.connect(self._sync)
@@ -93,6 +107,7 @@ class PanelColumn(QObject):
                 del self._sections[key]
                 section.end()
                 self._layout.removeWidget(dock)
+                dock.setObjectName(f"dock-{key}")
                 self._window.addDockWidget(self._area, dock)
                 dock.setVisible(not hidden)
                 self._sync()
@@ -115,8 +130,18 @@ class PanelColumn(QObject):
         """Unfold a section, and scroll so far that it is seen."""
         if key in self._sections:
             self._sections[key].set_folded(False)
+            self._revealed = key
+            self._revealing.start()
             # The layout has to have its new heights first.
             QTimer.singleShot(0, self, lambda: self._scroll_to(key))
+
+    def to_top(self) -> None:
+        """Scroll to the first section."""
+        self._forget_revealed()
+        self._scroll.verticalScrollBar().setValue(0)
+
+    def _forget_revealed(self) -> None:
+        self._revealed = ""
 
     def stored(self) -> str:
         """What stands in the column, as a text for the settings; never empty."""

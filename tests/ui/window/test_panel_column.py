@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QDockWidget, QLabel, QScrollArea, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QApplication,
+    QDockWidget,
+    QLabel,
+    QScrollArea,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
@@ -175,6 +184,25 @@ def test_a_section_is_pulled_out_and_comes_back_when_it_is_docked(window: MainWi
     assert results.mapTo(window, QPoint()).y() == analysis.mapTo(window, QPoint(0, analysis.height())).y()
 
 
+def test_a_section_that_was_pulled_out_once_stays_in_the_column(sessions: list[MainWindow], qtbot: QtBot) -> None:
+    first = start(sessions)
+    for key in ("results", "analysis"):
+        dock = first.docks[key]
+        dock.setFloating(True)
+        dock.setFloating(False)
+        qtbot.waitUntil(lambda dock=dock: dock.in_column)
+    body = first.docks["medium"].parent()
+    first.toggle_all_panels()
+    first.toggle_all_panels()
+    pause(50)
+    assert all(first.docks[key].parent() is body for key in RIGHT)
+    first.close()
+    second = start(sessions)
+    body = second.docks["medium"].parent()
+    assert body is not second
+    assert all(second.docks[key].parent() is body for key in RIGHT)
+
+
 @pytest.mark.parametrize("key", ["results", "media", "layers"])
 def test_a_panel_that_floats_lies_beside_its_place_over_the_picture(window: MainWindow, key: str) -> None:
     pause(50)
@@ -315,3 +343,39 @@ def test_titles_say_what_they_do(window: MainWindow) -> None:
     QTest.keyClick(bar.fold, Qt.Key.Key_Space)
     assert window.dock_layout.column.folded("analysis")
     assert QApplication.focusWidget() is bar.fold
+
+
+def test_a_section_that_grows_after_it_was_asked_for_stays_in_view(low: MainWindow, qtbot: QtBot) -> None:
+    column, viewport = bar_of(low), bar_of(low).viewport()
+    column.verticalScrollBar().setValue(0)
+    low.show_panel("look")
+    pause(50)
+    section = low.docks["look"]
+    inner = section.widget()
+    assert isinstance(inner, QScrollArea)
+    body = inner.widget()
+    assert body is not None
+    layout = body.layout()
+    assert layout is not None
+    for height in (60, 30):
+        row = QWidget()
+        row.setFixedHeight(height)
+        layout.addWidget(row)
+        qtbot.waitUntil(lambda row=row: section.height() >= inner.y() + row.geometry().bottom())
+        pause(50)
+        bottom = section.mapTo(viewport, QPoint(0, section.height())).y()
+        if height == 60:
+            assert bottom <= viewport.height()
+            # Once the user scrolls, it stays where they look.
+            column.verticalScrollBar().triggerAction(QAbstractSlider.SliderAction.SliderToMinimum)
+            assert column.verticalScrollBar().value() == 0
+    assert column.verticalScrollBar().value() == 0
+
+
+def test_resetting_the_panels_scrolls_to_the_first_of_them(low: MainWindow) -> None:
+    bar = bar_of(low).verticalScrollBar()
+    bar.setValue(bar.maximum())
+    assert bar.value() > 0
+    low.reset_layout()
+    pause(50)
+    assert bar.value() == 0
