@@ -15,7 +15,7 @@ from cvstudio.analyses.stages import Parts
 from cvstudio.data.samples import Image
 from cvstudio.data.tiles import Tile, cropped, tiles
 from cvstudio.foundation.params import Doc, Range
-from cvstudio.foundation.progress import Progress
+from cvstudio.foundation.progress import PartProgress, Progress
 
 R = TypeVar("R")
 SHOWN_EVERY_SECS = 0.7
@@ -61,17 +61,6 @@ class SliceParams:
     ] = True
 
 
-class _Part(Progress):
-    """Progress of one tile, which reports nothing and is cancelled with the whole."""
-
-    def __init__(self, whole: Progress) -> None:
-        super().__init__()
-        self._whole = whole
-
-    def check(self) -> None:
-        self._whole.check()
-
-
 def predicted(
     network: Any,
     image: Image,
@@ -112,7 +101,7 @@ def predicted(
         if number >= len(found):
             progress(number / len(parts), f"slice {number + 1} of {len(parts)}")
             part = image if tile.size == image.size else cropped(image, tile)
-            found.append((tile, predict(part, _Part(progress))))
+            found.append((tile, predict(part, PartProgress(progress, None))))
             if kept is not None:
                 kept.keep(found)
         last = number == len(parts) - 1

@@ -39,11 +39,13 @@ def outlines(mask: NDArray[np.bool_], left: int = 0, top: int = 0, *, tolerance:
 def joined(parts: list[Polygon]) -> Polygon:
     """One polygon from several, for formats with one polygon per object: parts are connected by lines without width
     between their nearest corners."""
+    from scipy.spatial import KDTree
+
     polygon = parts[0]
     for part in parts[1:]:
-        distances = ((polygon[:, None] - part[None]) ** 2).sum(2)
-        index, part_index = np.unravel_index(int(distances.argmin()), distances.shape)
-        rotated = np.roll(part, -int(part_index), axis=0)
+        # All distances of two outlines of ten thousand corners would take gigabytes.
+        index = int(KDTree(part).query(polygon)[0].argmin())
+        rotated = np.roll(part, -int(((part - polygon[index]) ** 2).sum(1).argmin()), axis=0)
         polygon = np.concatenate([polygon[: index + 1], rotated, rotated[:1], polygon[index:]])
     return polygon
 

@@ -70,11 +70,7 @@ class Wish:
     def path(self) -> Path:
         """The file or folder to write; a numbered name that is free where an existing one is kept."""
         path = self.folder / self.name
-        number = 2
-        while self.existing == KEEP and path.exists():
-            path = self.folder / f"{stem_of(self.name, self.exporter.suffix)} {number}{self.exporter.suffix}"
-            number += 1
-        return path
+        return free_path(path, self.exporter.suffix) if self.existing == KEEP else path
 
 
 @dataclass(frozen=True)
@@ -113,6 +109,15 @@ def ask_existing(parent: QWidget, path: Path) -> str | None:
     box.exec()
     clicked = box.clickedButton()
     return REPLACE if clicked is replace else KEEP if clicked is keep else None
+
+
+def free_path(path: Path, suffix: str) -> Path:
+    """`path`, or with the first number from 2 on before its `suffix` where such a file or folder exists."""
+    stem, free, number = stem_of(path.name, suffix), path, 2
+    while free.exists():
+        free = path.with_name(f"{stem} {number}{suffix}")
+        number += 1
+    return free
 
 
 def stem_of(name: str, *suffixes: str) -> str:

@@ -72,6 +72,7 @@ class LabelExportDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export labels"))
         self._name, self._settings = name, settings
+        self._browsed: Path | None = None
         self.formats = writable_formats()
         self.format = Combo()
         self.format.setAccessibleName(self.tr("Format"))
@@ -135,13 +136,22 @@ class LabelExportDialog(QDialog):
             folder = QFileDialog.getExistingDirectory(self, title, str(Path(self.path.text()).parent))
             chosen = str(Path(folder) / Path(self.path.text()).name) if folder else ""
         if chosen:
+            self._browsed = Path(chosen)
             self.path.setText(chosen)
 
     def _wish(self) -> None:
+        from ui.files.export_wish import KEEP, ask_existing, free_path
+
         text = self.path.text().strip()
         if not text:
             return
         path = Path(text).expanduser()
+        # The dialog of the system has asked already.
+        if self._entry.suffix and path.is_file() and path != self._browsed:
+            existing = ask_existing(self, path)
+            if existing is None:
+                return
+            path = free_path(path, self._entry.suffix) if existing == KEEP else path
         self._settings.set(FORMAT, self._entry.key)
         self._settings.set(PLACE, str(path.parent))
         self.accept()
