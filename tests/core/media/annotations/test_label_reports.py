@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import math
 import unicodedata
@@ -183,6 +184,21 @@ def test_run_lengths_of_a_turned_picture_are_refused(tmp_path, put_pictures):
     labelled = read(path, "coco")
     assert labelled.labels("a.png").annotations[0].mask is None
     assert any("run lengths" in reason for reason, _ in reasons(labelled))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("images", "categories", "annotations"))))
+def test_long_lists_in_any_order(tmp_path, order):
+    """HumanSignal/label-studio writes the classes between the pictures and the labels, far from both ends."""
+    images = [{"id": number, "file_name": f"{number}.png", "width": 40, "height": 30} for number in range(2000)]
+    content = {
+        "images": images,
+        "categories": [{"id": 7, "name": "cat"}],
+        "annotations": [annotation(id=number, image_id=number) for number in range(2000)],
+    }
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({key: content[key] for key in order}))
+    labelled = read(path, "coco")
+    assert boxes(labelled, "1999.png") == [("cat", (2, 3, 12, 18))]
 
 
 def test_ids_from_zero_with_gaps_and_repeated(tmp_path, put_pictures):
