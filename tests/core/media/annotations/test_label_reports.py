@@ -18,7 +18,10 @@ from PIL import Image
 from pycocotools import mask as coco_masks
 
 from cvstudio.data.geometry import Size
-from cvstudio.media.annotations import annotation_format
+from cvstudio.data.labels import Annotation, Category, PictureLabels
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions, annotation_format
+from cvstudio.media.annotations.writing import write_labels
 
 
 def read(path, key):
@@ -545,3 +548,25 @@ def test_masks_of_one_bit_and_with_a_palette(tmp_path, put_pictures):
     labelled = read(masks(tmp_path, Image.fromarray(two_halves(255)).convert("1"), coloured), "class-masks")
     for name in labelled.names:
         assert (labelled.labels(name).label_map.classes == two_halves(1)).all()
+
+
+# All forms ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["yolo", "voc", "labelme"])
+def test_a_set_whose_pictures_all_lie_in_folders_is_recognised_as_it_was_written(tmp_path, put_pictures, set_of, key):
+    """HumanSignal/label-studio#7294: names with folders of a server, in the form in which this program writes them."""
+    names = ["media/upload/1/a.png", "media/upload/2/a.png"]
+    files = put_pictures(tmp_path / "set", *names)
+    labels = {name: PictureLabels(Size(40, 30), (Annotation(0, (2, 3, 12, 18)),)) for name in names}
+    labelled = set_of(labels, (Category("cat"),), dict(zip(names, files, strict=True)))
+    for number, pictures in enumerate((False, True)):
+        out = tmp_path / f"out{number}"
+        entry = ANNOTATION_FORMATS[key]
+        assert write_labels(labelled, out, entry, Progress(), options=WriteOptions(pictures=pictures)) == ()
+        if pictures:
+            again = read(out, key)
+            assert again.names == tuple(names)
+            assert [boxes(again, name) for name in names] == [[("cat", pytest.approx((2, 3, 12, 18)))]] * 2
+        else:
+            assert len(read(out, key).names) == 2
