@@ -33,7 +33,7 @@ from cvstudio.media.annotations._values import as_utf8, integer, items, mapping,
 from cvstudio.media.file_identity import decoding, quoted
 
 DECLARATION = "data.yaml"
-_CLASS_FILES = ("classes.txt", "obj.names", "labels.txt", "names.txt")
+_CLASS_FILES = ("classes.txt", "obj.names", "labels.txt", "names.txt", "_darknet.labels")
 _NO_LABELS = re.compile(r"(?i)^(classes|labels|names|train|val|valid|test|readme.*|requirements|license.*|notes)\.txt$")
 _LINE = re.compile(rb"^\s*\d+(\.0*)?(e[+-]?0+)?(\s+-?[\d.eE+-]+){4,}\s*$", re.IGNORECASE)
 """A class, which `numpy.savetxt` writes as 1.0e+00, and four numbers or more."""
@@ -122,6 +122,7 @@ def _recognises(path: Path) -> bool:
 def _some_label_files(root: Path) -> Iterator[Path]:
     """A few text files where those of labels are; empty ones, of pictures without objects, say nothing."""
     folders = [root, root / "labels", root / "train" / "labels", root / "labels" / "train"]
+    folders += [root / "obj_train_data", root / "train"]  # of CVAT, and of Roboflow for Darknet
     for folder in folders:
         try:
             names = sorted(os.listdir(folder)) if folder.is_dir() else []

@@ -239,6 +239,24 @@ def test_an_outline_that_is_none_leaves_the_box(tmp_path, put_pictures, segmenta
     assert bool(labelled.check()) == (segmentation not in (None, []))
 
 
+@pytest.mark.parametrize(
+    ("bbox", "box"),
+    [
+        (["2", 3, "10.0", 15], (2, 3, 12, 18)),
+        ([2, 3, float("nan"), 15], None),
+        ([2, 3, 10**400, 15], None),
+        ([2, 3, True, 15], None),
+        ([2, 3, 10], None),
+    ],
+)
+def test_numbers_that_are_texts_or_none(tmp_path, put_pictures, bbox, box):
+    """facebookresearch/detectron2 and others: boxes as texts, NaN from a division, and true."""
+    put_pictures(tmp_path, "a.png")
+    labelled = read(coco(tmp_path / "set.json", [annotation(bbox=bbox)]), "coco")
+    assert boxes(labelled, "a.png") == ([("cat", box)] if box else [])
+    assert len(reasons(labelled)) == (box is None)
+
+
 def test_a_polygon_without_the_list_around_it(tmp_path, put_pictures):
     """roboflow/supervision#205, ryouchinsa/Rectlabel-support#219."""
     put_pictures(tmp_path, "a.png")
@@ -400,6 +418,34 @@ def test_class_numbers_beyond_the_names(tmp_path, put_pictures):
     labelled = read(yolo(tmp_path, {"a.txt": "7 0.5 0.5 0.5 0.2\n0 0.5 0.5 0.5 0.2\n"}), "yolo")
     assert len(labelled.labels("a.png").annotations) == 1
     assert reasons(labelled) == {("The class 7 is not declared.", "a.png"): 1}
+
+
+def test_the_export_of_cvat_beside_its_pictures_and_that_of_roboflow_for_darknet(tmp_path, put_pictures):
+    """cvat-ai/cvat and Roboflow: names in obj.names above the labels, or in _darknet.labels beside them."""
+    put_pictures(tmp_path / "cvat" / "obj_train_data", "a.png")
+    put_pictures(tmp_path / "darknet" / "train", "a.png")
+    (tmp_path / "cvat" / "obj.names").write_text("cat\ndog\n")
+    (tmp_path / "cvat" / "obj.data").write_text("classes = 2\nnames = data/obj.names\n")
+    (tmp_path / "cvat" / "train.txt").write_text("data/obj_train_data/a.png\n")
+    (tmp_path / "darknet" / "train" / "_darknet.labels").write_text("cat\ndog")
+    for folder in (tmp_path / "cvat" / "obj_train_data", tmp_path / "darknet" / "train"):
+        (folder / "a.txt").write_text("1 0.5 0.5 0.5 0.2\n")
+    for root in (tmp_path / "cvat", tmp_path / "darknet"):
+        labelled = read(root, "yolo")
+        assert [boxes(labelled, name) for name in labelled.names] == [[("dog", pytest.approx((10, 12, 30, 18)))]]
+        assert len(labelled.pictures) == 1
+        assert labelled.check() == ()
+
+
+def test_fractions_are_those_of_the_upright_photograph(tmp_path):
+    """HumanSignal/labelImg#376, #395: whether the turn of EXIF counts. Ultralytics and this program: it does."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "images" / "a.jpg", exif=exif)
+    labelled = read(yolo(tmp_path, {"a.txt": "0 0.5 0.5 0.2 0.5\n"}), "yolo")
+    assert labelled.labels("a.jpg").size == Size(30, 40)
+    assert boxes(labelled, "a.jpg") == [("cat", pytest.approx((12, 10, 18, 30)))]
 
 
 # Pascal VOC ---------------------------------------------------------------------------------------------------------
