@@ -282,11 +282,16 @@ def _annotation(
     if len(finite) != len(values) or len(finite) < 4:
         report("A line is expected to hold a class and at least four numbers.")
         return None
-    n_keypoints = declaration.n_keypoints * declaration.n_values
-    if n_keypoints and len(finite) == 4 + n_keypoints:
-        return Annotation(category, _box(finite, size), keypoints=_keypoints(finite[4:], declaration.n_values, size))
+    count = declaration.n_keypoints
+    # Of two or three numbers each, whichever is declared: an outline in a set of key points would be a mistake.
+    n_values = next((n for n in (declaration.n_values, 2, 3) if count and len(finite) == 4 + count * n), 0)
+    if n_values:
+        return Annotation(category, _box(finite, size), keypoints=_keypoints(finite[4:], n_values, size))
     if len(finite) in (4, 5):  # the fifth is a score
         return Annotation(category, _box(finite, size))
+    if count:
+        report(f"A line is expected to hold a class, a box and {count} key points of two or three numbers.")
+        return None
     if len(finite) % 2:
         report("A line is expected to hold pairs of numbers behind the class.")
         return None

@@ -403,6 +403,24 @@ def test_a_declaration_that_leads_to_another_folder(tmp_path, put_pictures):
     assert len(labelled.pictures) == 1
 
 
+def test_key_points_of_two_or_three_numbers_whichever_is_declared(tmp_path, put_pictures):
+    """LibreYOLO/libreyolo#873, ultralytics/ultralytics#3041: rows of another length are no outlines."""
+    put_pictures(tmp_path / "images", "a.png")
+    box = "0 0.5 0.5 0.5 0.2"
+    rows = [f"{box} 0.1 0.2 0.3 0.4", f"{box} 0.1 0.2 2 0.3 0.4 1", f"{box} 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8", box]
+    yolo(tmp_path, {"a.txt": "\n".join(rows)})
+    with (tmp_path / "data.yaml").open("a") as file:
+        file.write("kpt_shape: [2, 2]\n")
+    labelled = read(tmp_path, "yolo")
+    first, second, third = labelled.labels("a.png").annotations
+    assert np.array(first.keypoints) == pytest.approx(np.array([(4, 6, 2), (12, 12, 2)]))
+    assert np.array(second.keypoints) == pytest.approx(np.array([(4, 6, 2), (12, 12, 1)]))
+    assert (third.keypoints, third.polygons) == ((), ())
+    ((reason, where),) = reasons(labelled)
+    assert "2 key points" in reason
+    assert where == "a.png"
+
+
 def test_the_first_picture_alone_is_missing(tmp_path, put_pictures):
     """laclouis5/globox#23: coco128 has labels without a picture; the others keep theirs."""
     put_pictures(tmp_path / "images", "b.png", "c.png")
@@ -594,6 +612,21 @@ def test_masks_of_one_bit_and_with_a_palette(tmp_path, put_pictures):
     labelled = read(masks(tmp_path, Image.fromarray(two_halves(255)).convert("1"), coloured), "class-masks")
     for name in labelled.names:
         assert (labelled.labels(name).label_map.classes == two_halves(1)).all()
+
+
+# A class per folder -------------------------------------------------------------------------------------------------
+
+
+def test_a_class_without_a_picture_yet_and_files_of_the_system(tmp_path, put_pictures):
+    """pytorch/vision#4925, #109, #2831: an empty folder, .DS_Store, .ipynb_checkpoints and Thumbs.db."""
+    put_pictures(tmp_path, "cat/a.png", "dog/b.png", ".ipynb_checkpoints/c.png")
+    for name in (".DS_Store", "cat/.DS_Store", "dog/Thumbs.db"):
+        (tmp_path / name).write_bytes(b"\0")
+    (tmp_path / "horse").mkdir()
+    labelled = read(tmp_path, "class-folders")
+    assert [item.name for item in labelled.categories] == ["cat", "dog"]
+    assert labelled.names == ("cat/a.png", "dog/b.png")
+    assert reasons(labelled) == {("The folder of a class has no picture.", "horse"): 1}
 
 
 # All forms ----------------------------------------------------------------------------------------------------------
