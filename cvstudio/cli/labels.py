@@ -43,14 +43,15 @@ def run(options: argparse.Namespace) -> int:
     def work(progress: Progress) -> int:
         source = ANNOTATION_FORMATS[options.source] if options.source else annotation_format(options.set)
         labelled = source.read(options.set)
+        target, entry = options.out, ANNOTATION_FORMATS[options.to]
+        if entry.suffix and not target.suffix:  # without one, nothing would know the file again
+            target = target.with_name(target.name + entry.suffix)
         left_out = [
             *labelled.check(progress),
-            *write_labels(
-                labelled, options.out, ANNOTATION_FORMATS[options.to], progress, options=WriteOptions(options.pictures)
-            ),
+            *write_labels(labelled, target, entry, progress, options=WriteOptions(options.pictures)),
         ]
         bar.end()
-        print(options.out)
+        print(target)
         for line in left_out_lines(left_out):
             print(line, file=sys.stderr)
         return 0

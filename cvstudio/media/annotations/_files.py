@@ -16,6 +16,7 @@ from cvstudio.media.folders import natural_key
 
 MAX_FILES = 1_000_000
 """Files of a set at most: who opens the root of a disk by mistake is told."""
+_DEEPEST = 16
 _FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*\x00', "_"))
 
 
@@ -35,6 +36,17 @@ def files_below(root: Path, *suffixes: str) -> list[Path]:
         if len(found) > MAX_FILES:
             raise MediaError(f"{quoted(root)} holds more than {MAX_FILES:,} files; choose the folder of one set.")
     return found
+
+
+def first_with_files(folder: Path) -> Path:
+    """`folder`, or, as long as one holds nothing but folders, the first of those. Raises OSError."""
+    for _ in range(_DEEPEST):
+        with os.scandir(folder) as entries:
+            visible = {entry.name: entry.is_dir() for entry in entries if not entry.name.startswith(".")}
+        if not visible or not all(visible.values()):
+            break
+        folder /= min(visible, key=natural_key)
+    return folder
 
 
 def stem_of(path: Path) -> str:

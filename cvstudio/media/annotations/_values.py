@@ -18,6 +18,8 @@ from cvstudio.media.file_identity import damaged, decoding, quoted
 PEEKED = 1 << 16
 """Bytes at either end of a file by which its format is told."""
 
+_PLAIN = frozenset((int, float))
+
 MAX_YAML = 1 << 20
 """Bytes of a YAML file at most: reading it takes long."""
 
@@ -84,7 +86,15 @@ def mapping(value: object) -> Mapping[str, object]:
 
 def numbers(value: object) -> list[float] | None:
     """`value` as finite floats; None where it is no list, or one of them is none."""
-    converted = [number(item) for item in items(value)] if isinstance(value, list) else [None]
+    if not isinstance(value, list):
+        return None
+    if _PLAIN.issuperset(map(type, value)):  # at once, as outlines hold millions
+        try:
+            plain = list(map(float, value))
+        except OverflowError:
+            return None
+        return plain if all(map(math.isfinite, plain)) else None
+    converted = [number(item) for item in value]
     finite = [item for item in converted if item is not None]
     return finite if len(finite) == len(converted) else None
 

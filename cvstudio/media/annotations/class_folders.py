@@ -43,8 +43,11 @@ def _recognises(path: Path) -> bool:
     try:
         if not path.is_dir() or _entries(path)[1]:
             return False
-        classes = _class_folders(path)
-        return len({name for name, _ in classes}) >= 2 and all(_entries(folder)[1] for _, folder in classes)
+        entries = [(name, _entries(folder)) for name, folder in _class_folders(path)]
+        # A class may have no picture yet; a folder with other folders alone is none of a class.
+        if any(folders and not pictures for _, (folders, pictures) in entries):
+            return False
+        return len({name for name, (_, pictures) in entries if pictures}) >= 2
     except OSError:
         return False
 
@@ -55,7 +58,10 @@ def _read(path: Path) -> LabelledSet:
     class_of: dict[str, str] = {}
     try:
         for name, folder in _class_folders(path):
-            for picture in _pictures(folder):
+            found = list(_pictures(folder))
+            if not found:
+                collector.add("The folder of a class has no picture.", folder.relative_to(path).as_posix())
+            for picture in found:
                 key = picture.relative_to(path).as_posix()
                 pictures[key], class_of[key] = picture, name
         _, loose = _entries(path)

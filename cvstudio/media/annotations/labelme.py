@@ -22,7 +22,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Point, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
-from cvstudio.media.annotations._files import files_below, put_picture, safe_path, stem_of, write_text
+from cvstudio.media.annotations._files import files_below, first_with_files, put_picture, safe_path, stem_of, write_text
 from cvstudio.media.annotations._left_out import (
     TWICE,
     Collector,
@@ -69,8 +69,9 @@ def _is_labelme(path: Path) -> bool:
 def _recognises(path: Path) -> bool:
     if path.is_file():
         return path.suffix.casefold() == ".json" and _is_labelme(path)
-    for folder in (path, path / "labels", path / "annotations"):
+    for candidate in (path, path / "labels", path / "annotations"):
         try:
+            folder = first_with_files(candidate)
             names = sorted(name for name in os.listdir(folder) if name.casefold().endswith(".json"))
         except OSError:
             continue

@@ -18,7 +18,7 @@ from cvstudio.foundation.json_text import printable
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
-from cvstudio.media.annotations._files import files_below, put_picture, safe_path, stem_of, write_text
+from cvstudio.media.annotations._files import files_below, first_with_files, put_picture, safe_path, stem_of, write_text
 from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
 from cvstudio.media.annotations._pictures import Folders, picture_size, places
 from cvstudio.media.annotations._values import ends_of, stated_size
@@ -41,8 +41,9 @@ def _is_annotation(path: Path) -> bool:
 def _recognises(path: Path) -> bool:
     if path.is_file():
         return path.suffix.casefold() == ".xml" and _is_annotation(path)
-    for folder in (path, path / "Annotations", path / ROOT / "Annotations", path / "annotations"):
+    for candidate in (path, path / "Annotations", path / ROOT / "Annotations", path / "annotations"):
         try:
+            folder = first_with_files(candidate)
             first = next((item for item in sorted(os.listdir(folder)) if item.casefold().endswith(".xml")), None)
         except OSError:
             continue

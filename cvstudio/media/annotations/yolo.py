@@ -33,7 +33,7 @@ from cvstudio.media.annotations._values import as_utf8, integer, items, mapping,
 from cvstudio.media.file_identity import decoding, quoted
 
 DECLARATION = "data.yaml"
-_CLASS_FILES = ("classes.txt", "obj.names", "labels.txt", "names.txt")
+_CLASS_FILES = ("classes.txt", "obj.names", "labels.txt", "names.txt", "_darknet.labels")
 _NO_LABELS = re.compile(r"(?i)^(classes|labels|names|train|val|valid|test|readme.*|requirements|license.*|notes)\.txt$")
 _LINE = re.compile(rb"^\s*\d+(\.0*)?(e[+-]?0+)?(\s+-?[\d.eE+-]+){4,}\s*$", re.IGNORECASE)
 """A class, which `numpy.savetxt` writes as 1.0e+00, and four numbers or more."""
@@ -122,6 +122,7 @@ def _recognises(path: Path) -> bool:
 def _some_label_files(root: Path) -> Iterator[Path]:
     """A few text files where those of labels are; empty ones, of pictures without objects, say nothing."""
     folders = [root, root / "labels", root / "train" / "labels", root / "labels" / "train"]
+    folders += [root / "obj_train_data", root / "train"]  # of CVAT, and of Roboflow for Darknet
     for folder in folders:
         try:
             names = sorted(os.listdir(folder)) if folder.is_dir() else []
@@ -277,11 +278,16 @@ def _annotation(
     if len(finite) != len(values) or len(finite) < 4:
         report("A line is expected to hold a class and at least four numbers.")
         return None
-    n_keypoints = declaration.n_keypoints * declaration.n_values
-    if n_keypoints and len(finite) == 4 + n_keypoints:
-        return Annotation(category, _box(finite, size), keypoints=_keypoints(finite[4:], declaration.n_values, size))
+    count = declaration.n_keypoints
+    # Of two or three numbers each, whichever is declared: an outline in a set of key points would be a mistake.
+    n_values = next((n for n in (declaration.n_values, 2, 3) if count and len(finite) == 4 + count * n), 0)
+    if n_values:
+        return Annotation(category, _box(finite, size), keypoints=_keypoints(finite[4:], n_values, size))
     if len(finite) in (4, 5):  # the fifth is a score
         return Annotation(category, _box(finite, size))
+    if count:
+        report(f"A line is expected to hold a class, a box and {count} key points of two or three numbers.")
+        return None
     if len(finite) % 2:
         report("A line is expected to hold pairs of numbers behind the class.")
         return None

@@ -69,3 +69,10 @@ def test_what_a_form_cannot_hold_is_said(coco, tmp_path, capsys):
     assert "1 x A class for each folder holds no objects and no maps of classes. (a.png)" in told
     assert main(["labels", "convert", str(coco), "--to", "coco", "-o", str(coco), "-q"]) == 1
     assert "is what the labels were read from" in capsys.readouterr().err
+
+
+def test_a_file_without_an_ending_gets_that_of_its_form(coco, tmp_path, capsys):
+    assert main(["labels", "convert", str(coco), "--to", "cvat", "-o", str(tmp_path / "out"), "-q"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "out.xml")
+    assert main(["info", str(tmp_path / "out.xml")]) == 0
+    assert "CVAT XML" in capsys.readouterr().out

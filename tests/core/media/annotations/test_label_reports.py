@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import math
 import unicodedata
@@ -17,7 +18,10 @@ from PIL import Image
 from pycocotools import mask as coco_masks
 
 from cvstudio.data.geometry import Size
-from cvstudio.media.annotations import annotation_format
+from cvstudio.data.labels import Annotation, Category, PictureLabels
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions, annotation_format
+from cvstudio.media.annotations.writing import write_labels
 
 
 def read(path, key):
@@ -185,6 +189,21 @@ def test_run_lengths_of_a_turned_picture_are_refused(tmp_path, put_pictures):
     assert any("run lengths" in reason for reason, _ in reasons(labelled))
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(("images", "categories", "annotations"))))
+def test_long_lists_in_any_order(tmp_path, order):
+    """HumanSignal/label-studio writes the classes between the pictures and the labels, far from both ends."""
+    images = [{"id": number, "file_name": f"{number}.png", "width": 40, "height": 30} for number in range(2000)]
+    content = {
+        "images": images,
+        "categories": [{"id": 7, "name": "cat"}],
+        "annotations": [annotation(id=number, image_id=number) for number in range(2000)],
+    }
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({key: content[key] for key in order}))
+    labelled = read(path, "coco")
+    assert boxes(labelled, "1999.png") == [("cat", (2, 3, 12, 18))]
+
+
 def test_ids_from_zero_with_gaps_and_repeated(tmp_path, put_pictures):
     """voxel51/fiftyone#4293, cocodataset/cocoapi#507, roboflow/supervision#285: ids are no indices."""
     put_pictures(tmp_path, "a.png", "b.png")
@@ -218,6 +237,24 @@ def test_an_outline_that_is_none_leaves_the_box(tmp_path, put_pictures, segmenta
     labelled = read(coco(tmp_path / "set.json", [annotation(segmentation=segmentation)]), "coco")
     assert boxes(labelled, "a.png") == [("cat", (2, 3, 12, 18))]
     assert bool(labelled.check()) == (segmentation not in (None, []))
+
+
+@pytest.mark.parametrize(
+    ("bbox", "box"),
+    [
+        (["2", 3, "10.0", 15], (2, 3, 12, 18)),
+        ([2, 3, float("nan"), 15], None),
+        ([2, 3, 10**400, 15], None),
+        ([2, 3, True, 15], None),
+        ([2, 3, 10], None),
+    ],
+)
+def test_numbers_that_are_texts_or_none(tmp_path, put_pictures, bbox, box):
+    """facebookresearch/detectron2 and others: boxes as texts, NaN from a division, and true."""
+    put_pictures(tmp_path, "a.png")
+    labelled = read(coco(tmp_path / "set.json", [annotation(bbox=bbox)]), "coco")
+    assert boxes(labelled, "a.png") == ([("cat", box)] if box else [])
+    assert len(reasons(labelled)) == (box is None)
 
 
 def test_a_polygon_without_the_list_around_it(tmp_path, put_pictures):
@@ -366,6 +403,24 @@ def test_a_declaration_that_leads_to_another_folder(tmp_path, put_pictures):
     assert len(labelled.pictures) == 1
 
 
+def test_key_points_of_two_or_three_numbers_whichever_is_declared(tmp_path, put_pictures):
+    """LibreYOLO/libreyolo#873, ultralytics/ultralytics#3041: rows of another length are no outlines."""
+    put_pictures(tmp_path / "images", "a.png")
+    box = "0 0.5 0.5 0.5 0.2"
+    rows = [f"{box} 0.1 0.2 0.3 0.4", f"{box} 0.1 0.2 2 0.3 0.4 1", f"{box} 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8", box]
+    yolo(tmp_path, {"a.txt": "\n".join(rows)})
+    with (tmp_path / "data.yaml").open("a") as file:
+        file.write("kpt_shape: [2, 2]\n")
+    labelled = read(tmp_path, "yolo")
+    first, second, third = labelled.labels("a.png").annotations
+    assert np.array(first.keypoints) == pytest.approx(np.array([(4, 6, 2), (12, 12, 2)]))
+    assert np.array(second.keypoints) == pytest.approx(np.array([(4, 6, 2), (12, 12, 1)]))
+    assert (third.keypoints, third.polygons) == ((), ())
+    ((reason, where),) = reasons(labelled)
+    assert "2 key points" in reason
+    assert where == "a.png"
+
+
 def test_the_first_picture_alone_is_missing(tmp_path, put_pictures):
     """laclouis5/globox#23: coco128 has labels without a picture; the others keep theirs."""
     put_pictures(tmp_path / "images", "b.png", "c.png")
@@ -381,6 +436,34 @@ def test_class_numbers_beyond_the_names(tmp_path, put_pictures):
     labelled = read(yolo(tmp_path, {"a.txt": "7 0.5 0.5 0.5 0.2\n0 0.5 0.5 0.5 0.2\n"}), "yolo")
     assert len(labelled.labels("a.png").annotations) == 1
     assert reasons(labelled) == {("The class 7 is not declared.", "a.png"): 1}
+
+
+def test_the_export_of_cvat_beside_its_pictures_and_that_of_roboflow_for_darknet(tmp_path, put_pictures):
+    """cvat-ai/cvat and Roboflow: names in obj.names above the labels, or in _darknet.labels beside them."""
+    put_pictures(tmp_path / "cvat" / "obj_train_data", "a.png")
+    put_pictures(tmp_path / "darknet" / "train", "a.png")
+    (tmp_path / "cvat" / "obj.names").write_text("cat\ndog\n")
+    (tmp_path / "cvat" / "obj.data").write_text("classes = 2\nnames = data/obj.names\n")
+    (tmp_path / "cvat" / "train.txt").write_text("data/obj_train_data/a.png\n")
+    (tmp_path / "darknet" / "train" / "_darknet.labels").write_text("cat\ndog")
+    for folder in (tmp_path / "cvat" / "obj_train_data", tmp_path / "darknet" / "train"):
+        (folder / "a.txt").write_text("1 0.5 0.5 0.5 0.2\n")
+    for root in (tmp_path / "cvat", tmp_path / "darknet"):
+        labelled = read(root, "yolo")
+        assert [boxes(labelled, name) for name in labelled.names] == [[("dog", pytest.approx((10, 12, 30, 18)))]]
+        assert len(labelled.pictures) == 1
+        assert labelled.check() == ()
+
+
+def test_fractions_are_those_of_the_upright_photograph(tmp_path):
+    """HumanSignal/labelImg#376, #395: whether the turn of EXIF counts. Ultralytics and this program: it does."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "images" / "a.jpg", exif=exif)
+    labelled = read(yolo(tmp_path, {"a.txt": "0 0.5 0.5 0.2 0.5\n"}), "yolo")
+    assert labelled.labels("a.jpg").size == Size(30, 40)
+    assert boxes(labelled, "a.jpg") == [("cat", pytest.approx((12, 10, 18, 30)))]
 
 
 # Pascal VOC ---------------------------------------------------------------------------------------------------------
@@ -529,3 +612,40 @@ def test_masks_of_one_bit_and_with_a_palette(tmp_path, put_pictures):
     labelled = read(masks(tmp_path, Image.fromarray(two_halves(255)).convert("1"), coloured), "class-masks")
     for name in labelled.names:
         assert (labelled.labels(name).label_map.classes == two_halves(1)).all()
+
+
+# A class per folder -------------------------------------------------------------------------------------------------
+
+
+def test_a_class_without_a_picture_yet_and_files_of_the_system(tmp_path, put_pictures):
+    """pytorch/vision#4925, #109, #2831: an empty folder, .DS_Store, .ipynb_checkpoints and Thumbs.db."""
+    put_pictures(tmp_path, "cat/a.png", "dog/b.png", ".ipynb_checkpoints/c.png")
+    for name in (".DS_Store", "cat/.DS_Store", "dog/Thumbs.db"):
+        (tmp_path / name).write_bytes(b"\0")
+    (tmp_path / "horse").mkdir()
+    labelled = read(tmp_path, "class-folders")
+    assert [item.name for item in labelled.categories] == ["cat", "dog"]
+    assert labelled.names == ("cat/a.png", "dog/b.png")
+    assert reasons(labelled) == {("The folder of a class has no picture.", "horse"): 1}
+
+
+# All forms ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["yolo", "voc", "labelme"])
+def test_a_set_whose_pictures_all_lie_in_folders_is_recognised_as_it_was_written(tmp_path, put_pictures, set_of, key):
+    """HumanSignal/label-studio#7294: names with folders of a server, in the form in which this program writes them."""
+    names = ["media/upload/1/a.png", "media/upload/2/a.png"]
+    files = put_pictures(tmp_path / "set", *names)
+    labels = {name: PictureLabels(Size(40, 30), (Annotation(0, (2, 3, 12, 18)),)) for name in names}
+    labelled = set_of(labels, (Category("cat"),), dict(zip(names, files, strict=True)))
+    for number, pictures in enumerate((False, True)):
+        out = tmp_path / f"out{number}"
+        entry = ANNOTATION_FORMATS[key]
+        assert write_labels(labelled, out, entry, Progress(), options=WriteOptions(pictures=pictures)) == ()
+        if pictures:
+            again = read(out, key)
+            assert again.names == tuple(names)
+            assert [boxes(again, name) for name in names] == [[("cat", pytest.approx((2, 3, 12, 18)))]] * 2
+        else:
+            assert len(read(out, key).names) == 2
