@@ -220,6 +220,24 @@ def test_a_click_opens_the_picture_with_the_prediction(
     assert [item.model for item in controller.session.state.instances].count("colour-boxes") == 1
 
 
+def test_what_failed_later_does_not_change_whose_predictions_a_click_shows(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    measure(content, qtbot)
+    before = content.measured
+    content.set_source(tmp_path / "gone.json")
+    content.set_model("colour-masks")
+    content.start()
+    qtbot.waitUntil(lambda: content.state == "done", timeout=30_000)
+    assert content.measured is before
+    content.worst.picked.emit(1)
+    controller = window.controller
+    qtbot.waitUntil(lambda: controller.detections() is not None, timeout=30_000)
+    instance = controller.session.state.instance
+    assert instance is not None
+    assert instance.model == "colour-boxes"
+
+
 def test_a_click_shows_the_labels_too(content: MeasureContent, window: MainWindow, qtbot: QtBot) -> None:
     measure(content, qtbot)
     content.worst.picked.emit(1)

@@ -68,7 +68,6 @@ class MeasureContent(QWidget):
         self._left = TimeLeft()
         self._changes: dict[str, dict[str, str | None]] = {}
         self._chosen_path: Path | None = None
-        self._plans: tuple[EvaluationPlan, ...] = ()
         self._iou = DEFAULT_IOU
         self.measured: Measured | None = None
         self.state = "idle"
@@ -302,7 +301,7 @@ class MeasureContent(QWidget):
         for number, key in enumerate(keys):
             self._settings.set(f"measure/model{number}", key or "")
         host = self._controller.pipeline.host
-        self._plans = tuple(
+        plans = tuple(
             EvaluationPlan(
                 key, chosen_checkpoint(key), mapping=self._changes.get(key, {}), device=host.requested_device
             )
@@ -315,7 +314,7 @@ class MeasureContent(QWidget):
         self.message.setText(self.tr("starting"))
         self._update()
         title = self.tr("Measure on {name}").format(name=source.name)
-        work = measure_models(source, self._plans, self._iou)
+        work = measure_models(source, plans, self._iou)
         self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
 
     def cancel(self) -> None:
@@ -460,17 +459,16 @@ class MeasureContent(QWidget):
         if evaluation is None or self.measured is None:
             return
         score = self.thresholds.score
-        models = [ShownModel(plan.model, plan.weights, score) for plan in self._plans]
+        models = [ShownModel(plan.model, plan.weights, score) for plan in self.measured.plans]
         self._pictures.show(evaluation.pictures[evaluation.names[number]], self.measured.annotations, models)
 
     def _map(self, number: int, label: str, category: str | None) -> None:
         """Let a label stand for another class, and measure again from what is kept."""
-        key = self._plans[number].model
-        self._changes[key] = {**self._changes.get(key, {}), label: category}
-        self.start()
+        self._load_mapping(number, {label: category})
 
     def _load_mapping(self, number: int, pairs: dict[str, str | None]) -> None:
-        key = self._plans[number].model
+        assert self.measured is not None
+        key = self.measured.plans[number].model
         self._changes[key] = {**self._changes.get(key, {}), **pairs}
         self.start()
 

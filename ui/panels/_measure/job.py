@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a job gives: the labelled set, and the evaluation of each model on it."""
+    """What a job gives: the labelled set, and the evaluation of each model on it, by its plan."""
 
     annotations: AnnotationSet
+    plans: tuple[EvaluationPlan, ...]
     evaluations: tuple[Evaluation, ...]
 
 
@@ -57,7 +58,7 @@ def measure_models(
         for item in evaluations:
             for objects in item.objects.values():
                 objects.prepare(iou)
-        yield Measured(annotations, tuple(evaluations))
+        yield Measured(annotations, plans, tuple(evaluations))
 
     return work
 
