@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QHBoxLayout, QMenu, QPushButt
 
 from cvstudio.foundation.params import fields_of
 from cvstudio.results.tables import Column, Table
+from cvstudio.session.label_edits import labels_slot
 from ui.base.icons import icon
 from ui.base.translate import translated
 from ui.control.stepping import step
@@ -74,8 +75,10 @@ class ResultsPanel(QWidget):
         return QSize(312, 240)
 
     def _nothing_found(self) -> str:
-        """Text for an empty result: advice to lower the score, unless it hides nothing already."""
+        """Text for an empty result: advice to lower the score, unless it hides nothing already. Labels have none."""
         instance = self._controller.session.state.instance
+        if instance is not None and labels_slot(instance.spec) is not None:
+            return self.tr("No labels on this picture.")
         if instance is not None:
             for field in (field for params in instance.params() for field in fields_of(type(params))):
                 bounds = instance.spec.bounds(field.range, instance.model_spec)

@@ -185,13 +185,14 @@ def _segments(
         if pixels is None or not pixels.any():
             report("A segment needs pixels that no other has; a box alone is left out.")
             continue
-        if mask is not None and int(pixels.sum()) < int(mask.pixels.sum()):
+        cut = mask is not None and int(pixels.sum()) < int(mask.pixels.sum())
+        if cut:
             report("Segments do not overlap; what lies over another is cut off.")
         own = item.file_id
         identity = own if own is not None and 0 < own < 1 << 24 and own not in used else next(free)
         used.add(identity)
         numbers[pixels] = identity
-        area = area_of(item) if mask is item.mask else float(pixels.sum())
+        area = area_of(item) if mask is item.mask and not cut else float(pixels.sum())
         entries.append(_entry(identity, ids[item.category], pixels, area, crowd=item.crowd))
     if labels.label_map is not None and labels.label_map.classes.shape == numbers.shape:
         rest = np.where(numbers == 0, labels.label_map.classes, NO_CLASS)

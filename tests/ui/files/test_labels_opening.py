@@ -15,6 +15,8 @@ from cvstudio.media.annotations import ANNOTATION_FORMATS
 from cvstudio.session.project import load_project, save_project
 from ui.files.left_out import LeftOutDialog
 from ui.panels.analysis import AnalysisPanel
+from ui.panels.results import ResultsPanel
+from ui.views.results.detections import SCORE, ResultsTable
 from ui.window.main_window import MainWindow
 
 
@@ -65,6 +67,20 @@ def test_labels_open_as_a_set_with_their_truth(window: MainWindow, qtbot: QtBot,
     controller.session.undo()
     assert controller.session.state.sets == ()
     assert controller.session.state.instances == ()
+
+
+def test_a_picture_without_labels_says_so(window: MainWindow, qtbot: QtBot, coco: Path) -> None:
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(coco.parent / "images" / "0.png")
+    content = json.loads(coco.read_text())
+    content["images"].append({"id": 9, "file_name": "0.png", "width": 40, "height": 30})
+    coco.write_text(json.dumps(content))
+    window.open_paths([coco])
+    wait_for(window, qtbot, "0.png", 0)
+    table = window.dock_layout.content(ResultsPanel).table
+    assert isinstance(table, ResultsTable)
+    # Nothing there has a confidence that could be lowered.
+    qtbot.waitUntil(lambda: table.empty_text == "No labels on this picture.", timeout=5_000)
+    assert table.isColumnHidden(SCORE)
 
 
 def test_what_was_left_out_is_told_with_its_list(window: MainWindow, qtbot: QtBot, coco: Path) -> None:

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cvstudio.evaluation.tables import class_table
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions
 from cvstudio.session.session import State
-from ui.panels._measure.content import MeasureContent
+from ui.panels._measure.content import CONTROLS_WIDTH, MeasureContent
 from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
+from ui.panels._measure.tables import ResultTable
 from ui.panels.measure import MeasurePanel
 from ui.window.main_window import MainWindow
 
@@ -86,6 +88,36 @@ def test_a_model_is_measured_and_every_page_says_so(content: MeasureContent, qtb
     content.tabs.setCurrentIndex(CONFUSION)
     assert content.confusion.text_at(1, 2) == "green taken for blue: 1, 50% of the row"
     content.confusion.grab()
+
+
+def test_a_long_name_of_a_set_cuts_nothing_off(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -> None:
+    content.set_source(tmp_path / ("instance_segmentation" * 4))
+    content.cancel_button.window().show()
+    column = content.source.parentWidget()
+    qtbot.waitUntil(lambda: content.source.currentText().startswith("instance"), timeout=5_000)
+    assert column.minimumSizeHint().width() <= CONTROLS_WIDTH
+
+
+def test_an_unmeasured_page_says_what_to_do(content: MeasureContent, qtbot: QtBot) -> None:
+    assert not content.figures.before.isHidden()
+    assert content.figures.before.text() == "Choose labels and a model, and press Measure."
+    measure(content, qtbot)
+    assert content.figures.before.isHidden()
+
+
+def test_class_names_have_room_in_a_narrow_panel(content: MeasureContent, qtbot: QtBot) -> None:
+    measure(content, qtbot)
+    assert content.measured is not None
+    narrow = ResultTable("")
+    qtbot.addWidget(narrow)
+    narrow.resize(300, 200)
+    narrow.show_table(class_table(content.measured.evaluations))
+    narrow.show()
+    table = narrow.table
+    assert table is not None
+    needed = table.sizeHintForColumn(0)
+    qtbot.waitUntil(lambda: table.columnWidth(0) >= needed, timeout=5_000)
+    assert needed > table.horizontalHeader().minimumSectionSize()
 
 
 def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> None:
@@ -211,6 +243,24 @@ def test_a_click_opens_the_picture_with_the_prediction(
     content.worst.picked.emit(0)
     qtbot.waitUntil(lambda: controller.session.state.active_media.name == "000.png", timeout=30_000)
     assert [item.model for item in controller.session.state.instances].count("colour-boxes") == 1
+
+
+def test_what_failed_later_does_not_change_whose_predictions_a_click_shows(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    measure(content, qtbot)
+    before = content.measured
+    content.set_source(tmp_path / "gone.json")
+    content.set_model("colour-masks")
+    content.start()
+    qtbot.waitUntil(lambda: content.state == "done", timeout=30_000)
+    assert content.measured is before
+    content.worst.picked.emit(1)
+    controller = window.controller
+    qtbot.waitUntil(lambda: controller.detections() is not None, timeout=30_000)
+    instance = controller.session.state.instance
+    assert instance is not None
+    assert instance.model == "colour-boxes"
 
 
 def test_a_click_shows_the_labels_too(content: MeasureContent, window: MainWindow, qtbot: QtBot) -> None:

@@ -42,7 +42,7 @@ from ui.panels._measure.filling_stack import FillingStack
 from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
 from ui.panels._measure.mapping_page import MappingPage
 from ui.panels._measure.tables import ResultTable
-from ui.panels._measure.thresholds import DEFAULT_IOU, Thresholds
+from ui.panels._measure.thresholds import DEFAULT_IOU, NARROWEST_COMBO, Thresholds
 from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_combo import ElidedCombo
 
@@ -94,6 +94,8 @@ class MeasureContent(QWidget):
         self.source = ElidedCombo()
         self.source.setAccessibleName(self.tr("Labelled set"))
         self.source.setToolTip(self.tr("Labels that the predictions are compared with: an open set, or another one"))
+        # A long name must not widen the column, which would cut off all that stands in it.
+        self.source.setMinimumWidth(NARROWEST_COMBO)
         self.source.currentIndexChanged.connect(lambda _: self._update())
         choose = QPushButton(icon("folder-open"), "")
         choose.setToolTip(self.tr("Choose a file of labels, such as COCO JSON"))
@@ -162,7 +164,7 @@ class MeasureContent(QWidget):
         self.tabs.setAccessibleName(self.tr("Pages of the evaluation"))
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
-        self.figures = ResultTable(self.tr("Choose labels and a model, and press Measure."))
+        self.figures = ResultTable("")
         self.classes = ResultTable(self.tr("No class was measured."))
         self.curve: CurvePlot | ReliabilityPlot | None = None
         self.curves = CurrentStack()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHeaderView, QLabel, QVBoxLayout, QWidget
 
 from cvstudio.results.tables import Column, Table
 from ui.base.translate import translated
@@ -34,8 +34,13 @@ class ResultTable(QWidget):
         self._empty = empty
         self._columns: tuple[Column, ...] | None = None
         self.table: RowsTable | None = None
+        self.before = QLabel(self.tr("Choose labels and a model, and press Measure."))
+        self.before.setObjectName("quiet")
+        self.before.setWordWrap(True)
+        self.before.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.addWidget(self.before)
 
     def show_table(self, content: Table) -> None:
         """Show the rows of a table."""
@@ -52,11 +57,15 @@ class ResultTable(QWidget):
         if self.table is not None:
             self._layout.removeWidget(self.table)
             self.table.deleteLater()
+        self.before.hide()
         titles = [translated(column.title) for column in columns]
         bars = [place for place, column in enumerate(columns) if column.kind == "fraction"]
         wide = next((place for place, column in enumerate(columns) if column.key in ("meaning", "reason")), 0)
         self.table = RowsTable(titles, bars, self._empty, wide)
         header = self.table.horizontalHeader()
+        if columns[wide].kind == "label":
+            # Beside many columns nothing would remain for the names of the classes.
+            header.setSectionResizeMode(wide, QHeaderView.ResizeMode.ResizeToContents)
         for place in bars:
             needed = header.fontMetrics().horizontalAdvance(titles[place]) + MARGIN
             header.resizeSection(place, max(header.sectionSize(place), min(needed, MOST_WIDTH)))

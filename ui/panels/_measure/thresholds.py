@@ -16,6 +16,8 @@ from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.rows.slider_row import SliderRow
 
 DEFAULT_SCORE = DEFAULT_IOU = 0.5
+NARROWEST_COMBO = 80
+"""Pixels; a combo box is never wider than its place for a long text."""
 
 
 class Thresholds(QWidget):
@@ -60,6 +62,7 @@ class Thresholds(QWidget):
         combo = ElidedCombo()
         combo.setAccessibleName(name)
         combo.setToolTip(tip)
+        combo.setMinimumWidth(NARROWEST_COMBO)
         combo.currentIndexChanged.connect(lambda _: self.changed.emit())
         return combo
 

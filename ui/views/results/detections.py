@@ -247,6 +247,8 @@ class ResultsTable(QTableView):
         self._model.set_detections(detections)
         if self.isColumnHidden(TRACK) is self._model.followed:
             self.setColumnHidden(TRACK, not self._model.followed)
+        # Labels have no confidence.
+        self.setColumnHidden(SCORE, detections is not None and detections.score_kind == "certain")
         self.verticalScrollBar().setValue(scroll)
 
     def show_result(self, result: Detections, pointed: int | None) -> str:

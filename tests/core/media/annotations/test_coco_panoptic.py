@@ -76,6 +76,16 @@ def test_others_read_what_was_written(tmp_path, labels, set_of):
     assert first["segments_info"][0]["bbox"] == [5, 6, 10, 8]
 
 
+def test_a_cut_segment_has_the_area_that_is_left(tmp_path, set_of):
+    whole = np.ones((10, 10), bool)
+    labels = PictureLabels(
+        Size(40, 30), tuple(Annotation(0, (x, 0, x + 10, 10), mask=LabelledMask(whole, x, 0)) for x in (0, 6))
+    )
+    write_labels(set_of({"a.png": labels}, CLASSES), tmp_path / "out", PANOPTIC, Progress())
+    content = json.loads((tmp_path / "out" / "panoptic.json").read_text())
+    assert [item["area"] for item in content["annotations"][0]["segments_info"]] == [100, 60]
+
+
 def test_a_map_of_classes_is_written_as_stuff(tmp_path, set_of):
     classes = np.full((30, 40), NO_CLASS, np.int32)
     classes[:4], classes[20:] = 1, 0
