@@ -11,15 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, cast
 
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.stages import Parts
 from cvstudio.data.samples import Image
 from cvstudio.data.tiles import Tile, cropped, tiles
+from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.params import Doc, Range
 from cvstudio.foundation.progress import PartProgress, Progress
+from cvstudio.media import MediaKind
 
 R = TypeVar("R")
 SHOWN_EVERY_SECS = 0.7
 """Least seconds between two outputs while tiles are under way."""
+LARGE_MEGAPIXELS = 10
+"""Slices are suggested for pictures of more millions of pixels."""
+SUGGESTED_TILE = 1024
 JOINING_SHARE = 4.0
 """Least time between two outputs, in multiples of the time that joining the tiles took."""
 
@@ -59,6 +65,29 @@ class SliceParams:
             later=True,
         ),
     ] = True
+
+
+def megapixels_of(instance: AnalysisInstance) -> float:
+    """Size of the picture that `instance` is given, in millions of pixels; 0 where there is no still picture, or its
+    crop lies outside of it."""
+    media = instance.canvas_media
+    if media is None or media.kind is not MediaKind.IMAGE or media.size is None:
+        return 0.0
+    try:
+        pixel_map = instance.pixel_map
+    except MediaError:
+        return 0.0
+    size = media.size if pixel_map is None else pixel_map.target
+    return size.width * size.height / 1e6
+
+
+def suggested_tile(instance: AnalysisInstance) -> int:
+    """Side in pixels of the slices that `instance` had better look at its picture in; 0 where it takes none, has some,
+    or its picture is small."""
+    slices = any(issubclass(item, SliceParams) for item in instance.spec.params_types(instance.model_spec))
+    if not slices or instance.value("tile") or megapixels_of(instance) <= LARGE_MEGAPIXELS:
+        return 0
+    return SUGGESTED_TILE
 
 
 def predicted(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvstudio.cli.inputs import parsed
+from cvstudio.cli.inputs import parsed, values_of_texts
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.cli.training import evaluate as evaluate_recipe
 from cvstudio.cli.training import positive
@@ -168,12 +168,7 @@ def _plans(options: argparse.Namespace) -> list[EvaluationPlan]:
     from cvstudio.evaluation.evaluate import EvaluationPlan
     from cvstudio.models import MODELS
 
-    texts = {}
-    for text in options.values:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ParamsError(f"--set expects NAME=VALUE, found '{text}'.")
-        texts[name.strip()] = value
+    texts = values_of_texts(options.values)
     plans = []
     for key, weights, path in zip(
         options.models,

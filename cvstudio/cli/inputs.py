@@ -209,6 +209,17 @@ def upstream_of(text: str) -> AnalysisInstance:
     return instance
 
 
+def values_of_texts(pairs: Sequence[str]) -> dict[str, str]:
+    """Values by name of what `--set NAME=VALUE` says. Raises ParamsError."""
+    texts = {}
+    for text in pairs:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ParamsError(f"--set expects NAME=VALUE, found '{text}'.")
+        texts[name.strip()] = value
+    return texts
+
+
 def parsed(texts: Mapping[str, str], analysis: Analysis, model: ModelSpec | None) -> dict[str, Any]:
     """Parse values of parameters of `analysis` and `model` by name. The value of an unknown name stays a text, to be
     rejected where the instance is checked. Raises ParamsError."""

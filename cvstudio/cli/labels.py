@@ -10,11 +10,12 @@ from typing import Any
 
 from cvstudio.analyses.label_sets import SUFFIXES
 from cvstudio.cli.terminal import Bar, guarded
-from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.errors import MediaError, ParamsError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions, annotation_format
 from cvstudio.media.annotations.summary import by_reason, summarise
-from cvstudio.media.annotations.writing import write_labels
+from cvstudio.media.annotations.writing import check_target, write_labels
+from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
 
 
 def add_labels(commands: Any) -> None:
@@ -34,11 +35,45 @@ def add_labels(commands: Any) -> None:
     convert.add_argument("-o", "--out", type=Path, required=True, help="file, or a new or empty folder")
     convert.add_argument("--pictures", action="store_true", help="copy the pictures beside their labels")
     convert.add_argument("-q", "--quiet", action="store_true", help="do not show progress")
+    accept = actions.add_parser("accept", help="what a model finds above a score becomes labels in a file")
+    accept.add_argument(
+        "pictures", nargs="*", type=Path, metavar="PICTURE", help="pictures or folders (default: those of --labels)"
+    )
+    accept.add_argument("--labels", type=Path, metavar="SET", help="labels to begin with; what they have stays")
+    accept.add_argument("--model", default="", help="a model that finds boxes (default: that of object detection)")
+    accept.add_argument("--weights", type=Path, help="a local checkpoint for the model")
+    accept.add_argument(
+        "--score", type=float, required=True, metavar="S", help="the lowest score that is accepted, 0..1"
+    )
+    accept.add_argument(
+        "--class",
+        dest="classes",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="accept only this class of the model; may be repeated",
+    )
+    accept.add_argument(
+        "--set",
+        dest="values",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the analysis or the model, such as tile=1024; may be repeated",
+    )
+    accept.add_argument("--to", default="coco", choices=forms, help="the form that is written (default: coco)")
+    accept.add_argument("-o", "--out", type=Path, required=True, help="file, or a new or empty folder")
+    accept.add_argument("--with-pictures", action="store_true", help="copy the pictures beside their labels")
+    accept.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    accept.add_argument("--precision", default="auto", choices=REQUESTED_PRECISIONS)
+    accept.add_argument("-q", "--quiet", action="store_true", help="do not show progress")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command `labels` and return the exit code."""
     bar = Bar(quiet=options.quiet)
+    if options.action == "accept":
+        return guarded(lambda progress: _accept(options, bar, progress), bar, stopped="stopped; nothing was written.")
 
     def work(progress: Progress) -> int:
         source = ANNOTATION_FORMATS[options.source] if options.source else annotation_format(options.set)
@@ -57,6 +92,53 @@ def run(options: argparse.Namespace) -> int:
         return 0
 
     return guarded(work, bar, stopped="stopped; nothing was left half written.")
+
+
+def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
+    from cvstudio.analyses import ANALYSES
+    from cvstudio.analyses.instance import AnalysisInstance
+    from cvstudio.cli.inputs import parsed, values_of_texts
+    from cvstudio.media import MediaKind
+    from cvstudio.media.folders import kinds_by_suffix
+    from cvstudio.models import MODELS
+    from cvstudio.models.checkpoints import chosen_checkpoint
+    from cvstudio.running.batch.sources import find_files
+    from cvstudio.running.pseudo_labels import accept_predictions, empty_set, pictures_of
+    from cvstudio.running.runner import Runner
+
+    if not 0 <= options.score <= 1:
+        raise ParamsError(f"--score is expected to be 0 to 1, found {options.score}.")
+    key = options.model or ANALYSES["detect"].first_model
+    spec = next((item for item in ANALYSES if item.takes(MODELS[key])), ANALYSES["detect"])
+    values = parsed(values_of_texts(options.values), spec, MODELS[key])
+    values = {**values, "score": options.score, **({"classes": tuple(options.classes)} if options.classes else {})}
+    instance = AnalysisInstance(1, spec.key, {}, key, options.weights or chosen_checkpoint(key), values)
+    instance.params()
+    entry = ANNOTATION_FORMATS[options.to]
+    source = annotation_format(options.labels).read(options.labels) if options.labels is not None else None
+    labelled = source or empty_set(options.classes or MODELS[key].labels)
+    check_target(labelled, options.out, entry)
+    if options.pictures:
+        kinds = kinds_by_suffix()
+        found = find_files(options.pictures, options.out)
+        files = [file for file, asked in found if asked or kinds.get(file.suffix.casefold()) is MediaKind.IMAGE]
+    else:
+        files = pictures_of(labelled)
+    if not files:
+        raise MediaError("Expected pictures, found none; name pictures, a folder of them, or --labels with pictures.")
+    with Runner(device=options.device, precision=options.precision, notice=bar.note) as runner:
+        accepted = accept_predictions(instance, files, labelled, options.score, runner, progress)
+    left_out = [
+        *labelled.check(progress),
+        *write_labels(accepted.labelled, options.out, entry, progress, options=WriteOptions(options.with_pictures)),
+    ]
+    bar.end()
+    print(options.out)
+    for file, reason in accepted.failed:
+        print(f"failed: {file}: {reason}", file=sys.stderr)
+    told = f"{accepted.added:,} labels added on {accepted.pictures:,} pictures; {accepted.known:,} were there already"
+    print(f"cvstudio: {told}", *left_out_lines(left_out), sep="\n", file=sys.stderr)
+    return 1 if accepted.failed else 0
 
 
 def left_out_lines(left_out: Any) -> list[str]:

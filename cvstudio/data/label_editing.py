@@ -6,8 +6,9 @@ Points are in image pixels and stay on the picture, of `size`. What is changed l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -295,3 +296,10 @@ def brushed(
     if mask is None:
         return None
     return replace(annotation, mask=mask, polygons=(), box=box_of(mask), area=None)
+
+
+def new_name(taken: Container[str], path: Path) -> str:
+    """A name for the picture at `path` in a set that has those that are `taken`: its file name, with as many of its
+    folders before it as it takes."""
+    names = ("/".join(path.parts[-count:]) for count in range(1, len(path.parts) + 1))
+    return next(name for name in names if name not in taken)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
 from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.label_editing import new_name
 from cvstudio.data.labels import Category, LabelledSet, PictureLabels
 from cvstudio.media import Media
 from cvstudio.results.detections import Detections
@@ -47,7 +47,7 @@ def with_labels(
     name = labelled.name_of(media.path)
     if name is not None:
         return annotations.with_labels(name, labels)
-    name = new_name(labelled, media.path)
+    name = new_name({*labelled.names, *labelled.pictures}, media.path)
     changed = annotations.with_labels(name, labels)
     return dataclasses.replace(changed, pictures={**changed.pictures, name: media.path})
 
@@ -60,14 +60,6 @@ def with_category_renamed(annotations: AnnotationSet, labelled: LabelledSet, num
     categories = list(annotations.categories)
     categories[own] = dataclasses.replace(categories[own], name=name)
     return dataclasses.replace(annotations, categories=tuple(categories))
-
-
-def new_name(labelled: LabelledSet, path: Path) -> str:
-    """A name for the picture at `path` that no picture of the set has: its file name, with as many of its folders
-    before it as it takes."""
-    taken = {*labelled.names, *labelled.pictures}
-    names = ("/".join(path.parts[-count:]) for count in range(1, len(path.parts) + 1))
-    return next(name for name in names if name not in taken)
 
 
 def labels_slot(spec: Analysis) -> Slot | None:

@@ -358,6 +358,21 @@ class Library(QObject):
         else:
             self._submit(self._rows[row].name, merge="browse")
 
+    def show(self, path: Path) -> bool:
+        """Show the file at `path` at its place in an open set, the current one first; False where none lists it."""
+        others = (item for item in self._session.state.sets if item != self.current)
+        for media_set in filter(None, (self.current, *others)):
+            listing = self._listings.get(media_set.path)
+            if listing is None or not media_set.holds(path):
+                continue
+            name = path.relative_to(media_set.path).as_posix()
+            if any(file.name == name for file in listing.files):
+                if media_set != self.current:
+                    self.show_set(media_set.path)
+                self._submit(name, merge=f"show {name}")
+                return True
+        return False
+
     def step(self, rows: int) -> None:
         """Show the file `rows` rows further, back if negative, up to the ends of the list."""
         row, count = self.place

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.binding import AnnotationSet
@@ -37,18 +37,21 @@ class MeasuredPictures(QObject):
         super().__init__(parent)
         self._controller = controller
         self._waiting: tuple[Path, AnnotationSet | None, tuple[ShownModel, ...]] | None = None
-        controller.library.opened.connect(self._opened)
+        controller.library.opened.connect(self._arrived)
+        # In the middle of a change of the session no other may begin.
+        controller.library.place_changed.connect(self._arrived, Qt.ConnectionType.QueuedConnection)
 
     def show(self, path: Path, annotations: AnnotationSet | None, models: Sequence[ShownModel]) -> None:
-        """Open a picture; when it is there, put its labels and the predictions of `models` on it."""
+        """Open a picture, at its place where its set is open; when it is there, put its labels and the predictions of
+        `models` on it."""
         self._waiting = path, annotations, tuple(models)
         media = self._controller.session.state.active_media
         if media is not None and media.path == path:
-            self._opened((path,))
-        else:
+            self._arrived()
+        elif not self._controller.library.show(path):
             self._controller.open_paths([path])
 
-    def _opened(self, paths: Sequence[Path]) -> None:
+    def _arrived(self) -> None:
         session = self._controller.session
         media = session.state.active_media
         if self._waiting is None or media is None or media.path != self._waiting[0]:

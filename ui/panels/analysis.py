@@ -36,6 +36,7 @@ from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.panels import PANELS
 from ui.panels._input_choices import input_choices
+from ui.panels._slices_line import SlicesLine
 from ui.panels.base import Panel, PanelContext
 from ui.panels.layer_menu import LayerMenu
 from ui.widgets.elided_combo import ElidedCombo
@@ -119,6 +120,10 @@ class AnalysisPanel(QScrollArea):
         self._message.hide()
         self._layout.addWidget(self._message)
 
+        self.slices = SlicesLine()
+        self.slices.wanted.connect(lambda side: controller.set_value("tile", side))
+        self._layout.addWidget(self.slices)
+
         self.form = ParamForm()
         self.form.tallies = self._tallies
         self.form.edited.connect(lambda name, value, dragging: controller.set_value(name, value, dragging=dragging))
@@ -180,6 +185,7 @@ class AnalysisPanel(QScrollArea):
             )
             self._build_inputs(None, state)
             self._message.hide()
+            self.slices.show_for(None)
             return
         self.analysis.setCurrentIndex(self.analysis.findData(instance.analysis))
         self._introduce(instance)
@@ -381,7 +387,9 @@ class AnalysisPanel(QScrollArea):
     def _fill_form(self, instance: AnalysisInstance) -> None:
         if instance.lacks_model:
             self.form.set_fields([], {})
+            self.slices.show_for(None)
             return
+        self.slices.show_for(instance)
         model = instance.model_spec
         fields: list[Field] = []
         types = instance.spec.params_types(model)

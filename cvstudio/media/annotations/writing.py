@@ -38,10 +38,9 @@ def write_labels(
     Cancelled
         Through `progress`; nothing incomplete is left.
     """
-    if entry.write is None:
-        raise ExportError(f"{entry.title} is only read; choose another format.")
     path, options = Path(os.path.abspath(path)), options or WriteOptions()
-    _check_target(labelled, path, folder=not entry.suffix)
+    check_target(labelled, path, entry)
+    assert entry.write is not None
     try:
         if entry.suffix:
             with atomic_path(path) as temporary:
@@ -52,7 +51,11 @@ def write_labels(
         raise ExportError(f"{quoted(path)} cannot be written ({reason}); choose another folder.") from None
 
 
-def _check_target(labelled: LabelledSet, path: Path, *, folder: bool) -> None:
+def check_target(labelled: LabelledSet, path: Path, entry: AnnotationFormat) -> None:
+    """Raise ExportError where labels cannot be written to `path`, see `write_labels`: before work that takes long."""
+    if entry.write is None:
+        raise ExportError(f"{entry.title} is only read; choose another format.")
+    folder = not entry.suffix
     source = Path(os.path.realpath(labelled.path)) if labelled.path is not None else None
     target = Path(os.path.realpath(path))
     if source is not None and (target == source or (folder and source.is_dir() and source in target.parents)):

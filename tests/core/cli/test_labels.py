@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from cvstudio.cli.main import main
 from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
 from cvstudio.media.examples.files import sample_path
+from cvstudio.models import MODELS
 
 
 @pytest.fixture
@@ -76,3 +78,84 @@ def test_a_file_without_an_ending_gets_that_of_its_form(coco, tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(tmp_path / "out.xml")
     assert main(["info", str(tmp_path / "out.xml")]) == 0
     assert "CVAT XML" in capsys.readouterr().out
+
+
+@pytest.fixture
+def rectangles(blob_finder, tmp_path):
+    """Two pictures of bright rectangles, one of none, and a detector that finds the first to the pixel."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    places = {"a.png": [(0, 10, 20), (2, 60, 30)], "b.png": [(1, 5, 5)], "c.png": []}
+    for name, rows in places.items():
+        pixels = np.full((80, 100, 3), 60, np.uint8)
+        for channel, x, y in rows:
+            colour = np.full(3, 20, np.uint8)
+            colour[channel] = 230
+            pixels[y : y + 12, x : x + 16] = colour
+        Image.fromarray(pixels).save(folder / name)
+    with MODELS.lend(blob_finder.SPEC):
+        yield folder
+
+
+def test_what_a_model_finds_becomes_labels_in_a_file(rectangles, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    (rectangles / "notes.txt").write_text("not a picture")
+    (rectangles / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
+    run = ["labels", "accept", str(rectangles), "--model", "blobs", "--score", "0.2", "--device", "cpu", "-q"]
+    # A damaged picture spoils none, and is told.
+    assert main([*run, "-o", str(out)]) == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [str(out)]
+    assert "torn.png" in told.err
+    assert "3 labels added on 3 pictures; 0 were there already" in told.err
+    (rectangles / "torn.png").unlink()
+    written = json.loads(out.read_text())
+    names = {item["id"]: item["name"] for item in written["categories"]}
+    files = {item["id"]: item["file_name"].rpartition("/")[2] for item in written["images"]}
+    assert sorted(files.values()) == ["a.png", "b.png", "c.png"]
+    found = sorted((files[a["image_id"]], names[a["category_id"]], a["bbox"]) for a in written["annotations"])
+    assert found == [
+        ("a.png", "blue", [60, 30, 16, 12]),
+        ("a.png", "red", [10, 20, 16, 12]),
+        ("b.png", "green", [5, 5, 16, 12]),
+    ]
+
+
+def test_labels_that_are_there_stay_and_are_not_doubled(rectangles, tmp_path, capsys):
+    """Only one rectangle is labelled, under another name that the user prefers."""
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 80}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 7, "bbox": [10, 20, 16, 12]}],
+        "categories": [{"id": 7, "name": "tomato"}],
+    }
+    (rectangles / "mine.json").write_text(json.dumps(content))
+    run = ["labels", "accept", "--labels", str(rectangles / "mine.json"), "--model", "blobs", "--score", "0.2", "-q"]
+    assert main([*run, "--device", "cpu", "-o", str(tmp_path / "all.json")]) == 0
+    assert "1 labels added on 1 pictures; 1 were there already" in capsys.readouterr().err
+    written = json.loads((tmp_path / "all.json").read_text())
+    assert [item["name"] for item in written["categories"]] == ["tomato", "blue"]
+    assert len(written["annotations"]) == 2
+    assert main([*run, "--class", "green", "--to", "yolo", "-o", str(tmp_path / "yolo")]) == 0
+    assert "0 labels added" in capsys.readouterr().err
+    assert annotation_format(tmp_path / "yolo").key == "yolo"
+
+
+def test_what_cannot_be_accepted_is_told_before_the_work(rectangles, blob_finder, tmp_path, capsys):
+    run = ["labels", "accept", str(rectangles), "--model", "blobs", "-q", "-o"]
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    blob_finder.SEEN.clear()
+    for arguments, words in (
+        ([*run, str(tmp_path / "o.json"), "--score", "2"], "--score is expected to be 0 to 1, found 2.0"),
+        ([*run, str(tmp_path / "full"), "--score", "0.5", "--to", "yolo"], "a new or an empty folder"),
+        ([*run, str(tmp_path / "o.json"), "--score", "0.5", "--set", "tile"], "--set expects NAME=VALUE"),
+        ([*run, str(tmp_path / "o.json"), "--score", "0.5", "--class", "cow"], "Classes has no 'cow'"),
+        (
+            ["labels", "accept", str(tmp_path / "full"), *run[3:], str(tmp_path / "o.json"), "--score", "0.5"],
+            "found none",
+        ),
+    ):
+        assert main(arguments) == 1
+        assert words in capsys.readouterr().err
+    assert blob_finder.SEEN == []
+    assert not (tmp_path / "o.json").exists()

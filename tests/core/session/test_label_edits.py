@@ -10,12 +10,12 @@ from PIL import Image as Pillow
 from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.geometry import Size
+from cvstudio.data.label_editing import new_name
 from cvstudio.data.labels import Annotation, Category, LabelledSet, PictureLabels
 from cvstudio.media import Media, open_media
 from cvstudio.running.recipe import annotations_from_json, annotations_to_json
 from cvstudio.session.label_edits import (
     annotations_of,
-    new_name,
     truth_layer,
     with_annotations,
     with_category_renamed,
@@ -123,8 +123,8 @@ def test_a_picture_that_the_set_does_not_name_is_added_under_a_name_of_its_own(
 
 def test_a_name_has_as_many_folders_as_it_takes() -> None:
     taken = LabelledSet(None, "", (), ("c.png", "b/c.png"), {}, lambda name: PictureLabels())
-    assert new_name(taken, Path("/a/b/d.png")) == "d.png"
-    assert new_name(taken, Path("/a/b/c.png")) == "a/b/c.png"
+    assert new_name({*taken.names, *taken.pictures}, Path("/a/b/d.png")) == "d.png"
+    assert new_name({*taken.names, *taken.pictures}, Path("/a/b/c.png")) == "a/b/c.png"
 
 
 def test_classes_of_the_file_and_added_ones_are_renamed() -> None:

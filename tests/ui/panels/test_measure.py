@@ -274,6 +274,29 @@ def test_a_click_shows_the_labels_too(content: MeasureContent, window: MainWindo
     controller.session.load(State())
 
 
+def test_a_click_opens_the_picture_at_its_place_in_the_open_set(
+    content: MeasureContent, window: MainWindow, labels: Path, qtbot: QtBot
+) -> None:
+    library, session = window.controller.library, window.controller.session
+    folder = next(labels.parent.rglob("001.png")).parent
+    window.controller.open_paths([folder])
+    qtbot.waitUntil(lambda: library.place[1] == 3 and session.state.active_media is not None, timeout=30_000)
+    measure(content, qtbot)
+    content.worst.picked.emit(1)
+    qtbot.waitUntil(lambda: any(item.model == "colour-boxes" for item in session.state.instances), timeout=30_000)
+    assert session.state.active_media.name == "001.png"
+    assert library.current.path == folder
+    assert library.place == (1, 3)
+    assert library.files == ()
+    # Also from the list of open files, and the next picture is one step away.
+    library.show_set(None)
+    content.worst.picked.emit(0)
+    qtbot.waitUntil(lambda: session.state.active_media.name == "000.png", timeout=30_000)
+    assert library.place == (0, 3)
+    library.step(1)
+    qtbot.waitUntil(lambda: session.state.active_media.name == "001.png", timeout=30_000)
+
+
 def test_it_is_exported(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -> None:
     measure(content, qtbot)
     content.export(tmp_path / "out.json")
