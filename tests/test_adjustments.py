@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -20,12 +22,12 @@ from cvstudio.analyses.request import given_values, make_request, value_on_file
 from cvstudio.analyses.stages import Stage
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Rect, Size, View
-from cvstudio.data.samples import DepthMap, Frame, Image
 from cvstudio.exporters import EXPORTERS, export, recipe_path
 from cvstudio.foundation.errors import BindingError, MediaError, ParamsError
 from cvstudio.foundation.params import Doc, Pick, values_of
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Stroke
+from cvstudio.media import open_media
 from cvstudio.results.classification import Classification
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
@@ -38,7 +40,7 @@ from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.recipe import load_recipe
 from cvstudio.running.runner import Runner, make_instance
 from cvstudio.session.project import load_project, save_project
-from cvstudio.session.session import Session, State, with_adjusted
+from cvstudio.session.session import Session, State, with_adjusted, with_shared_adjustments
 
 SPATIAL = [
     "crop=10,12,70,50",
@@ -115,36 +117,6 @@ def test_the_result_is_in_the_pixels_of_the_file(picture, text, analysis):
     result = found(of(picture, text))
     np.testing.assert_array_equal(result.boxes, plain.boxes)
     assert (result.size, result.source) == (plain.size, plain.source)
-
-
-def test_levels_and_channel_change_the_values():
-    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    image = Image(np.stack([ramp, 255 - ramp, np.full_like(ramp, 9)], axis=-1))
-    red = Adjustments.from_text("channel=red").apply(image)
-    np.testing.assert_array_equal(red.pixels, np.repeat(ramp[..., None], 3, axis=2))
-    levels = Adjustments.from_text("levels=0.2,0.8,2").apply(image).pixels[..., 0]
-    expected = np.clip((ramp / 255 - 0.2) / 0.6, 0, 1) ** 0.5
-    assert np.abs(levels - 255 * expected).max() <= 0.5
-    wide = Adjustments.from_text("levels=0.2,0.8,2").apply(Image(image.pixels.astype(np.uint16) * 257))
-    assert np.abs(wide.pixels[..., 0] - 65535 * expected).max() <= 0.5
-    light = Image(np.full((2, 2, 3), 2.0, np.float32), transfer="linear")
-    # Light has no upper end.
-    assert Adjustments.from_text("levels=0,0.5,1").apply(light).pixels.max() == 4.0
-    flat = Image(np.full((2, 2, 3), 0.75, np.float32))
-    assert Adjustments.from_text("levels=0,0.5,1").apply(flat).pixels.max() == 1.0
-
-
-def test_frames_depth_and_alpha_go_along():
-    values = np.arange(12, dtype=np.float32).reshape(3, 4)
-    turned = Adjustments.from_text("crop=1,0,3,3 rotate=90").apply(DepthMap(values, "m"))
-    np.testing.assert_array_equal(turned.values, np.rot90(values[:, 1:], -1))
-    assert turned.unit == "m"
-    alpha = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    frame = Frame(np.zeros((3, 4, 3), np.uint8), alpha, pts=0.5)
-    flipped = Adjustments.from_text("flip=h").apply(frame)
-    assert isinstance(flipped, Frame)
-    assert flipped.pts == 0.5
-    np.testing.assert_array_equal(flipped.alpha, alpha[:, ::-1])
 
 
 # Results on the file --------------------------------------------------------------------------------------------------
@@ -435,27 +407,89 @@ def test_a_depth_map_is_adjusted_with_its_picture_or_refused(tmp_path: Path) -> 
             refocused(lonely)
 
 
-def test_brightness_and_contrast_are_in_closed_form_and_written_only_where_they_differ():
-    adjusted = Adjustments.from_text("brightness=0.1 contrast=1.5")
-    assert Adjustments.from_json(adjusted.to_json()) == adjusted
-    assert Adjustments().to_json() == {}
-    assert adjusted.tonal
-    assert not adjusted.spatial
-    levels = np.arange(256, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2)
-    wanted = np.rint(((levels / 255 - 0.5) * 1.5 + 0.6).clip(0, 1) * 255)
-    assert np.array_equal(adjusted.apply(Image(levels)).pixels, wanted)
-    assert adjusted.apply(Image((levels / 255).astype(np.float32))).pixels * 255 == pytest.approx(wanted, abs=0.51)
-    for text, words in (("contrast=5", "contrast expects 0 to 4"), ("brightness=-2", "brightness expects -1 to 1")):
-        with pytest.raises(ParamsError, match=words):
-            Adjustments.from_text(text)
+def pictures_of(picture: Path, count: int) -> list[Path]:
+    """Copies of `picture` in a folder of their own."""
+    folder = picture.parent / "set"
+    folder.mkdir()
+    paths = [folder / f"{name}.png" for name in "abcdef"[:count]]
+    for path in paths:
+        path.write_bytes(picture.read_bytes())
+        # Equal content of one second would be one medium.
+        os.utime(path, (1_000_000_000 + paths.index(path),) * 2)
+    return paths
 
 
-def test_a_window_stays_within_what_values_can_be():
-    start = Adjustments(levels=(0.25, 0.75, 2.0))
-    assert start.windowed(0, 0) == start
-    assert start.windowed(-1, 0).levels == (0.375, 0.625, 2.0)
-    assert start.windowed(5, 0).levels == (0.0, 1.0, 2.0)
-    assert start.windowed(0, 9).levels == (0.5, 1.0, 2.0)
-    assert start.windowed(0, -9).levels == (0.0, 0.5, 2.0)
-    narrow = start.windowed(-40, 0).levels
-    assert narrow[1] - narrow[0] == pytest.approx(1e-4)
+def test_a_file_has_adjustments_of_its_own_in_place_of_those_of_all(picture: Path) -> None:
+    first, second, third = pictures_of(picture, 3)
+    own = {"picture": {second: Adjustments(flip="h"), third: Adjustments()}}
+    instance = make_instance(
+        "find-patch", {"picture": first}, adjustments={"picture": Adjustments(rotate=90)}, file_adjustments=own
+    )
+    assert instance.adjustments_of("picture") == Adjustments(rotate=90)
+    on = {path: instance.on(open_media(path)) for path in (second, third)}
+    assert on[second].adjustments_of("picture") == Adjustments(flip="h")
+    assert on[third].adjustments_of("picture") is None
+    told = [make_request(item, pts=None).adjustments for item in (instance, *on.values())]
+    assert told == [(("picture", Adjustments(rotate=90)),), (("picture", Adjustments(flip="h")),), ()]
+    # Back to those of all, for one and for every file.
+    assert on[second].without_file_adjustments("picture", second).adjustments_of("picture") == Adjustments(rotate=90)
+    assert instance.without_file_adjustments("picture").file_adjustments == {}
+    with pytest.raises(BindingError, match="no input"):
+        instance.with_adjustments("sound", Adjustments(), file=first)
+
+
+def test_own_adjustments_are_set_shared_undone_and_kept_where_the_folder_moves(picture: Path, tmp_path: Path) -> None:
+    first, second = pictures_of(picture, 2)
+    instance = dataclasses.replace(make_instance("find-patch", {"picture": first}), id=1)
+    media = (open_media(first), open_media(second))
+    state = State(media=media, active=media[0].id, instances=(instance,), current=1)
+    state = with_adjusted(state, 1, "picture", Adjustments(rotate=90))
+    alone = with_adjusted(state, 1, "picture", Adjustments(flip="v"), alone=True)
+    assert alone.instances[0].adjustments == {"picture": Adjustments(rotate=90)}
+    assert alone.instances[0].file_adjustments == {"picture": {first: Adjustments(flip="v")}}
+    (first.parent / "project").mkdir()
+    save_project(first.parent / "project" / "a.json", alone)
+    saved = json.loads((first.parent / "project" / "a.json").read_text())
+    assert saved["version"] == 5
+    moved = tmp_path / "moved"
+    shutil.move(first.parent, moved)
+    again, _ = load_project(moved / "project" / "a.json")
+    assert again.instances[0].file_adjustments == {"picture": {moved / "a.png": Adjustments(flip="v")}}
+    assert again.instances[0].adjustments_of("picture") == Adjustments(flip="v")
+    shared = with_shared_adjustments(alone, 1, "picture", of_this=True)
+    assert (shared.instances[0].adjustments, shared.instances[0].file_adjustments) == (
+        {"picture": Adjustments(flip="v")},
+        {},
+    )
+    assert with_shared_adjustments(alone, 1, "picture", of_this=False) == state
+    with pytest.raises(MediaError, match="lies outside"):
+        with_adjusted(state, 1, "picture", Adjustments(crop=(500, 0, 5, 5)), alone=True)
+
+
+def test_a_batch_and_the_command_line_adjust_each_file_in_its_own_way(picture, tmp_path, analysis, monkeypatch):
+    """The second of three pictures is turned, the third taken as it is, the first cropped as all others."""
+    from cvstudio.cli.main import main
+
+    paths = pictures_of(picture, 3)
+    monkeypatch.chdir(paths[0].parent)  # files as a user names them
+    arguments = ["find-patch", ".", "--adjust", "crop=10,12,70,50", "--adjust-file", "b.png", "rotate=90"]
+    arguments += ["--adjust-file", "c.png", "", "-o", str(tmp_path / "out"), "--format", "json", "-q"]
+    assert main(["run", *arguments]) == 0
+    assert sorted(sample.size for sample in analysis.SEEN) == sorted([Size(70, 50), Size(80, 100), Size(100, 80)])
+    for path in (tmp_path / "out").rglob("*patch*.json"):
+        assert json.loads(path.read_text())["frames"][0]["detections"][0]["box"] == list(map(float, analysis.PATCH))
+    assert main(["run", "find-patch", "a.png", "--adjust-file", "lost.png", "flip=h", "-o", str(tmp_path / "no")]) == 1
+
+
+def test_the_recipe_of_one_file_holds_its_own_adjustments_and_not_those_of_others(
+    picture: Path, tmp_path: Path
+) -> None:
+    first, second = pictures_of(picture, 2)
+    own = {"picture": {first: Adjustments(flip="h"), second: Adjustments(rotate=180)}}
+    instance = make_instance("find-patch", {"picture": first}, file_adjustments=own)
+    with Runner() as runner:
+        item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
+        export(EXPORTERS["json"], tmp_path / "one.json", item, Progress())
+    again, _, _ = load_recipe(recipe_path(tmp_path / "one.json"))
+    assert again.file_adjustments == {"picture": {first: Adjustments(flip="h")}}
+    assert again.adjustments_of("picture") == Adjustments(flip="h")

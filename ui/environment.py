@@ -1,10 +1,23 @@
-"""Environment of the process before Qt starts: settings that other libraries leave behind are undone."""
+"""Environment of the process before Qt starts: settings that other libraries leave behind are undone.
+
+PySide6 reads the source of each module that is imported after it, which took a twentieth of the start. So the parts of
+the core that the window's first picture needs are imported here, before Qt.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import cvstudio.media.camera
+import cvstudio.media.playback.player
+import cvstudio.media.thumbnails
+import cvstudio.models.inspection.tuning_process
+import cvstudio.models.runtime.host
+import cvstudio.session.browsing
+import cvstudio.session.label_edits
+import cvstudio.session.labelled_sets
+import cvstudio.session.resolve  # noqa: F401
 from cvstudio.models.runtime.cpu_threads import let_waiting_threads_sleep
 
 QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")

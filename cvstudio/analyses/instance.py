@@ -33,6 +33,7 @@ class AnalysisInstance:
     weights : checkpoint chosen by the user; None takes the published one, whatever `models.checkpoints` says
     values : parameters that differ from their default, by name
     adjustments : slot name -> adjustments, applied before the first stage; they also apply to the slot's next medium
+    file_adjustments : slot name -> path of a file -> its own adjustments, in place of those of the slot
     visible : whether the result is drawn
     opacity : 0..1, opacity of the result over the layers below; multiplied with that of the look
     """
@@ -44,6 +45,7 @@ class AnalysisInstance:
     weights: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     adjustments: Mapping[str, Adjustments] = field(default_factory=dict)
+    file_adjustments: Mapping[str, Mapping[Path, Adjustments]] = field(default_factory=dict)
     visible: bool = True
     opacity: float = 1.0
 
@@ -120,16 +122,34 @@ class AnalysisInstance:
         # A slot keeps its place: the order of slots is visible to the user.
         return dataclasses.replace(self, bindings={**self.bindings, slot: binding})
 
-    def with_adjustments(self, slot: str, adjustments: Adjustments) -> AnalysisInstance:
-        """Copy with `adjustments` of `slot` replaced. Raises BindingError."""
+    def with_adjustments(self, slot: str, adjustments: Adjustments, *, file: Path | None = None) -> AnalysisInstance:
+        """Copy with `adjustments` of `slot` replaced, or with `file` those of that file alone. Raises BindingError."""
         self.spec.check_adjustable(self.spec.slot(slot), adjustments)
+        if file is not None:
+            # Also where nothing is done: the file is an exception from the others.
+            files = {**self.file_adjustments.get(slot, {}), file: adjustments}
+            return dataclasses.replace(self, file_adjustments={**self.file_adjustments, slot: files})
         rest = {name: item for name, item in self.adjustments.items() if name != slot}
         if not adjustments.identity:
             rest[slot] = adjustments
         return dataclasses.replace(self, adjustments=rest)
 
+    def without_file_adjustments(self, slot: str, file: Path | None = None) -> AnalysisInstance:
+        """Copy in which `file`, by default every file, has the adjustments of `slot` again."""
+        files = {path: item for path, item in self.file_adjustments.get(slot, {}).items() if file not in (None, path)}
+        others = {name: item for name, item in self.file_adjustments.items() if name != slot}
+        return dataclasses.replace(self, file_adjustments={**others, slot: files} if files else others)
+
+    def own_adjustments_of(self, slot: str | None) -> Adjustments | None:
+        """Adjustments that belong to the file in `slot` alone; None where it has those of the slot."""
+        bound = self.bindings.get(slot) if slot else None
+        return self.file_adjustments.get(slot, {}).get(bound.path) if slot and isinstance(bound, Media) else None
+
     def adjustments_of(self, slot: str | None) -> Adjustments | None:
         """Adjustments of the medium in `slot`; None where there is no medium or no adjustment."""
+        own = self.own_adjustments_of(slot)
+        if own is not None:
+            return None if own.identity else own
         return self.adjustments.get(slot) if slot and isinstance(self.bindings.get(slot), Media) else None
 
     @property

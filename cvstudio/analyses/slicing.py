@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, cast
 
+from cvstudio.analyses.stages import Parts
 from cvstudio.data.samples import Image
 from cvstudio.data.tiles import Tile, cropped, tiles
 from cvstudio.foundation.params import Doc, Range
@@ -69,6 +70,7 @@ def predicted(
     *,
     whole_too: bool = True,
     trunk: Any = None,
+    kept: Parts | None = None,
 ) -> Iterator[R]:
     """Predictions of `network` for `image`, in slices where `params` say so (see `SliceParams`): successively more, the
     last one of all tiles.
@@ -78,6 +80,7 @@ def predicted(
     join : callable (pairs of tile and its prediction) -> prediction for the whole picture
     whole_too : whether the picture as a whole may be one of the tiles
     trunk : features of `image` by the network's trunk, where they are known (`Stage.on_trunk`)
+    kept : where the predictions of tiles are kept, so that a run that was cancelled goes on (`Inputs.parts`)
     """
     side = params.tile if isinstance(params, SliceParams) else 0
     parts = tiles(image.size, side, params.tile_overlap) if side else ()
@@ -92,15 +95,20 @@ def predicted(
         return
     if whole_too and params.tile_whole:
         parts = (Tile(0, 0, *image.size), *parts)
-    found: list[tuple[Tile, R]] = []
+    found: list[tuple[Tile, R]] = list(kept.known) if kept is not None else []
     due = time.monotonic() + SHOWN_EVERY_SECS
     for number, tile in enumerate(parts):
-        progress(number / len(parts), f"slice {number + 1} of {len(parts)}")
-        part = image if tile.size == image.size else cropped(image, tile)
-        found.append((tile, predict(part, PartProgress(progress, None))))
+        if number >= len(found):
+            progress(number / len(parts), f"slice {number + 1} of {len(parts)}")
+            part = image if tile.size == image.size else cropped(image, tile)
+            found.append((tile, predict(part, PartProgress(progress, None))))
+            if kept is not None:
+                kept.keep(found)
         last = number == len(parts) - 1
         began = time.monotonic()
-        if last or began >= due:
+        if last or (number == len(found) - 1 and began >= due):
             joined = join(found)
             due = time.monotonic() + max(SHOWN_EVERY_SECS, JOINING_SHARE * (time.monotonic() - began))
             yield joined
+    if kept is not None:
+        kept.drop()

@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import math
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,6 +29,29 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.results.source import Source
 
 Where = Literal["accelerator", "pool", "main"]
+
+
+class Parts:
+    """Finished parts of the output of one stage, such as tiles: kept in `cache` until the stage ends, so that a run
+    that was cancelled goes on from them. `key` is that of the stage."""
+
+    def __init__(self, cache: Cache, key: Key) -> None:
+        self._cache = cache
+        self._key = ("parts", key)
+
+    @property
+    def known(self) -> tuple[Any, ...]:
+        """The parts of an earlier run, in order; empty where there are none."""
+        entry = self._cache.get(self._key)
+        return entry.value if entry is not None else ()
+
+    def keep(self, parts: Sequence[Any]) -> None:
+        """Store the parts so far."""
+        self._cache.put(self._key, tuple(parts))
+
+    def drop(self) -> None:
+        """Forget them: the output is complete."""
+        self._cache.discard(self._key)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +69,7 @@ class Inputs:
     source : medium of the canvas slot and time of its frame, to be stored in the result
     services : objects shared with other runs
     trunk : features of the network's `SharedTrunk`, for a stage that is `on_trunk`; None where it has none
+    parts : where a stage keeps what it has finished of its output; None where nothing is cached
     """
 
     samples: Mapping[str, Any]
@@ -55,6 +79,7 @@ class Inputs:
     source: Source = field(default_factory=Source)
     services: Services = field(default_factory=Services)
     trunk: Any = None
+    parts: Parts | None = None
 
 
 StageRun = Callable[[Inputs, Any, Progress], Iterator[Any]]
@@ -106,6 +131,13 @@ class Stage:
     def params_with(self, model_params: type[Any]) -> type[Any]:
         """Class with `model_params` and `beside_model`: one object holds both."""
         return model_params if self.beside_model is None else _both((model_params, self.beside_model))
+
+    def model_params(self, params: Any) -> Any:
+        """Values of the model's params alone, of an object of `params_with`."""
+        if self.beside_model is None:
+            return params
+        model_class, _ = type(params).__bases__
+        return model_class(**{item.name: getattr(params, item.name) for item in dataclasses.fields(model_class)})
 
     def __post_init__(self) -> None:
         if self.shared and self.viewed:
@@ -324,13 +356,16 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
 
 def _trunk_features(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Any:
     """Output of `TRUNK` for the inputs of the stage `index`: the cached one, or that of another thread, or its own."""
-    trunk = dataclasses.replace(request, stages=(TRUNK,), params=(request.params[index],))
+    # The key of its output must not tell analyses apart by what they have beside the params of the model.
+    params = request.stages[index].model_params(request.params[index])
+    trunk = dataclasses.replace(request, stages=(TRUNK,), params=(params,))
     return deque(run_stage(trunk, 0, inputs, cache, progress), maxlen=1).pop()
 
 
 def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
     key = stage_keys(request)[index]
     stage = request.stages[index]
+    inputs = dataclasses.replace(inputs, parts=Parts(cache, key))
     value: Any = None
     has_output = False
     for value in stage.run(inputs, request.params[index], progress):

@@ -182,6 +182,7 @@ def run_batch(
     weights: Path | None,
     values: Mapping[str, Any],
     adjustments: Mapping[str, Adjustments],
+    file_adjustments: Mapping[str, Mapping[Path, Adjustments]],
     read_as: Mapping[str, str],
     options: argparse.Namespace,
     bar: Bar,
@@ -195,7 +196,7 @@ def run_batch(
     from cvstudio.media.reading import apply_settings, split_settings
     from cvstudio.models.checkpoints import chosen_checkpoint
     from cvstudio.running.batch import REPORT, Batch, BatchPlan
-    from cvstudio.running.runner import check_read_slots, make_binding
+    from cvstudio.running.runner import check_read_slots, make_binding, with_all_adjustments
 
     if options.time is not None or options.start is not None or options.stop is not None:
         raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")
@@ -212,8 +213,7 @@ def run_batch(
     files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
     bindings = {**bindings, **apply_settings(files, reading)}
     instance = AnalysisInstance(1, analysis, bindings, key, weights or chosen_checkpoint(key), values)
-    for name, item in adjustments.items():
-        instance = instance.with_adjustments(name, item)
+    instance = with_all_adjustments(instance, adjustments, file_adjustments)
     instance.params()
     for_all = {"": read_as[main]} if main in read_as else {}
     failed = 0

@@ -53,6 +53,15 @@ def add_adjustments(parser: argparse.ArgumentParser, analysis: Analysis) -> None
             help=f"adjust the {analysis.main_slot.title.lower()}, or the input SLOT, before it is analysed; "
             f"one text: {FORM}; results stay in the pixels of the file; may be repeated for several slots",
         )
+        parser.add_argument(
+            "--adjust-file",
+            action="append",
+            nargs=2,
+            default=[],
+            metavar=("FILE", "[SLOT:]HOW"),
+            help="adjust FILE alone, in place of what --adjust says, such as one of a batch; an empty HOW takes it as "
+            "it is; may be repeated",
+        )
 
 
 def adjustments_of(texts: Sequence[str], analysis: Analysis) -> dict[str, Adjustments]:
@@ -63,6 +72,17 @@ def adjustments_of(texts: Sequence[str], analysis: Analysis) -> dict[str, Adjust
         name = analysis.slot(slot.strip()).name if colon else analysis.main_slot.name
         found[name] = Adjustments.from_text(rest if colon else text)
     return found
+
+
+def file_adjustments_of(pairs: Sequence[Sequence[str]], analysis: Analysis) -> dict[str, dict[Path, Adjustments]]:
+    """What `--adjust-file` says, by slot and absolute path. Raises ParamsError, BindingError."""
+    files: dict[str, dict[Path, Adjustments]] = {}
+    for file, text in pairs:
+        if not os.path.isfile(file):
+            raise ParamsError(f"--adjust-file expects a file and how to adjust it, found no file {file}.")
+        for slot, item in adjustments_of((text,), analysis).items():
+            files.setdefault(slot, {})[Path(os.path.abspath(file))] = item
+    return files
 
 
 def add_read_as(parser: argparse.ArgumentParser, analysis: Analysis) -> None:

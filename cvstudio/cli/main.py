@@ -24,6 +24,7 @@ from cvstudio.cli.inputs import (
     add_inputs,
     add_read_as,
     adjustments_of,
+    file_adjustments_of,
     given_of,
     is_batch,
     readings_of,
@@ -212,6 +213,7 @@ def _run(arguments: Sequence[str]) -> int:
             key, weights = getattr(options, "model", ""), getattr(options, "weights", None)
             values = _values(options, spec, MODELS[key] if key else None)
             adjustments = adjustments_of(getattr(options, "adjust", ()), spec)
+            of_files = file_adjustments_of(getattr(options, "adjust_file", ()), spec)
             read_as = readings_of(getattr(options, "read_as", ()), spec)
             main, given = spec.main_slot, getattr(options, spec.main_slot.name)
             inputs = {
@@ -223,7 +225,18 @@ def _run(arguments: Sequence[str]) -> int:
             files = spread(files) if main.kinds or main.several else files
             if is_batch(main, files if main.kinds else given):
                 return run_batch(
-                    spec.key, files, inputs, key, weights, values, adjustments, read_as, options, bar, progress
+                    spec.key,
+                    files,
+                    inputs,
+                    key,
+                    weights,
+                    values,
+                    adjustments,
+                    of_files,
+                    read_as,
+                    options,
+                    bar,
+                    progress,
                 )
             if files:
                 one = files if main.several and not main.kinds else files[0] if main.kinds else given[0]
@@ -258,6 +271,7 @@ def _run(arguments: Sequence[str]) -> int:
                     weights=weights,
                     values=values,
                     adjustments=adjustments,
+                    file_adjustments=of_files,
                     read_as=read_as,
                 )
             written = write_result(runner, instance, options, progress)

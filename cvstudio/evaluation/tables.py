@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,11 @@ from cvstudio.evaluation.confusion import ConfusionMatrix
 from cvstudio.evaluation.error_kinds import MEANINGS, TITLES, ErrorKind
 from cvstudio.evaluation.evaluation import TOP, Evaluation
 from cvstudio.results.tables import Column, Table
+
+
+def at_score(evaluations: Sequence[Evaluation], score: float | None) -> tuple[Evaluation, ...]:
+    """The evaluations with another score threshold; as they are for None."""
+    return tuple(item if score is None else dataclasses.replace(item, score=score) for item in evaluations)
 
 
 def of_classes(evaluation: Evaluation) -> dict[str, dict[str, float]]:
@@ -203,19 +209,19 @@ def tables(evaluations: Sequence[Evaluation], *, iou: float = 0.5, score: float 
     ----------
     score : None takes that of each evaluation
     """
+    evaluations = at_score(evaluations, score)
     found = {"figures": figures_table(evaluations), "classes": class_table(evaluations)}
     keys = _distinct([item.model for item in evaluations])
     for key, item in zip(keys, evaluations, strict=True):
         ending = f"-{key}" if len(evaluations) > 1 else ""
-        at = item.score if score is None else score
         for form in item.objects or ("",):
             middle = f"-{form}" if len(item.objects) > 1 else ""
             if form:
-                found[f"errors{middle}{ending}"] = error_table(item, form, iou, at)
-            confusion = confusion_table(item, form, iou, at)
+                found[f"errors{middle}{ending}"] = error_table(item, form, iou, item.score)
+            confusion = confusion_table(item, form, iou, item.score)
             if confusion is not None:
                 found[f"confusion{middle}{ending}"] = confusion
-            found[f"worst{middle}{ending}"] = worst_table(item, form, iou, at)
+            found[f"worst{middle}{ending}"] = worst_table(item, form, iou, item.score)
         if item.left_out:
             found[f"left-out{ending}"] = left_out_table(item)
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from cvstudio.evaluation.evaluation import Evaluation
 from cvstudio.evaluation.plots import plots, write_plot
-from cvstudio.evaluation.tables import figures_table, tables
+from cvstudio.evaluation.tables import at_score, figures_table, tables
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.json_text import json_text, printable
@@ -71,7 +71,8 @@ def write_evaluation(
     ----------
     target : ".csv" gets the figures of the whole set, ".json" all tables; any other path is a folder, which gets every
         table as CSV, all of them as JSON, the plots as PNG and the class mapping
-    iou, score : of the confusion matrix, errors and worst pictures; a score of None is that of each evaluation
+    iou : of the confusion matrix, errors and worst pictures
+    score : of these and of precision and recall; None takes that of each evaluation
 
     Returns
     -------
@@ -97,7 +98,7 @@ def _write(
     if suffix in (".csv", ".json"):
         target.parent.mkdir(parents=True, exist_ok=True)
         if suffix == ".csv":
-            write_table(target, figures_table(evaluations))
+            write_table(target, figures_table(at_score(evaluations, score)))
         else:
             write_json(target, evaluations, iou=iou, score=score)
         return [target]

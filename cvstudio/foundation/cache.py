@@ -130,6 +130,13 @@ class Cache:
             while len(self._entries) > 1 and self._bytes > budget_bytes:
                 self._drop(self._entries.popitem(last=False)[1])
 
+    def discard(self, key: Key) -> None:
+        """Remove the entry under `key`; no effect without one."""
+        with self._lock:
+            entry = self._entries.pop(key, None)
+            if entry is not None:
+                self._drop(entry)
+
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
 import threading
 import time
 from collections import OrderedDict, deque
@@ -84,7 +83,9 @@ class Timings:
             values = list(durations)
         ordered = sorted(values)
         rank = -(-95 * len(ordered) // 100)
-        return Timing(values[-1], statistics.median(ordered), ordered[rank - 1], len(ordered))
+        # `statistics` imports fractions and decimals, which the window's first picture does without.
+        middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+        return Timing(values[-1], middle, ordered[rank - 1], len(ordered))
 
     def clear(self) -> None:
         with self._lock:

@@ -154,7 +154,8 @@ def decoding(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise _gone(path) from error
     except PermissionError as error:
-        raise _forbidden(path) from error
+        # FFmpeg has the same number for what its decoders refuse.
+        raise (damaged(path) if os.access(path, os.R_OK) else _forbidden(path)) from error
     except MemoryError as error:
         raise MediaError(
             f"{quoted(path)} needs more memory than there is; close other media or scale it down."

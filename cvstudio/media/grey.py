@@ -135,6 +135,8 @@ def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) 
         reason = "floats in one channel are what stereo programs and renderers write"
     elif sibling:
         reason = f"{sibling.name} has the same size"
+    elif header.others:
+        return dataclasses.replace(PICTURE, reason="it has several pages, as microscopes and scanners write")
     else:
         values = numbers()
         if values.dtype.kind == "i" and values.size and values.min() < 0:

@@ -54,6 +54,10 @@ def open_media(
     media = _recognise_as(existing, head, read_as) if read_as else _recognise(existing, head, kind)
     if media is None and kind is None:
         check_name(existing)
+        if _is_table(existing, head):
+            raise MediaError(
+                f"{quoted(existing)} is a table of numbers; to open it as points, let its name end in .xyz."
+            )
         raise MediaError(
             f"{quoted(existing)} is of no known format; choose a picture, video, sound, depth map, 3D file or project "
             "(“cvstudio info --help” lists the endings)."
@@ -90,6 +94,12 @@ def _recognise(path: Path, head: bytes, kind: MediaKind | None) -> Media | None:
                 named = (reading.key for reading in media.readings if reading.name == PLAIN_READINGS[entry.kind])
                 return _read_as(entry, media, "" if kind is None else next(named, ""))
     return None
+
+
+def _is_table(path: Path, head: bytes) -> bool:
+    """Whether a file of unknown name holds columns of numbers, which may be points."""
+    points = FORMATS["geometry"].probe(path, head, media_id(path, MediaKind.GEOMETRY), True)
+    return points is not None and points.details.get("format") == "XYZ"
 
 
 def _recognise_as(path: Path, head: bytes, key: str) -> Media:

@@ -15,8 +15,6 @@ from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.base import PLAIN_READINGS
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
-from cvstudio.media.pictures.color_profile import fitting_profile, to_srgb
-from cvstudio.media.pictures.headers import read_header
 
 FIT = Size(192, 144)
 """Largest size of a thumbnail in pixels: a grid entry on a screen with a pixel ratio of 2."""
@@ -121,6 +119,11 @@ def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
     """Thumbnail through the decoder's own reduction to 1/2, 1/4 or 1/8, which skips most of the inverse transform."""
     import cv2
 
+    # The window imports this module before its first picture.
+    from cvstudio.media.pictures.color_profile import fitting_profile, to_srgb
+    from cvstudio.media.pictures.headers import read_header
+    from cvstudio.media.pictures.jpeg import closed
+
     header = read_header(path, head)
     if header is None:
         raise damaged(path)
@@ -135,7 +138,7 @@ def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
             flag = reduced
             break
     with decoding(path):
-        bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flag)
+        bgr = cv2.imdecode(np.frombuffer(closed(path.read_bytes()), np.uint8), flag)
     if bgr is None:
         raise damaged(path)
     profile = fitting_profile(header.profile, inks=header.inks, grey=header.channels == 1)

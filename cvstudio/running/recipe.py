@@ -26,9 +26,10 @@ from cvstudio.media.folders import MediaSet
 from cvstudio.media.formats.simulated_camera import camera_from_id, simulated_camera
 
 FORMAT = "cvstudio-recipe"
-VERSION = 4
+VERSION = 5
 """Newest format version that is read. Recipes with files as the only bindings are written as version 1, as version 3
-only those with a file that its kind alone would not open so, and as version 4 those with edited labels."""
+only those with a file that its kind alone would not open so, as version 4 those with edited labels, and as version 5
+those with adjustments of single files."""
 
 T = TypeVar("T")
 
@@ -80,8 +81,10 @@ def version_of(instances: Iterable[AnalysisInstance], media: Iterable[Media] = (
     bindings = [bound for item in instances for bound in item.bindings.values()]
     lists = (bound.media for bound in bindings if isinstance(bound, MediaList))
     bound_media = (bound for bound in bindings if isinstance(bound, Media))
-    if any(isinstance(bound, AnnotationSet) and (bound.edited or bound.path is None) for bound in bindings):
+    if any(item.file_adjustments for item in instances):
         return VERSION
+    if any(isinstance(bound, AnnotationSet) and (bound.edited or bound.path is None) for bound in bindings):
+        return 4
     if any(item.read_as != PLAIN_READINGS[item.kind] for item in itertools.chain(media, bound_media, *lists)):
         return 3
     plain = all(
@@ -197,6 +200,10 @@ def instance_to_json(instance: AnalysisInstance, base: Path, more: More | None =
             if not field.doc.later or getattr(params, field.name) != field.default:
                 values[field.name] = written[field.name]
     adjustments = {slot: item.to_json() for slot, item in sorted(instance.adjustments.items())}
+    files = {
+        slot: [{**path_to_json(path, base), "adjustments": item.to_json()} for path, item in sorted(found.items())]
+        for slot, found in sorted(instance.file_adjustments.items())
+    }
     return {
         "analysis": instance.analysis,
         "stages": {stage.name: stage.version for stage in instance.spec.stages},
@@ -204,6 +211,7 @@ def instance_to_json(instance: AnalysisInstance, base: Path, more: More | None =
         "weights": str(instance.weights) if instance.weights else None,
         "inputs": {slot: binding_to_json(bound, base, more) for slot, bound in sorted(instance.bindings.items())},
         **({"adjustments": adjustments} if adjustments else {}),
+        **({"file_adjustments": files} if files else {}),
         "values": values,
         "opacity": instance.opacity,
         **(more(instance) if more is not None else {}),
@@ -229,12 +237,26 @@ def instance_from_json(
         weights=Path(saved["weights"]) if saved.get("weights") else None,
         values=saved.get("values", {}),
         adjustments={slot: Adjustments.from_json(item) for slot, item in saved.get("adjustments", {}).items()},
+        file_adjustments=_file_adjustments(saved, base, moved or {}),
         visible=bool(saved.get("visible", True)),
         opacity=check_opacity(saved.get("opacity", 1.0)),
     )
     checked = {name: value for params in instance.chosen_params() for name, value in values_of(params).items()}
     # Lists of a file are tuples here, and what was a mapping is a stroke.
     return dataclasses.replace(instance, values={name: checked[name] for name in instance.values})
+
+
+def _file_adjustments(
+    saved: Mapping[str, Any], base: Path, moved: Mapping[str, Path]
+) -> dict[str, dict[Path, Adjustments]]:
+    """Adjustments of single files of a saved analysis, by slot and path."""
+    return {
+        slot: {
+            moved.get(item["path"]) or path_from_json(item, base): Adjustments.from_json(item["adjustments"])
+            for item in files
+        }
+        for slot, files in saved.get("file_adjustments", {}).items()
+    }
 
 
 def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,17 +285,27 @@ def make_recipe(
         return {"computed": dict(provenance)} if provenance else {}
 
     def layer_to_json(layer: AnalysisInstance) -> dict[str, Any]:
-        return instance_to_json(layer, base, provenance_of)
+        return instance_to_json(_of_its_files(layer), base, provenance_of)
 
     return {
         "format": FORMAT,
-        "version": version_of(item for layer in (instance, *stack) for item in layer.lineage),
+        "version": version_of(_of_its_files(item) for layer in (instance, *stack) for item in layer.lineage),
         "cvstudio": __version__,
         **layer_to_json(instance),
         "time_secs": pts,
         "look": dict(look),
         "stack": [layer_to_json(layer) for layer in stack],
     }
+
+
+def _of_its_files(instance: AnalysisInstance) -> AnalysisInstance:
+    """`instance` without adjustments of files that another one is in the place of; an empty slot keeps all."""
+    for slot in instance.file_adjustments:
+        bound, own = instance.bindings.get(slot), instance.own_adjustments_of(slot)
+        if isinstance(bound, Media):
+            instance = instance.without_file_adjustments(slot)
+            instance = instance if own is None else instance.with_adjustments(slot, own, file=bound.path)
+    return instance
 
 
 def read_json(path: Path, file_format: str) -> dict[str, Any]:

@@ -330,6 +330,7 @@ def make_instance(
     weights: str | Path | None = None,
     values: Mapping[str, Any] | None = None,
     adjustments: Mapping[str, Adjustments] | None = None,
+    file_adjustments: Mapping[str, Mapping[Path, Adjustments]] | None = None,
     read_as: Mapping[str, str] | None = None,
 ) -> AnalysisInstance:
     """Make an instance of an analysis and check it.
@@ -342,6 +343,7 @@ def make_instance(
     weights : a local checkpoint; None takes the one that the user has chosen for the model, or the published one
     values : parameters by name, also those that say how files are read (`depth_scale`, `sound_track`)
     adjustments : what is done to a medium before, by slot
+    file_adjustments : what is done to single files instead, by slot and path
     read_as : what a file is read as where its content leaves it open, by slot; keys as in `open_media`
 
     Raises
@@ -365,13 +367,26 @@ def make_instance(
         raise BindingError(f"{spec.title} cannot use the model '{key}'{reason}; choose one that “cvstudio list” shows.")
     path = Path(weights) if weights is not None else chosen_checkpoint(key)
     instance = AnalysisInstance(1, spec.key, bindings, key, path, values)
-    for name, item in (adjustments or {}).items():
-        instance = instance.with_adjustments(name, item)
+    instance = with_all_adjustments(instance, adjustments or {}, file_adjustments or {})
     if instance.canvas_media is not None:
         # Upstream analyses without a medium get the same one.
         instance = instance.on(None).on(instance.canvas_media)
     spec.check_bindings(instance.bindings)
     instance.params()
+    return instance
+
+
+def with_all_adjustments(
+    instance: AnalysisInstance,
+    adjustments: Mapping[str, Adjustments],
+    file_adjustments: Mapping[str, Mapping[Path, Adjustments]],
+) -> AnalysisInstance:
+    """Copy of `instance` with adjustments by slot, and by slot and path of a file. Raises BindingError."""
+    for name, item in adjustments.items():
+        instance = instance.with_adjustments(name, item)
+    for name, files in file_adjustments.items():
+        for path, item in files.items():
+            instance = instance.with_adjustments(name, item, file=Path(os.path.abspath(path)))
     return instance
 
 

@@ -97,8 +97,12 @@ def with_bound(state: State, number: int, slot: str, binding: Binding | None) ->
     return new
 
 
-def with_adjusted(state: State, number: int, slot: str, adjustments: Adjustments) -> State:
+def with_adjusted(state: State, number: int, slot: str, adjustments: Adjustments, *, alone: bool = False) -> State:
     """`state` with the medium in a slot of the instance `number` adjusted before its analysis is given it.
+
+    Parameters
+    ----------
+    alone : whether they belong to this medium, in place of those of all media of the slot
 
     Raises
     ------
@@ -106,11 +110,27 @@ def with_adjusted(state: State, number: int, slot: str, adjustments: Adjustments
         It cannot be adjusted, or the crop lies outside of the picture.
     """
     instance = next(item for item in state.instances if item.id == number)
-    changed = instance.with_adjustments(slot, adjustments)
-    bound = changed.bindings.get(slot)
+    bound = instance.bindings.get(slot)
+    file = bound.path if alone and isinstance(bound, Media) else None
+    changed = instance.with_adjustments(slot, adjustments, file=file)
     if isinstance(bound, Media) and bound.size is not None:
         adjustments.pixel_map(bound.size)
     return replace_instance(state, changed)
+
+
+def with_shared_adjustments(state: State, number: int, slot: str, *, of_this: bool) -> State:
+    """`state` with the medium in a slot of the instance `number` adjusted like all others there.
+
+    `of_this` : whether all get the adjustments of this medium; else it gets those of the others.
+    """
+    instance = next(item for item in state.instances if item.id == number)
+    bound, own = instance.bindings.get(slot), instance.own_adjustments_of(slot)
+    if not isinstance(bound, Media):
+        return state
+    if not of_this:
+        return replace_instance(state, instance.without_file_adjustments(slot, bound.path))
+    changed = instance.without_file_adjustments(slot)
+    return replace_instance(state, changed if own is None else changed.with_adjustments(slot, own))
 
 
 def check_acyclic(state: State) -> None:

@@ -241,11 +241,11 @@ def test_it_is_on_the_canvas_in_the_panel_under_the_mouse_in_the_stack_and_compa
     settle()
     qtbot.waitUntil(lambda: isinstance(comparison.agreement, PointAgreement), timeout=WAIT_MS)
     assert comparison.agreement.mean_px == 0
-    comparison = window.docks["comparison"].widget()
-    assert isinstance(comparison, ComparePanel)
-    qtbot.waitUntil(lambda: ("Mean distance", "0.0 px", None) in comparison.figures(), timeout=WAIT_MS)
-    assert ("Points at the same place", "100%", None) in comparison.figures()
-    qtbot.waitUntil(lambda: len(comparison.table.rows.table_rows) == 3, timeout=WAIT_MS)
+    panel = window.docks["comparison"].widget()
+    assert isinstance(panel, ComparePanel)
+    qtbot.waitUntil(lambda: ("Mean distance", "0.0 px", None) in panel.figures(), timeout=WAIT_MS)
+    assert ("Points at the same place", "100%", None) in panel.figures()
+    qtbot.waitUntil(lambda: len(panel.table.rows.table_rows) == 3, timeout=WAIT_MS)
     comparison.end()
 
 

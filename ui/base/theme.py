@@ -47,6 +47,8 @@ class ThemeColours:
     ----------
     window, panel, raised, hover : backgrounds, from the back to the front
     canvas : background of pictures; a mid grey in the light theme, as white would make every picture look dark
+    space, on_space : background of 3D models, and the text on it; dark in both themes, as models without colours are
+        grey
     line : hairlines between areas; decoration only
     edge : outline of controls, with a contrast of 3:1 to their background
     text, quiet, disabled : text on any background; `disabled` has a low contrast on purpose
@@ -59,6 +61,8 @@ class ThemeColours:
     name: str
     window: str
     canvas: str
+    space: str
+    on_space: str
     panel: str
     raised: str
     hover: str
@@ -80,6 +84,8 @@ DARK = ThemeColours(
     name="dark",
     window="#16181c",
     canvas="#16181c",
+    space="#16181c",
+    on_space="#e6e8eb",
     panel="#1d2025",
     raised="#282c33",
     hover="#323740",
@@ -100,6 +106,8 @@ LIGHT = ThemeColours(
     name="light",
     window="#fafbfc",
     canvas="#8c8f94",
+    space="#16181c",
+    on_space="#e6e8eb",
     panel="#f1f3f5",
     raised="#e4e7eb",
     hover="#d9dde3",

@@ -9,7 +9,7 @@ from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import BindingError, UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.media.folders import MediaSet
-from cvstudio.session.session import Session, with_adjusted, with_bound
+from cvstudio.session.session import Session, with_adjusted, with_bound, with_shared_adjustments
 from ui.base.translate import translated
 from ui.control import opening_jobs as opening
 from ui.control.opening_jobs import SetReady
@@ -53,8 +53,11 @@ class Binder(QObject):
         title = self.tr("Choose {name}").format(name=bound.name) if bound is not None else self.tr("Clear input")
         self._session.change(title, new, merge=f"{number}.{slot}" if typing else None)
 
-    def set_adjustments(self, slot: str, adjustments: Adjustments, *, dragging: bool = False) -> None:
-        """Set the adjustments of the medium in a slot of the current analysis, which are applied before the analysis.
+    def set_adjustments(
+        self, slot: str, adjustments: Adjustments, *, alone: bool = False, dragging: bool = False
+    ) -> None:
+        """Set the adjustments of the medium in a slot of the current analysis, which are applied before the analysis;
+        `alone` those of this medium in place of those of all media of the slot.
 
         Changes while `dragging` are one undo step.
         """
@@ -62,13 +65,22 @@ class Binder(QObject):
         if state.instance is None:
             return
         try:
-            new = with_adjusted(state, state.current, slot, adjustments)
+            new = with_adjusted(state, state.current, slot, adjustments, alone=alone)
         except UserError as error:
             self.refused.emit(translated(str(error)))
             return
         self._session.change(self.tr("Adjust the picture"), new, merge=f"{state.current}.{slot}" if dragging else None)
         if not dragging:
             self._session.end_merge()
+
+    def share_adjustments(self, slot: str, *, of_this: bool) -> None:
+        """Adjust the medium in a slot of the current analysis like all others: all like this one, for `of_this`, or
+        this one like them. One undo step."""
+        state = self._session.state
+        if state.instance is None:
+            return
+        title = self.tr("Adjust all alike") if of_this else self.tr("Adjust like the others")
+        self._session.change(title, with_shared_adjustments(state, state.current, slot, of_this=of_this))
 
     def end_typing(self) -> None:
         """End typing: the next change is an undo step of its own."""

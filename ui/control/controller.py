@@ -177,14 +177,18 @@ class Controller(QObject):
         """Set the input in a slot of the current analysis; None empties the slot."""
         self.binder.bind(slot, binding)
 
-    def set_adjustments(self, adjustments: Adjustments, *, slot: str = "", dragging: bool = False) -> None:
-        """Set the adjustments (crop, rotation, levels) of a slot of the current analysis, by default the main slot.
+    def set_adjustments(
+        self, adjustments: Adjustments, *, slot: str = "", alone: bool = False, dragging: bool = False
+    ) -> None:
+        """Set the adjustments (crop, rotation, levels) of a slot of the current analysis, by default the main slot;
+        `alone` for its medium only, in place of those of all media of the slot.
 
         Changes while `dragging` are one undo step.
         """
         instance = self.session.state.instance
         if instance is not None:
-            self.binder.set_adjustments(slot or instance.spec.main_slot.name, adjustments, dragging=dragging)
+            name = slot or instance.spec.main_slot.name
+            self.binder.set_adjustments(name, adjustments, alone=alone, dragging=dragging)
 
     def set_value(self, name: str, value: Any, *, dragging: bool = False) -> None:
         """Set one parameter of the current analysis; changes while `dragging` are one undo step."""

@@ -58,12 +58,14 @@ class Pipeline(QObject):
     -------
     changed : the cache has new entries, or a job failed; the state is to be resolved again
     job_event : `Event` of any job
+    stopped : the user has cancelled the last stage that was asked for; nothing is computed until the next request
     failed : (title of the job, exception) to report to the user
     noticed : sentence from a worker that is not an error
     """
 
     changed = Signal()
     job_event = Signal(object)
+    stopped = Signal()
     failed = Signal(str, object)
     noticed = Signal(str)
 
@@ -422,6 +424,8 @@ class Pipeline(QObject):
         ended = event.kind in ("finished", "failed", "cancelled")
         if ended and job.owner in self._asked and self._asked[job.owner] == job.tag:
             del self._asked[job.owner]
+            if event.kind == "cancelled" and not self._asked:
+                self.stopped.emit()
         if event.kind == "failed" and job.tag is not None:
             self._failed[job.tag] = event.value
             self.failed.emit(job.title, event.value)

@@ -7,7 +7,6 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from cvstudio.foundation.errors import UserError
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.camera import frame_number
-from cvstudio.media.formats.audio import AudioReader
 from cvstudio.media.playback.player import Player
 from cvstudio.media.playback.transport import Transport
 
@@ -236,6 +235,8 @@ class Playback(QObject):
             return
         try:
             if self._player is None:
+                from cvstudio.media.formats.audio import AudioReader
+
                 self._player = Player(lambda: AudioReader(media))
                 self._player.set_volume(self._volume)
                 self._player.mute(self._muted)

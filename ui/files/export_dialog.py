@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal
@@ -33,6 +33,7 @@ from ui.base import theme
 from ui.base.icons import icon
 from ui.base.settings import Settings, first_folder, pictures_folder, videos_folder
 from ui.base.translate import translated
+from ui.files import folder_question
 from ui.files.export_preview import ExportPreview
 from ui.files.export_wish import (
     ASK,
@@ -95,6 +96,10 @@ class _FormatDelegate(QStyledItemDelegate):
 class ExportDialog(QDialog):
     """Asks for scope, format, options and destination in one place, and remembers them.
 
+    Parameters
+    ----------
+    written : files and folders of this session's exports; more may be written to such a folder without a question
+
     Signals
     -------
     wished : `Wish`, emitted after the dialog has closed
@@ -104,7 +109,7 @@ class ExportDialog(QDialog):
     wished = Signal(object)
     preview_wanted = Signal(object)
 
-    def __init__(self, window: QWidget, subject: Subject, settings: Settings) -> None:
+    def __init__(self, window: QWidget, subject: Subject, settings: Settings, written: Collection[Path] = ()) -> None:
         super().__init__(window)
         self.setWindowTitle(self.tr("Export"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -113,6 +118,7 @@ class ExportDialog(QDialog):
         self.resize(min(800, window.width() - 32), min(640, window.height() - 48))
         self._subject = subject
         self._settings = settings
+        self._written = written
         self._named = False
         self._shown_folder = ""
         self._preferred = settings.text("export/format", "png")
@@ -377,11 +383,16 @@ class ExportDialog(QDialog):
         elif wish.several:
             source = wish.source.name if wish.source else self.tr("the open media")
             text = self.tr("All files of {whose} are processed; finished ones are not processed again.")
-            self.hint.setText(text.format(whose=source))
+            text = text.format(whose=source)
+            if self._asks_merge(wish):
+                text += " " + self.tr("{name} already holds files; you will be asked.").format(name=wish.folder.name)
+            self.hint.setText(text)
         elif not wish.folder.is_dir():
             self.hint.setText(self.tr("This folder does not exist yet and will be created."))
         elif exists and wish.existing == KEEP:
             self.hint.setText(self.tr("Will be saved as {name}.").format(name=wish.path.name))
+        elif self._asks_merge(wish):
+            self.hint.setText(self.tr("{name} already holds files; you will be asked.").format(name=wish.name))
         elif exists and not wish.exporter.folder:
             asks = wish.existing == ASK
             text = (
@@ -394,10 +405,19 @@ class ExportDialog(QDialog):
         self.ok.setEnabled(named and complete)
         self._preview_timer.start()
 
+    def _asks_merge(self, wish: Wish) -> bool:
+        return wish.merges and wish.target not in self._written
+
     def accept(self) -> None:
         if not self.ok.isEnabled():
             return
         wish = self.wish()
+        if self._asks_merge(wish):
+            answer = folder_question.ask_merge(self, wish.target)
+            if answer == "other":
+                self._browse()
+            if answer != "merge":
+                return
         self._settings.set("export/existing", wish.existing)
         if wish.replaces:
             existing = ask_existing(self, wish.path)

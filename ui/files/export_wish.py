@@ -10,6 +10,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from cvstudio.exporters import EXPORTERS, Exporter
+from ui.files.folder_question import holds_files
 
 MOMENT, PART, WHOLE, MEDIA, FOLDER = "moment", "part", "whole", "media", "folder"
 ASK, REPLACE, KEEP = "ask", "replace", "keep"
@@ -52,6 +53,18 @@ class Wish:
     def replaces(self) -> bool:
         """Whether a file would be replaced without having asked; a folder keeps what else is in it."""
         return self.existing == ASK and not self.several and not self.exporter.folder and self.path.exists()
+
+    @property
+    def merges(self) -> bool:
+        """Whether several files would come among those of a folder without having asked."""
+        if self.several:
+            return holds_files(self.folder)
+        return self.existing == ASK and self.exporter.folder and holds_files(self.path)
+
+    @property
+    def target(self) -> Path:
+        """The file or folder that `ExportController.written` will name."""
+        return self.folder if self.several else self.path
 
     @property
     def path(self) -> Path:

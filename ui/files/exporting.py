@@ -77,7 +77,7 @@ class ExportController(QObject):
             self._controller.playback.loop,
             sum(1 for item in self._controller.session.state.media if instance.spec.shows(item)),
         )
-        dialog = ExportDialog(self._window, subject, self._settings)
+        dialog = ExportDialog(self._window, subject, self._settings, self.written)
         dialog.wished.connect(self.export_as)
         dialog.preview_wanted.connect(self._preview)
         dialog.finished.connect(lambda _: self._closed())
@@ -87,6 +87,7 @@ class ExportController(QObject):
 
     def repeat(self) -> None:
         """Export the current result as the last one was, to the same folder; asks where there was none."""
+        from ui.files import folder_question
         from ui.files.export_wish import PART, ask_existing
 
         wish, instance = self.last, self._current
@@ -101,6 +102,12 @@ class ExportController(QObject):
             ending = f"-{wish.format}" if wish.exporter.folder else wish.exporter.suffix
             name = f"{instance.file_stem}{ending}"
             wish = dataclasses.replace(wish, name=name, part=part if wish.scope == PART else None)
+        if wish.merges and wish.target not in self.written:
+            answer = folder_question.ask_merge(self._window, wish.target)
+            if answer == "other":
+                self.ask()
+            if answer != "merge":
+                return
         if wish.replaces:
             existing = ask_existing(self._window, wish.path)
             if existing is None:

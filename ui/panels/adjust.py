@@ -123,6 +123,20 @@ class AdjustPanel(QStackedWidget):
             buttons.addWidget(button)
         buttons.addStretch(1)
         buttons.addWidget(self.reset)
+        self.scope = QLabel(wordWrap=True)
+        self.scope.setObjectName("quiet")
+        self.only_this = self._share(self.tr("Only this one"), self._part)
+        self.like_others = self._share(self.tr("Like the others"), lambda: self._join(of_this=False))
+        self.like_others.setToolTip(self.tr("Adjust this file like all others again."))
+        self.apply_to_all = self._share(self.tr("Apply to all in this set"), lambda: self._join(of_this=True))
+        self.apply_to_all.setToolTip(
+            self.tr("Adjust all files like this one, also those with adjustments of their own.")
+        )
+        shares = QHBoxLayout()
+        shares.setSpacing(4)
+        for share in (self.only_this, self.like_others, self.apply_to_all):
+            shares.addWidget(share)
+        shares.addStretch(1)
         self.form = ParamForm()
         self.form.edited.connect(self._edited)
         self.form.released.connect(lambda _: controller.end_drag())
@@ -133,6 +147,8 @@ class AdjustPanel(QStackedWidget):
         layout.setSpacing(8)
         layout.addWidget(self.preview)
         layout.addLayout(buttons)
+        layout.addWidget(self.scope)
+        layout.addLayout(shares)
         layout.addWidget(self.form)
         layout.addStretch(1)
         scroll = QScrollArea()
@@ -158,6 +174,11 @@ class AdjustPanel(QStackedWidget):
         button.clicked.connect(lambda _checked=False: action())
         return button
 
+    def _share(self, title: str, action: Any) -> QPushButton:
+        button = QPushButton(title)
+        button.clicked.connect(lambda: action())
+        return button
+
     # What is shown --------------------------------------------------------------------------------------------------
 
     def _instance(self) -> AnalysisInstance | None:
@@ -176,6 +197,12 @@ class AdjustPanel(QStackedWidget):
         instance = self._instance()
         found = instance.adjustments_of(instance.spec.canvas_slot) if instance is not None else None
         return found or Adjustments()
+
+    @property
+    def alone(self) -> bool:
+        """Whether the picture on the canvas has adjustments of its own."""
+        instance = self._instance()
+        return instance is not None and instance.own_adjustments_of(instance.spec.canvas_slot) is not None
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -204,12 +231,24 @@ class AdjustPanel(QStackedWidget):
         self.flip_v.setChecked("v" in now.flip)
         self.reset.setEnabled(not now.identity)
         self.window_drag.setEnabled(image is not None)
+        self._show_scope(media)
         fields = tuple(field for field in FIELDS if (moves if field.name == "crop" else image is not None))
         histograms = {"levels": self._histogram} if self._histogram is not None else {}
         self.form.set_fields(fields, _values(now), histograms=histograms)
         self._show_preview(image, now)
         if self._editor is not None and self._editor.tool is not None:
             self._editor.set_value(_box(now.crop))
+
+    def _show_scope(self, media: Media | None) -> None:
+        alone, name = self.alone, media.name if media is not None else ""
+        text = self.tr("For {name} alone.") if alone else self.tr("For every file of this analysis, also the next one.")
+        self.scope.setText(text.format(name=name))
+        self.only_this.setToolTip(
+            self.tr("Adjust {name} alone from now on; the others stay as they are.").format(name=name)
+        )
+        self.only_this.setVisible(not alone)
+        self.like_others.setVisible(alone)
+        self.apply_to_all.setVisible(alone)
 
     def _read_histogram(self, media: Media | None, image: Image | None) -> None:
         key = (media.id if media is not None else "", image is not None)
@@ -241,7 +280,18 @@ class AdjustPanel(QStackedWidget):
         instance = self._instance()
         if instance is not None and instance.spec.canvas_slot is not None:
             slot = instance.spec.canvas_slot
-            self._controller.set_adjustments(adjustments, slot=slot, dragging=dragging)
+            self._controller.set_adjustments(adjustments, slot=slot, alone=self.alone, dragging=dragging)
+
+    def _part(self) -> None:
+        """Give the picture on the canvas adjustments of its own, which begin as they are."""
+        instance = self._instance()
+        if instance is not None and instance.spec.canvas_slot is not None:
+            self._controller.set_adjustments(self.adjustments, slot=instance.spec.canvas_slot, alone=True)
+
+    def _join(self, *, of_this: bool) -> None:
+        instance = self._instance()
+        if instance is not None and instance.spec.canvas_slot is not None:
+            self._controller.binder.share_adjustments(instance.spec.canvas_slot, of_this=of_this)
 
     def _edited(self, name: str, value: Any, dragging: bool) -> None:
         now = self.adjustments

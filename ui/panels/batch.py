@@ -291,7 +291,7 @@ class BatchContent(QWidget):
     def start(self) -> None:
         """Start the batch, or resume it with the files that are not done yet."""
         state = self._controller.session.state
-        if state.instance is None or self.state == "running":
+        if state.instance is None or self.state == "running" or not self._may_write():
             return
         instance = state.linked(state.instance)
         look = dict(self._controller.session.state.look)
@@ -329,6 +329,18 @@ class BatchContent(QWidget):
 
         title = self.tr("Batch {name}").format(name=source.name)
         self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
+
+    def _may_write(self) -> bool:
+        """Whether the output folder is the batch's own, or the user lets it write among files of others."""
+        from ui.files import folder_question  # with the formats that it imports, for a panel that is in use
+
+        out = Path(self._out)
+        if not folder_question.holds_files(out):
+            return True
+        answer = folder_question.ask_merge(self, out)
+        if answer == "other":
+            self.choose_out()
+        return answer == "merge"
 
     def resume(self, item: Unfinished) -> None:
         """Go on with a batch of an earlier session."""

@@ -8,13 +8,13 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from cvstudio.foundation.timings import ms_text
-from cvstudio.results.agreement import ComparedRow
 from ui.base.translate import translated
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
+    from cvstudio.results.agreement import ComparedRow
     from ui.widgets.rows_table import TableRow
 
 Figure = tuple[str, str, str | None]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ui.base import theme
 
@@ -53,6 +53,8 @@ class CurveWidget(QWidget):
         self.plot.getAxis("left").setWidth(axis_width)
         self.plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
         self.plot.setMinimumHeight(least_height)
+        # The legend wraps, so that a layout asks for a height by the width: that of pyqtgraph's wish, 480 pixels.
+        self.plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

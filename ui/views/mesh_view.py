@@ -146,7 +146,7 @@ class MeshView(QWidget):
             return
         self._busy, self._again = True, False
         moving = self.turning or self._last is not None or self._rest.isActive()
-        colour = theme.colour("canvas")
+        colour = theme.colour("space")
         background = (colour.red(), colour.green(), colour.blue())
         self._submit(Job(OWNER, "", _render_work(self._state, self._camera, self._size(), background, moving)))
 
@@ -211,12 +211,12 @@ class MeshView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), theme.colour("canvas"))
+        painter.fillRect(self.rect(), theme.colour("space"))
         if self._image is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(QRectF(self.rect()), self._image)
         if self._state is not None:
-            painter.setPen(theme.colour("text"))
+            painter.setPen(theme.colour("on_space"))
             text = size_text(self._state.sample) if self._image is not None else self.tr("Preparing the 3D model …")
             text_rect = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
             alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom

@@ -131,7 +131,7 @@ class Welcome(QFrame):
         self._grid.setSpacing(GAP)
         self._columns = 0
         self.cards: list[Card] = []
-        for spec in (item for item in ANALYSES if item.first_model or not item.task):
+        for spec in (item for item in ANALYSES if item.on_start_page and (item.first_model or not item.task)):
             card = Card(spec)
             card.clicked.connect(lambda _=False, card=card: self._chosen(card))
             self.cards.append(card)

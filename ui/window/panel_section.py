@@ -114,6 +114,7 @@ class PanelSection(QObject):
         super().__init__(dock)
         self.dock = dock
         self._content: QWidget | None = None
+        self._area: QScrollArea | None = None
         self._body: QWidget | None = None
         self._folded = folded
         self.title = SectionTitle(dock)
@@ -131,7 +132,7 @@ class PanelSection(QObject):
     @property
     def stretches(self) -> bool:
         """Whether the section takes height that is left."""
-        return not self._folded and self._content is not None and self._scrolled() is None
+        return not self._folded and self._content is not None and self._scrolling() is None
 
     def set_content(self, content: QWidget | None) -> None:
         """Size the section by `content`."""
@@ -149,11 +150,7 @@ class PanelSection(QObject):
 
     def measure(self) -> None:
         """Give the dock the height of its title and content."""
-        body = self._scrolled()
-        if body is not self._body:
-            self._body = body
-            if body is not None:
-                body.installEventFilter(self)
+        self._watch(self._scrolling())
         least = self.title.sizeHint().height()
         if not self._folded and self._content is not None:
             least += self._natural_height()
@@ -165,7 +162,8 @@ class PanelSection(QObject):
 
     def end(self) -> None:
         """Let the dock be as large as it likes, with the title of any dock."""
-        for watched in (self.dock, self._content, self._body):
+        self._watch(None)
+        for watched in (self.dock, self._content):
             if watched is not None:
                 watched.removeEventFilter(self)
         self.dock.setMinimumHeight(0)
@@ -183,21 +181,40 @@ class PanelSection(QObject):
             self.measure()
         return False
 
-    def _scrolled(self) -> QWidget | None:
-        """What the content scrolls; None where it does not scroll by itself."""
+    def _scrolling(self) -> QScrollArea | None:
+        """The content, or its page, that scrolls by itself; None where there is none."""
         widget = self._content
         if isinstance(widget, QStackedWidget):
             widget = widget.currentWidget()
-        return widget.widget() if isinstance(widget, QScrollArea) else None
+        return widget if isinstance(widget, QScrollArea) else None
+
+    def _watch(self, area: QScrollArea | None) -> None:
+        """Follow the size of what `area` scrolls, which needs no scroll bar as long as it stands in the column."""
+        if area is not self._area:
+            before, self._area = self._area, area
+            if before is not None:
+                before.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+            if area is not None:
+                # Beside a bar text is narrower and needs more lines: bar and height would chase each other for ever.
+                area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        body = None if area is None else area.widget()
+        if body is not self._body:
+            if self._body is not None:
+                self._body.removeEventFilter(self)
+            if body is not None:
+                body.installEventFilter(self)
+            self._body = body
 
     def _natural_height(self) -> int:
         assert self._content is not None
-        body = self._scrolled()
+        body = self._body
         if body is None:
             return self._content.sizeHint().height()
+        # Lower than its content can be, the dock would show a scroll bar of its own.
+        least = self._content.minimumSizeHint().height()
         if body.hasHeightForWidth():
-            return body.heightForWidth(max(body.width(), body.minimumSizeHint().width()))
-        return body.sizeHint().height()
+            return max(least, body.heightForWidth(max(body.width(), body.minimumSizeHint().width())))
+        return max(least, body.sizeHint().height())
 
 
 def _drag_distance() -> int:

@@ -101,6 +101,7 @@ class Workspace(QWidget):
     def _connect(self) -> None:
         controller, playback = self._controller, self._controller.playback
         controller.view_changed.connect(self._show)
+        controller.pipeline.stopped.connect(lambda: self.area.set_stale(False, False))
         controller.state_changed.connect(
             lambda old, new: self._changed(old.look != new.look, old.selection != new.selection)
         )

@@ -88,7 +88,7 @@ def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Dete
     def join(found: Sequence[tuple[Tile, Detections]]) -> Detections:
         return join_detections(found, image.size)
 
-    for detections in predicted(inputs.network, image, params, progress, join, trunk=inputs.trunk):
+    for detections in predicted(inputs.network, image, params, progress, join, trunk=inputs.trunk, kept=inputs.parts):
         yield dataclasses.replace(detections, source=inputs.source)
 
 

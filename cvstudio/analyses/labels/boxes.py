@@ -116,6 +116,7 @@ ANALYSES.register(
         result=Detections,
         order=80,
         samples={"picture": "coffee", "labels": SAMPLE},
+        on_start_page=False,
         keywords=(
             *KEYWORDS,
             "bounding box labels",

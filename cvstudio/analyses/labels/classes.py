@@ -50,6 +50,7 @@ ANALYSES.register(
         result=Classification,
         order=86,
         samples={"picture": "cat", "labels": SAMPLE},
+        on_start_page=False,
         keywords=(*KEYWORDS, "class per folder", "classification labels", "정답 클래스", "정답 분류"),
     )
 )

@@ -90,6 +90,7 @@ ANALYSES.register(
         result=Keypoints,
         order=82,
         samples={"picture": "astronaut", "labels": SAMPLE},
+        on_start_page=False,
         keywords=(*KEYWORDS, "landmark labels", "pose labels", "visibility", "정답 키포인트", "정답 특징점"),
     )
 )

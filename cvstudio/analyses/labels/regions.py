@@ -37,6 +37,7 @@ ANALYSES.register(
         result=Segmentation,
         order=84,
         samples={"picture": "coffee", "labels": SAMPLE},
+        on_start_page=False,
         keywords=(*KEYWORDS, "mask labels", "semantic segmentation labels", "panoptic", "정답 마스크", "정답 영역"),
     )
 )

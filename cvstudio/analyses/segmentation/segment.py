@@ -51,7 +51,7 @@ def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Clas
     def join(found: Sequence[tuple[Tile, ClassMaps]]) -> ClassMaps:
         return blend_maps(found, image.size)
 
-    for maps in predicted(inputs.network, image, params, progress, join, whole_too=False):
+    for maps in predicted(inputs.network, image, params, progress, join, whole_too=False, kept=inputs.parts):
         yield dataclasses.replace(maps, source=inputs.source)
 
 

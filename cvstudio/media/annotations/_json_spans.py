@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cvstudio.foundation.errors import MediaError
+from cvstudio.media.annotations._values import as_utf8
 from cvstudio.media.file_identity import damaged, decoding, quoted
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -36,7 +37,7 @@ class JsonObject:
     def __init__(self, path: Path) -> None:
         self._path = path
         with decoding(path):
-            self._text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
+            self._text = as_utf8(path.read_bytes()).decode("utf-8", "surrogateescape")
 
     def members(self) -> Iterator[tuple[str, object, Span | None]]:
         """Key, value and None of each value of the object; of a list that is not empty, key, value and span of each of

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import MediaError
@@ -25,6 +27,11 @@ def normal(name: str) -> str:
     return unicodedata.normalize("NFC", name.replace("\\", "/")).removeprefix("./")
 
 
+def loose(name: str) -> str:
+    """A file name as it is compared where none is equal: without regard to capitals, and "%20" as a blank."""
+    return normal(unquote(name)).casefold()
+
+
 def is_picture(name: str) -> bool:
     """Whether the suffix is one of a picture."""
     return kinds_by_suffix().get(os.path.splitext(name)[1].casefold()) is MediaKind.IMAGE
@@ -35,6 +42,7 @@ class Folders:
 
     def __init__(self) -> None:
         self._listed: dict[str, dict[str, str]] = {}
+        self._loose: dict[str, dict[str, str]] = {}
         self._by_stem: dict[Path, dict[str, Path]] = {}
 
     def names(self, folder: str) -> Mapping[str, str]:
@@ -46,6 +54,15 @@ class Folders:
                 names = []
             self._listed[folder] = {normal(name): name for name in names if not name.startswith(".")}
         return self._listed[folder]
+
+    def loose_names(self, folder: str) -> Mapping[str, str]:
+        """Names of the files in a folder by their form for `loose` comparison; none that two share."""
+        if folder not in self._loose:
+            by_name: dict[str, list[str]] = {}
+            for name in self.names(folder).values():
+                by_name.setdefault(loose(name), []).append(name)
+            self._loose[folder] = {key: names[0] for key, names in by_name.items() if len(names) == 1}
+        return self._loose[folder]
 
     def pictures_by_stem(self, folder: Path) -> Mapping[str, Path]:
         """Pictures of a folder by their name without the suffix."""
@@ -75,21 +92,52 @@ def places(base: Path, hints: Sequence[str] = ()) -> Iterator[Path]:
 def find_pictures(
     names: Iterable[str], base: Path, hints: Sequence[str] = (), *, folders: Folders | None = None
 ) -> dict[str, Path | None]:
-    """File of each picture that labels in the folder `base` name; None where there is none."""
+    """File of each picture that labels in the folder `base` name; None where there is none.
+
+    Where no name is equal, capitals and "%20" are looked over, and last the folders: a path of another machine, or of
+    the server of a labelling program, says nothing here. No two names share a file that way.
+    """
     folders = folders or Folders()
     found: dict[str, Path | None] = dict.fromkeys(names)
-    missing: dict[str, dict[str, str]] = {}
-    for name in found:
-        folder, file_name = os.path.split(normal(name))
-        missing.setdefault(folder, {})[name] = file_name
-    # Folder by folder, as joining paths for each of thousands of names takes longer than all else.
-    for place in places(Path(os.path.abspath(base)), hints):
-        for folder, wanted in missing.items():
-            there = os.path.normpath(os.path.join(place, folder))
-            listed = folders.names(there) if wanted else {}
-            for name in [name for name, file_name in wanted.items() if file_name in listed]:
-                found[name] = Path(there, listed[wanted.pop(name)])
+    split = {name: os.path.split(normal(name)) for name in found}
+    wanted: dict[str, dict[str, str]] = {}
+    for name, (folder, file_name) in split.items():
+        wanted.setdefault(folder, {})[name] = file_name
+    around = list(places(Path(os.path.abspath(base)), hints))
+    found.update(_search(wanted, around, folders.names))
+    if None not in found.values():
+        return found
+    taken = set(found.values())
+    wanted = {folder: {name: loose(own[name]) for name in own if found[name] is None} for folder, own in wanted.items()}
+    _add_unshared(found, _search(wanted, around, folders.loose_names), taken)
+    counts = Counter(loose(file_name) for _, file_name in split.values())
+    alone = {name: loose(split[name][1]) for name, file in found.items() if file is None}
+    alone = {name: key for name, key in alone.items() if counts[key] == 1}
+    _add_unshared(found, _search({"": alone}, around, folders.loose_names), taken)
     return found
+
+
+def _search(
+    wanted: Mapping[str, Mapping[str, str]], around: Iterable[Path], names_in: Callable[[str], Mapping[str, str]]
+) -> dict[str, Path]:
+    """Files of the `wanted` names, name -> its key in `names_in` by folder, of the first place that has them."""
+    found: dict[str, Path] = {}
+    missing = {folder: dict(own) for folder, own in wanted.items() if own}
+    # Folder by folder, as joining paths for each of thousands of names takes longer than all else.
+    for place in around:
+        for folder, own in missing.items():
+            there = os.path.normpath(os.path.join(place, folder))
+            listed = names_in(there) if own else {}
+            for name in [name for name, key in own.items() if key in listed]:
+                found[name] = Path(there, listed[own.pop(name)])
+    return found
+
+
+def _add_unshared(found: dict[str, Path | None], more: Mapping[str, Path], taken: set[Path | None]) -> None:
+    """Add what no other name has found."""
+    counts = Counter(more.values())
+    found.update((name, file) for name, file in more.items() if counts[file] == 1 and file not in taken)
+    taken.update(more.values())
 
 
 def picture_size(path: Path | None) -> Size | None:

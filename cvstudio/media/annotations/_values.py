@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
@@ -52,6 +53,13 @@ def stated_size(width: object, height: object) -> Size | None:
     return Size(int(sides[0]), int(sides[1]))
 
 
+def identity(value: object) -> int | str | None:
+    """`value` as it identifies something: a whole number, also from a text, or another text that is not empty."""
+    if isinstance(value, str) and not value.strip().isdecimal():
+        return value or None
+    return integer(value)
+
+
 def text(value: object) -> str:
     """`value` where it is a text or a number; else an empty text."""
     if isinstance(value, str):
@@ -98,11 +106,13 @@ def point(value: object) -> Point | None:
 def read_json(path: Path) -> object:
     """The content of a JSON file. Raises MediaError."""
     with decoding(path):
-        content = path.read_bytes()
+        content = as_utf8(path.read_bytes())
         try:
             parsed: object = json.loads(content)
         except RecursionError:
             raise damaged(path) from None
+        except UnicodeDecodeError:
+            raise MediaError(f"{quoted(path)} is not in UTF-8; save it again in UTF-8, with a text editor.") from None
         except ValueError as error:
             where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
             raise MediaError(f"{quoted(path)} is no valid JSON{where}; get a fresh copy of it.") from None
@@ -125,13 +135,20 @@ def read_yaml(path: Path) -> object:
     return parsed
 
 
+def as_utf8(content: bytes) -> bytes:
+    """A text in UTF-8 without the byte order mark that programs of Windows begin it with, also from UTF-16."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
 def ends_of(path: Path) -> bytes:
-    """Both ends of a file, `PEEKED` bytes each; empty where it is none or cannot be read."""
+    """Both ends of a text file, `PEEKED` bytes each, see `as_utf8`; empty where it is none or cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(PEEKED)
             size = os.fstat(file.fileno()).st_size
             file.seek(max(PEEKED, size - PEEKED))
-            return head + file.read(PEEKED)
+            return as_utf8(head + file.read(PEEKED))
     except OSError:
         return b""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media.annotations._values import number
+from cvstudio.media.annotations._values import as_utf8, number
 from cvstudio.media.file_identity import decoding, quoted
+
+_DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+
+
+def xml_text(content: bytes) -> str:
+    """The text of an XML file in the encoding that it declares, those of two bytes for a letter among them, which the
+    parser does not know. Raises ValueError and LookupError."""
+    content, marked = as_utf8(content), content
+    declared = _DECLARED.match(content) if content == marked else None
+    return content.decode(declared.group(1).decode("ascii") if declared is not None else "utf-8")
 
 
 def read_xml(path: Path) -> Element:
@@ -18,7 +29,7 @@ def read_xml(path: Path) -> Element:
     with decoding(path):
         content = path.read_bytes()
     try:
-        root: Element = defusedxml.ElementTree.fromstring(content, forbid_dtd=True)
+        root: Element = defusedxml.ElementTree.fromstring(xml_text(content), forbid_dtd=True)
     except defusedxml.DefusedXmlException:
         raise MediaError(
             f"{quoted(path)} declares entities or a document type, which labels do not need; it is not read."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ _CLASS_FILES = ("classes.txt", "labels.txt", "class_names.txt", "codes.txt", "na
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
 _ENDINGS = ("_mask", "-mask", "_label", "_labels", "_gt", "_seg", "_labelIds", "_L")
 """What some sets add to the name of a picture for that of its mask."""
+_MODES = ("P", "L", "I;16", "I;16B", "I", "1")
 _LOOKED_AT = 64
 """Masks that are looked at for the classes where nothing names them."""
 
@@ -40,7 +41,7 @@ def _is_mask(path: Path) -> bool:
 
     try:
         with Image.open(path) as picture:
-            return picture.mode in ("P", "L", "I;16", "I;16B", "I")
+            return picture.mode in _MODES
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False
 
@@ -94,6 +95,11 @@ def _read(path: Path) -> LabelledSet:
     names = _names(path, folder, next(iter(masks.values())))
     if not names:
         collector.add("There is no list of class names; add classes.txt, a name in each line, to name them.")
+    if len(names) <= 2 and not _names_in(next(iter(masks.values()))) and _black_and_white(list(masks.values())):
+        # Beside black, 255 is the object: were it void, nothing at all would be labelled.
+        listed = list(names.values()) or ["class 0", f"class {VOID}"]
+        names = {0: listed[0] if len(listed) == 2 else "background", VOID: listed[-1]}
+    elif not names:
         names = {value: f"class {value}" for value in _values(list(masks.values()))}
     category_of = _table(names)
 
@@ -118,7 +124,7 @@ def read_mask(path: Path) -> NDArray[np.int64]:
 
     with decoding(path), Image.open(path) as picture:
         check_size(path, Size(*picture.size))
-        if picture.mode not in ("P", "L", "I;16", "I;16B", "I", "1"):
+        if picture.mode not in _MODES:
             raise MediaError(f"{quoted(path)} is expected to have one channel, found {picture.mode}; it is no mask.")
         values = np.asarray(picture).astype(np.int64)
     return np.maximum(values, 0)
@@ -182,16 +188,35 @@ def _names_in(mask: Path) -> list[str]:
     return str(labels).split("\n") if labels else []
 
 
-def _values(masks: Sequence[Path]) -> range:
-    """Values from 0 to the highest of some masks, and at most to `MAX_VALUE`: masks of 32 bits hold any number."""
-    highest = 0
+def _some(masks: Sequence[Path]) -> Iterator[NDArray[np.int64]]:
+    """The values of some masks that can be read."""
     for item in masks[:: max(1, len(masks) // _LOOKED_AT)]:
         try:
-            values = read_mask(item)
+            yield read_mask(item)
         except MediaError:
             continue
-        highest = max(highest, int(values[values != VOID].max(initial=0)))
+
+
+def _values(masks: Sequence[Path]) -> range:
+    """Values from 0 to the highest of some masks, and at most to `MAX_VALUE`: masks of 32 bits hold any number."""
+    highest = max((int(values[values != VOID].max(initial=0)) for values in _some(masks)), default=0)
     return range(min(highest, MAX_VALUE) + 1)
+
+
+def _black_and_white(masks: Sequence[Path]) -> bool:
+    """Whether some masks, without a palette, hold 0 and 255 and nothing else."""
+    from PIL import Image
+
+    with Image.open(masks[0]) as first:
+        if first.mode != "L":
+            return False
+    found = False
+    for values in _some(masks):
+        white = values == VOID
+        if not (white | (values == 0)).all():
+            return False
+        found = found or bool(white.any())
+    return found
 
 
 # Writing ------------------------------------------------------------------------------------------------------------

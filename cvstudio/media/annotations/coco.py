@@ -34,6 +34,7 @@ from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import (
     ends_of,
     flat_polygon,
+    identity,
     integer,
     items,
     mapping,
@@ -114,16 +115,16 @@ class Document:
         self.collector = Collector()
         self.categories: list[Category] = []
         self.category_of: dict[int, int] = {}
-        self.names: dict[int, str] = {}
+        self.names: dict[int | str, str] = {}
         self.sizes: dict[str, Size] = {}
         self._text = JsonObject(path)
-        spans: dict[int | None, list[Span]] = {}
+        spans: dict[int | str | None, list[Span]] = {}
         images: list[object] = []
         categories: list[object] = []
         keys: set[str] = set()
         for key, value, span in self._text.members():
             if key == "annotations" and isinstance(value, dict) and span is not None:
-                spans.setdefault(integer(value.get("image_id")), []).append(span)
+                spans.setdefault(identity(value.get("image_id")), []).append(span)
             elif key in ("images", "categories") and span is not None:
                 (images if key == "images" else categories).append(value)
             if span is not None or value == []:
@@ -159,7 +160,7 @@ class Document:
     def _read_images(self, images: Iterable[Mapping[str, object]]) -> None:
         known: set[str] = set()
         for item in images:
-            number, name = integer(item.get("id")), text(item.get("file_name")).replace("\\", "/")
+            number, name = identity(item.get("id")), text(item.get("file_name")).replace("\\", "/")
             if number is None or not name:
                 self.collector.add("A picture has no id or no name.", name)
             elif number in self.names or name in known:
@@ -180,7 +181,7 @@ class Document:
         """File of each picture by name."""
         return find_pictures(self.names.values(), self.path.parent, self.hints())
 
-    def _by_picture(self, spans: Mapping[int | None, list[Span]]) -> dict[str, list[Span]]:
+    def _by_picture(self, spans: Mapping[int | str | None, list[Span]]) -> dict[str, list[Span]]:
         found: dict[str, list[Span]] = {}
         for image_id, own in spans.items():
             name = self.names.get(image_id) if image_id is not None else None
@@ -202,8 +203,14 @@ def _read(path: Path) -> LabelledSet:
 
     def read(name: str, report: Report) -> PictureLabels:
         size = document.sizes.get(name) or picture_size(pictures[name])
-        found = (_annotation(item, document, size, report) for item in document.annotations(name))
-        valid = (item for item in found if item is not None)
+        found = [_annotation(item, document, size, report) for item in document.annotations(name)]
+        valid = [item for item in found if item is not None]
+        if size is not None and any(item.box[2] > size.width + 1 or item.box[3] > size.height + 1 for item in valid):
+            # Some programs state the size as it lies in the file of a photograph that is shown upright.
+            upright = picture_size(pictures[name])
+            if upright == Size(size.height, size.width):
+                report("The labels state the width and height of the picture swapped; its own are taken.")
+                size = upright
         annotations = (item for item in (checked(item, size, report) for item in valid) if item is not None)
         return PictureLabels(size, without_duplicates(annotations, report))
 
@@ -245,6 +252,8 @@ def _box(value: object) -> Box | None:
 
 
 def _segmentation(value: object, size: Size | None, report: Report) -> tuple[tuple[Polygon, ...], LabelledMask | None]:
+    if value is not None and not isinstance(value, dict | list):
+        report("An outline is no list of coordinates, and no run lengths.")
     if isinstance(value, dict):
         try:
             return (), run_length_mask(value, size)

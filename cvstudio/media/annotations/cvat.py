@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_masks import cut
@@ -38,6 +39,7 @@ from cvstudio.media.file_identity import quoted
 _ROOT = re.compile(rb"<annotations[\s>]")
 _SHAPES = frozenset(("box", "polygon", "mask", "skeleton", "points", "polyline", "ellipse", "cuboid"))
 _FLAGS = ("occluded",)
+_ELLIPSE_CORNERS = 64
 _FRAME = "frame_{:06d}"
 """Name under which CVAT exports a frame of a video."""
 
@@ -145,10 +147,16 @@ def _annotation(
         corners = [attribute(element, name) for name in ("xtl", "ytl", "xbr", "ybr")]
         finite = [value for value in corners if value is not None]
         box = (finite[0], finite[1], finite[2], finite[3]) if len(finite) == 4 else None
-        if (attribute(element, "rotation") or 0) % 360:
-            report("A box is turned; it is read as if it were not.")
+        if box is not None and (attribute(element, "rotation") or 0) % 360:
+            x1, y1, x2, y2 = box
+            half = np.array([[x1 - x2, y1 - y2], [x2 - x1, y1 - y2], [x2 - x1, y2 - y1], [x1 - x2, y2 - y1]]) / 2
+            polygons = (_turned(element, half, ((x1 + x2) / 2, (y1 + y2) / 2)),)
+            box = box_of(polygons, None)
     elif element.tag == "polygon":
         polygons = (_points(element),)
+        box = box_of(polygons, None)
+    elif element.tag == "ellipse":
+        polygons = (_ellipse(element),)
         box = box_of(polygons, None)
     elif element.tag == "mask":
         mask = _mask(element)
@@ -160,7 +168,8 @@ def _annotation(
         report(f"A shape of the kind '{element.tag}' has no area; it is left out.")
         return None
     if box is None:
-        report(f"A {element.tag} has coordinates that are no finite numbers, or none.")
+        article = "An" if element.tag == "ellipse" else "A"
+        report(f"{article} {element.tag} has coordinates that are no finite numbers, or none.")
         return None
     attributes = {item.get("name") or "": (item.text or "").strip() for item in element.findall("attribute")}
     attributes.update((name, "1") for name in _FLAGS if element.get(name) == "1")
@@ -177,6 +186,27 @@ def _points(element: ElementTree.Element) -> Polygon:
             return ()
         corners.append((values[0], values[1]))
     return tuple(corners)
+
+
+def _ellipse(element: ElementTree.Element) -> Polygon:
+    """Corners around an ellipse; empty where a number of it is none."""
+    found = [attribute(element, name) for name in ("cx", "cy", "rx", "ry")]
+    values = [value for value in found if value is not None]
+    if len(values) != len(found):
+        return ()
+    angles = np.linspace(0, 2 * np.pi, _ELLIPSE_CORNERS, endpoint=False)
+    offsets = np.stack((np.cos(angles), np.sin(angles)), 1) * values[2:]
+    return _turned(element, offsets, values[:2])
+
+
+def _turned(element: ElementTree.Element, offsets: NDArray[np.float64], middle: Sequence[float]) -> Polygon:
+    """Corners at `offsets` (n, 2) from the middle, turned by the degrees of the element, clockwise as they are seen;
+    empty where they are too far away to be numbers."""
+    turn = np.deg2rad(attribute(element, "rotation") or 0)
+    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        corners = offsets @ matrix + middle
+    return tuple((float(x), float(y)) for x, y in corners) if np.isfinite(corners).all() else ()
 
 
 def _mask(element: ElementTree.Element) -> LabelledMask | None:

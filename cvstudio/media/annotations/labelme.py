@@ -35,6 +35,7 @@ from cvstudio.media.annotations._left_out import (
 )
 from cvstudio.media.annotations._pictures import Folders, find_pictures, picture_size
 from cvstudio.media.annotations._values import (
+    as_utf8,
     ends_of,
     integer,
     items,
@@ -51,14 +52,18 @@ VERSION = "5.5.0"
 """The version of LabelMe whose format is written; later ones read it."""
 
 _SHAPES = re.compile(rb'"shapes"\s*:')
+_PICTURE = re.compile(rb'"image(Path|Height|Width)"\s*:')
 _LABEL = re.compile(rb'"label"\s*:\s*("(?:[^"\\]|\\.)*")')
 _FLAGS = re.compile(rb'"flags"\s*:\s*(\{[^{}]*\})')
 _CIRCLE_CORNERS = 64
+_OUTLINES = frozenset(("polygon", "rotation", "oriented_rectangle", "quadrilateral"))
+"""Shapes that are their corners; all but the first are of other programs that write the same form."""
 
 
 def _is_labelme(path: Path) -> bool:
+    # The path of the picture may lie far from both ends, between long shapes and the picture itself.
     content = ends_of(path)
-    return content.lstrip()[:1] == b"{" and _SHAPES.search(content) is not None and b'"imagePath"' in content
+    return content.lstrip()[:1] == b"{" and None not in (_SHAPES.search(content), _PICTURE.search(content))
 
 
 def _recognises(path: Path) -> bool:
@@ -85,9 +90,9 @@ def _read(path: Path) -> LabelledSet:
     labels: dict[str, None] = {}
     for item in files:
         with decoding(item):
-            content = item.read_bytes()
+            content = as_utf8(item.read_bytes())
         # Their names alone: the rest is read when it is asked for.
-        labels.update(dict.fromkeys(map(_text, _LABEL.findall(content))))
+        labels.update(dict.fromkeys(_string(found) for found in _LABEL.findall(content)))
         labels.update(dict.fromkeys(_flags_of_picture(content)))
         by_stem = folders.pictures_by_stem(item.parent).get(stem_of(item).removesuffix(".labelme"))
         picture = by_stem or _named_picture(item, content, folders)
@@ -117,14 +122,6 @@ def _read(path: Path) -> LabelledSet:
     return lazy_set(path, "labelme", categories, pictures, read, collector.left_out)
 
 
-def _text(content: bytes) -> str:
-    """The text of a JSON string; empty where it is damaged, which reading the file tells."""
-    try:
-        return text(json.loads(content))
-    except ValueError:
-        return ""
-
-
 def _flags_of_picture(content: bytes) -> Iterable[str]:
     """Names of the flags that stand before the shapes: classes of the whole picture."""
     shapes = _SHAPES.search(content)
@@ -139,8 +136,16 @@ def _named_picture(path: Path, content: bytes, folders: Folders) -> Path | None:
     found = re.search(rb'"imagePath"\s*:\s*("(?:[^"\\]|\\.)*")', content)
     if found is None:
         return None
-    name = _text(found.group(1))
-    return find_pictures([name], path.parent, folders=folders)[name]
+    name = _string(found.group(1))
+    return find_pictures([name], path.parent, folders=folders)[name] if name else None
+
+
+def _string(content: bytes) -> str:
+    """A text as JSON has it; empty where it is none, which reading the whole file tells."""
+    try:
+        return text(json.loads(content))
+    except ValueError:
+        return ""
 
 
 def _annotations(
@@ -184,7 +189,7 @@ def _annotation(shape: Mapping[str, object], places_of: Mapping[str, int], repor
         attributes["description"] = text(shape.get("description"))
     mask: LabelledMask | None = None
     polygons: tuple[Polygon, ...] = ()
-    if kind == "polygon":
+    if kind in _OUTLINES:
         polygons = (tuple(points),)
     elif kind == "circle" and len(points) == 2:
         polygons = (_circle(points[0], points[1]),)
@@ -193,7 +198,7 @@ def _annotation(shape: Mapping[str, object], places_of: Mapping[str, int], repor
         if mask is None:
             report("A mask holds no picture with set pixels.")
             return None
-    elif kind != "rectangle" or len(points) != 2:
+    elif kind != "rectangle" or len(points) not in (2, 4):
         report(f"A shape of the kind '{kind[:40]}' has no area; it is left out.")
         return None
     box = box_of(polygons, mask) if kind != "rectangle" else box_of_points(points)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import re
 import xml.etree.ElementTree as ElementTree
@@ -23,15 +22,14 @@ from cvstudio.media.annotations._files import files_below, put_picture, safe_pat
 from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
 from cvstudio.media.annotations._pictures import Folders, picture_size, places
 from cvstudio.media.annotations._values import ends_of, stated_size
-from cvstudio.media.annotations._xml import number_in, read_xml, text_in
+from cvstudio.media.annotations._xml import number_in, read_xml, text_in, xml_text
 from cvstudio.media.file_identity import quoted
 
 ROOT = Path("VOCdevkit", "VOC2012")
 """Folder that readers such as torchvision's expect: `VOCDetection(folder, year="2012", image_set="trainval")`."""
 ATTRIBUTES = ("pose", "truncated", "difficult", "occluded")
 _ANNOTATION = re.compile(rb"<annotation[\s>]")
-_ENCODING = re.compile(rb"^\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w.-]+)")
-_NAME = re.compile(rb"<object>.*?<name>\s*([^<]*?)\s*</name>", re.DOTALL)
+_NAME = re.compile(r"<object(?:\s[^>]*)?>.*?<name>\s*(?:<!\[CDATA\[(.*?)\]\]>|([^<]*?))\s*</name>", re.DOTALL)
 
 
 def _is_annotation(path: Path) -> bool:
@@ -63,8 +61,7 @@ def _read(path: Path) -> LabelledSet:
     pictures: dict[str, Path | None] = {}
     names: dict[str, None] = {}
     for item in files:
-        content = item.read_bytes()
-        names.update(dict.fromkeys(_class_names(content)))
+        names.update(dict.fromkeys(_names_in(item)))
         picture = _picture(item, root, folders)
         prefix = item.parent.relative_to(root).as_posix().replace("Annotations", "").strip("/.")
         prefix = prefix.removeprefix(ROOT.as_posix()).strip("/")
@@ -88,14 +85,15 @@ def _read(path: Path) -> LabelledSet:
     return lazy_set(path, "voc", categories, pictures, read, collector.left_out)
 
 
-def _class_names(content: bytes) -> list[str]:
-    """Names of the objects of a file, without parsing it."""
-    declared = _ENCODING.match(content)
-    encoding = declared.group(1).decode("ascii") if declared is not None else "utf-8"
+def _names_in(path: Path) -> list[str]:
+    """Names of the objects in a file; none where it cannot be read, which reading the whole of it tells."""
+    from html import unescape
+
     try:
-        return [html.unescape(found.decode(encoding, "replace")) for found in _NAME.findall(content)]
-    except LookupError:  # of an unknown encoding; reading the file tells
+        found = _NAME.findall(xml_text(path.read_bytes()))
+    except (OSError, ValueError, LookupError):
         return []
+    return [literal.strip() if literal else unescape(name) for literal, name in found]
 
 
 def _picture(path: Path, root: Path, folders: Folders) -> Path | None:

@@ -6,12 +6,14 @@ data.yaml, opens every picture to begin with, and keeps no key points.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +28,17 @@ from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import class_names, files_below, put_picture, safe_path, stem_of, write_text
 from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
-from cvstudio.media.annotations._pictures import PICTURE_FOLDERS, UPWARDS, Folders, picture_size
-from cvstudio.media.annotations._values import integer, items, mapping, number, read_yaml, text
+from cvstudio.media.annotations._pictures import PICTURE_FOLDERS, UPWARDS, Folders, normal, picture_size
+from cvstudio.media.annotations._values import as_utf8, integer, items, mapping, number, read_yaml, text
 from cvstudio.media.file_identity import decoding, quoted
 
 DECLARATION = "data.yaml"
 _CLASS_FILES = ("classes.txt", "obj.names", "labels.txt", "names.txt")
 _NO_LABELS = re.compile(r"(?i)^(classes|labels|names|train|val|valid|test|readme.*|requirements|license.*|notes)\.txt$")
-_LINE = re.compile(rb"^\s*\d+(\s+-?[\d.eE+-]+){4,}\s*$")
+_LINE = re.compile(rb"^\s*\d+(\.0*)?(e[+-]?0+)?(\s+-?[\d.eE+-]+){4,}\s*$", re.IGNORECASE)
+"""A class, which `numpy.savetxt` writes as 1.0e+00, and four numbers or more."""
+_PROBED = 3
+"""Files of labels in a folder that are looked at."""
 _YAML = (".yaml", ".yml")
 
 
@@ -43,12 +48,14 @@ class Declaration:
 
     Parameters
     ----------
+    path : folder of the set relative to the file; empty where it says none
     names : class names by number; empty where it says none
     folders : folders of pictures, as written there
     n_keypoints, n_values : number of key points of an object, and 2 or 3 numbers for each
     labelled_only : whether pictures without a file of labels do not belong to the set
     """
 
+    path: str = ""
     names: Mapping[int, str] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
     n_keypoints: int = 0
@@ -67,6 +74,7 @@ def _declared(path: Path) -> Declaration | None:
     shape = [integer(value) or 0 for value in items(content.get("kpt_shape"))]
     n_keypoints, n_values = shape if len(shape) == 2 and shape[1] in (2, 3) and 0 < shape[0] < 1000 else (0, 3)
     return Declaration(
+        text(content.get("path")),
         {key: text(name) for key, name in ((integer(key), name) for key, name in numbered) if key is not None},
         tuple(folders),
         n_keypoints,
@@ -82,7 +90,9 @@ def _texts(value: object) -> list[str]:
 def _root(path: Path) -> tuple[Path, Path | None]:
     """Folder of a set, and the YAML file that declares it."""
     if path.suffix.casefold() in _YAML:
-        return path.parent, path
+        declared = _declared(path) if path.is_file() else None
+        folder = path.parent / declared.path if declared is not None else path.parent
+        return Path(os.path.normpath(folder if _holds_files(folder) else path.parent)), path
     candidates = sorted(item for item in path.iterdir() if item.suffix.casefold() in _YAML) if path.is_dir() else []
     for candidate in sorted(candidates, key=lambda item: item.name != DECLARATION):
         try:
@@ -91,6 +101,12 @@ def _root(path: Path) -> tuple[Path, Path | None]:
         except MediaError:
             continue
     return path, None
+
+
+def _holds_files(folder: Path) -> bool:
+    """Whether a folder has files of labels; those of a set on another machine are not there."""
+    nested = itertools.chain(folder.glob("labels/**/*.txt"), folder.glob("*/labels/*.txt"))
+    return any(True for _ in itertools.chain(_some_label_files(folder), nested))
 
 
 def _recognises(path: Path) -> bool:
@@ -104,15 +120,15 @@ def _recognises(path: Path) -> bool:
 
 
 def _some_label_files(root: Path) -> Iterator[Path]:
-    """A few text files where those of labels are, one of each folder."""
+    """A few text files where those of labels are; empty ones, of pictures without objects, say nothing."""
     folders = [root, root / "labels", root / "train" / "labels", root / "labels" / "train"]
     for folder in folders:
         try:
             names = sorted(os.listdir(folder)) if folder.is_dir() else []
         except OSError:
             names = []
-        label_files = (name for name in names if name.endswith(".txt") and not _NO_LABELS.match(name))
-        yield from (folder / name for name in list(label_files)[:3])
+        label_files = (folder / name for name in names if name.endswith(".txt") and not _NO_LABELS.match(name))
+        yield from itertools.islice((item for item in label_files if item.stat().st_size), _PROBED)
 
 
 def _is_label_file(path: Path) -> bool:
@@ -121,7 +137,7 @@ def _is_label_file(path: Path) -> bool:
             head = file.read(4096)
     except OSError:
         return False
-    return _LINE.match(head.partition(b"\n")[0]) is not None
+    return _LINE.match(as_utf8(head).lstrip().partition(b"\n")[0]) is not None
 
 
 @dataclass(frozen=True)
@@ -197,10 +213,10 @@ def _pictures(
         by_folder.setdefault(item.parent, []).append(item)
     for folder, paths in by_folder.items():
         relative = folder.relative_to(root)
-        stems = {stem_of(item): item for item in paths}
-        place = _place_of_pictures(root, relative, stems.keys(), declaration, folders)
+        place = _place_of_pictures(root, relative, [stem_of(item) for item in paths], declaration, folders)
         by_stem = folders.pictures_by_stem(place) if place is not None else {}
         prefix = "/".join(part for part in relative.parts if part != "labels")
+        stems = {_stem_among(by_stem, stem_of(item)): item for item in paths}
         labelled_only = declaration.labelled_only or place is None or place == folder
         for stem in (*stems, *(() if labelled_only else (stem for stem in by_stem if stem not in stems))):
             picture = by_stem.get(stem)
@@ -215,8 +231,14 @@ def _pictures(
     return found
 
 
+def _stem_among(by_stem: Mapping[str, Path], stem: str) -> str:
+    """`stem` as its picture has it: some programs name the labels of "a b" as "a%20b"."""
+    decoded = normal(unquote(stem))
+    return decoded if stem not in by_stem and decoded in by_stem else stem
+
+
 def _place_of_pictures(
-    root: Path, relative: Path, stems: Set[str], declaration: Declaration, folders: Folders
+    root: Path, relative: Path, stems: Sequence[str], declaration: Declaration, folders: Folders
 ) -> Path | None:
     """The folder with the most pictures whose labels are in the folder `relative` of `root` and are called `stems`, the
     likeliest of several; None where no folder has any."""
@@ -235,13 +257,17 @@ def _place_of_pictures(
         candidates.append(root.joinpath(*parts[:last], *parts[last + 1 :]))
     candidates += [root / item for item in declaration.folders]
     candidates += [up.joinpath(*tail) for up in root.parents[:1]]
-    counts = [len(stems & folders.pictures_by_stem(item).keys()) for item in candidates]
+    wanted = {form for stem in stems for form in (stem, normal(unquote(stem)))}
+    counts = [len(wanted & folders.pictures_by_stem(item).keys()) for item in candidates]
     return candidates[counts.index(max(counts))] if any(counts) else None
 
 
 def _annotation(
     line: Sequence[str], places: Mapping[int, int], declaration: Declaration, size: Size, report: Report
 ) -> Annotation | None:
+    if any("," in item for item in line):
+        report("A line holds a comma; numbers are expected to have a point, with a blank between two of them.")
+        return None
     number_of_class, values = integer(line[0]), [number(item) for item in line[1:]]
     category = places.get(number_of_class) if number_of_class is not None else None
     if category is None:

@@ -121,6 +121,10 @@ def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
     except MediaError:
         # Theora with its sound, Speex, and AAC behind an ID3 tag are beyond libsndfile.
         return Track(path)
+    if sound.details["codec"].startswith("NMS_ADPCM"):
+        # libsndfile reads it from its beginning only, and FFmpeg takes it for another codec.
+        sound.close()
+        raise MediaError(f"{quoted(path)} uses a sound codec that is not supported, NMS ADPCM; save it as PCM WAV.")
     if sound.length_is_guessed or not sound.seeks:
         try:
             with sound:

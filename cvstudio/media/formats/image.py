@@ -22,7 +22,7 @@ from cvstudio.media.grey import LABELS, PICTURE, count_labels, narrow_bits, page
 from cvstudio.media.pictures.bmp import masked_levels
 from cvstudio.media.pictures.color_profile import fitting_profile, ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.pictures.headers import Header, read_header
-from cvstudio.media.pictures.jpeg import ends_early
+from cvstudio.media.pictures.jpeg import closed, ends_early
 from cvstudio.media.pictures.pnm import odd_levels, stretched
 from cvstudio.media.pictures.tiff import levels_fact, read_tiff, read_tiff_values
 
@@ -60,6 +60,8 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
             return masked[..., [2, 1, 0, 3][: masked.shape[2]]]
         if re.match(rb"P[123]\s", data):
             data += b"\n"  # OpenCV wants something behind the last number of a plain Netpbm file
+        elif data.startswith(b"\xff\xd8"):
+            data = closed(data)
         flag = cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if pixels is None:
@@ -182,7 +184,7 @@ def _printed_jpeg(path: Path, header: Header) -> Image:
     """Read a CMYK JPEG through Pillow, as OpenCV gives no inks."""
     from PIL.JpegImagePlugin import JpegImageFile
 
-    with decoding(path), JpegImageFile(io.BytesIO(path.read_bytes())) as file:
+    with decoding(path), JpegImageFile(io.BytesIO(closed(path.read_bytes()))) as file:
         ink = np.asarray(file)
         return Image(upright(ink_to_srgb(ink, header.profile), header.orientation))
 
@@ -216,7 +218,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     header = read_header(path, head)
     if header is None or (header.animated and not forced):
         return None
-    if header.format == "JPEG" and ends_early(path, progressive=header.progressive):
+    if header.format == "JPEG" and header.ended and ends_early(path, progressive=header.progressive):
         raise damaged(path)
     readings = picture_readings(path, header, lambda: read_numbers(path, header))
     return Media(identity, path, MediaKind.IMAGE, header.size, details=_details(header), readings=readings)
@@ -231,6 +233,8 @@ def _details(header: Header) -> dict[str, str]:
         details["light"] = "linear"
     if header.pages:
         details["pages"] = header.pages
+    if not header.ended:
+        details["end"] = "its mark is missing; the picture is whole"
     if profile := profile_fact(header.profile, inks=header.inks, grey=header.channels in (1, 2)):
         details["profile"] = profile
     return details

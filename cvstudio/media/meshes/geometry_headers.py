@@ -22,6 +22,9 @@ MAX_ROWS = 100_000_000
 """Most vertices, faces or points that are read."""
 PLAIN_POINTS = (".xyz", ".xyzn", ".xyzrgb", ".pts", ".asc")
 """Suffixes of plain points: columns of numbers, which only the name of the file identifies."""
+_MOST_COLUMNS = 9
+"""Coordinates, colour and normal."""
+_WIDE_ROWS_BYTES = 1 << 16
 
 SCAN = ".bin"
 """Suffix of scans, which only the name of the file and their values identify."""
@@ -270,15 +273,19 @@ def check_rows(path: Path, rows: list[list[bytes]], numbers: list[int]) -> None:
 
 
 def _plain_points(path: Path, head: bytes, length: int, *, named: bool) -> bool:
-    """Whether all lines hold the same count of numbers, three to nine.
+    """Whether all lines hold the same count of numbers, three to nine, or more where the name says what they are.
 
     Raises MediaError, which says the line, where the name of the file says that they should (`named`) and most do.
     """
+    if named and length > len(head):
+        # A row of hundreds of columns is longer than a head.
+        with path.open("rb") as file:
+            head = plain_text(file.read(_WIDE_ROWS_BYTES))
     lines = head.split(b"\n")
     if length > len(head):
         lines.pop()
     rows, numbers = number_rows(lines)
-    if not rows or not 3 <= len(rows[0]) <= 9:
+    if not rows or len(rows[0]) < 3 or (len(rows[0]) > _MOST_COLUMNS and not named):
         return False
     wrong = _wrong_rows(rows)
     if named and len(wrong) <= len(rows) // 2:

@@ -16,7 +16,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import check_size, damaged, decoding, quoted
 from cvstudio.media.pictures.color_code import SRGB_CHROMATICITIES, calibration, code_points
-from cvstudio.media.pictures.jpeg import MARKER
+from cvstudio.media.pictures.jpeg import MARKER, is_complete
 from cvstudio.media.pictures.pnm import FULL
 from cvstudio.media.pictures.tiff import BLACK_IS_ZERO, INKS, OtherPage, describe
 
@@ -32,6 +32,7 @@ _MAX_COMMENTS = 1 << 16
 """Bytes of a Netpbm file in which its size stands: programs write whole histories in front of it."""
 _GIF_PROFILE = b"ICCRGBG1012"
 """Name of the extension of a GIF that holds a profile (ICC.1:2010, B.6)."""
+_START_OF_IMAGE, _END_OF_IMAGE = 0xD8, 0xD9
 _EMBEDDED, _LINKED = 0x4D424544, 0x4C494E4B
 _PNG_COLORS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOTALL)
@@ -62,6 +63,7 @@ class Header:
     indexed : whether a PNG stores indices of its palette, which may be labels
     page : number of the page that it is of; 0 for the usual one
     others : the other pages of the file that can be read
+    ended : False where a picture is whole, but lacks the mark of its end
     """
 
     format: str
@@ -83,6 +85,7 @@ class Header:
     indexed: bool = False
     page: int = 0
     others: tuple[OtherPage, ...] = ()
+    ended: bool = True
 
     @property
     def size(self) -> Size:
@@ -155,8 +158,13 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
             pages = _multi_picture_count(body[4:])
         elif code == 0xDA:
             data, icc = file.read(), b"".join(profile[number] for number in sorted(profile))
+            end = _end(data)
+            if end is None:
+                file.seek(0)
             header = Header(
-                *("JPEG", size, channels, bits, False, orientation, _ends(data)),
+                *("JPEG", size, channels, bits, False, orientation),
+                whole=end == _END_OF_IMAGE or (end is None and is_complete(file.read())),
+                ended=end is not None,
                 profile=icc,
                 progressive=progressive,
                 pages=_behind_jpeg(data, pages),
@@ -177,22 +185,22 @@ def _check_jpeg_frame(path: Path, code: int, body: bytes) -> None:
     raise MediaError(f"{quoted(path)} is a {kind}, which is not read here; save it as PNG or TIFF.")
 
 
-def _ends(data: bytes) -> bool:
-    """Whether the end marker of a JPEG comes before any other picture begins; `data` follow its first scan's header.
+def _end(data: bytes) -> int | None:
+    """What ends a JPEG whose first scan's header `data` follow: its end marker, another picture, or None: their end.
 
     Behind a picture that was cut short there may be another one, with an end marker of its own.
     """
     position = 0
     while marker := MARKER.search(data, position):
         code, position = marker[1][0], marker.end()
-        if code in (0xD8, 0xD9):
-            return code == 0xD9
+        if code in (_START_OF_IMAGE, _END_OF_IMAGE):
+            return code
         if code == 0xDA or 0xC0 <= code <= 0xCF or 0xDB <= code <= 0xDF or code >= 0xE0:
             count = int.from_bytes(data[position : position + 2], "big")
             if b"\xff\xd8\xff" in data[position : position + count]:
-                return False
+                return _START_OF_IMAGE
             position += count
-    return False
+    return None
 
 
 def _multi_picture_count(data: bytes) -> int:

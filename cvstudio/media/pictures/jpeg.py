@@ -1,7 +1,9 @@
-"""JPEGs that were cut short and closed with an end marker of their own, as cards and downloads leave them."""
+"""JPEGs that were cut short and closed with an end marker of their own, as cards and downloads leave them, and whole
+ones that only lack the marker, as cameras of industry write them."""
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -11,7 +13,10 @@ from cvstudio.media.file_identity import decoding
 
 MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
 """A marker within the scans of a JPEG: not a byte of data, a restart or a fill byte."""
+END = b"\xff\xd9"
 _LAST_BLOCKS, _COEFFICIENTS = 4, 64
+_FILLED_BYTES = 16
+"""Zeros at the end of a file that was laid out before it came: no data of a JPEG end in as many."""
 
 
 def ends_early(path: Path, *, progressive: bool) -> bool:
@@ -30,6 +35,30 @@ def ends_early(path: Path, *, progressive: bool) -> bool:
         if progressive and _lacks_scans(data):
             return True
         return (progressive or _ends_flat(data)) and not _decodes(data, strict=True) and _decodes(data, strict=False)
+
+
+def closed(data: bytes) -> bytes:
+    """`data` of a JPEG with an end marker behind them: without one OpenCV loses the last rows, and Pillow refuses."""
+    return data if data.endswith(END) else data + END
+
+
+def is_complete(data: bytes) -> bool:
+    """Whether the data of a JPEG without an end marker reach its last pixel: then nothing behind them changes it."""
+    data = data.rstrip(b"\xff")
+    if data.endswith(bytes(_FILLED_BYTES)) or _lacks_scans(data):
+        return False
+    return _pixels(data + b"\0" * 64 + END) == _pixels(data + b"\xfe" * 64 + END) != b""
+
+
+def _pixels(data: bytes) -> bytes:
+    """The pixels of a JPEG; b"" where there are none. Pillow, unlike OpenCV, prints nothing of odd data."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    try:
+        with JpegImageFile(io.BytesIO(data)) as file:
+            return file.tobytes()
+    except (OSError, SyntaxError, ValueError):
+        return b""
 
 
 def _lacks_scans(data: bytes) -> bool:

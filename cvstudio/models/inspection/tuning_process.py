@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -38,6 +37,8 @@ def measured_beside(model: str, weights: Path | None, device: str, progress: Pro
     device : "cpu", "cuda", "cuda:1" or "mps"
     progress : may end the process at once
     """
+    import subprocess  # the window imports this module before its first picture
+
     progress(None, "measuring beside")
     command = [sys.executable, "-m", "cvstudio.models.inspection.tuning_process", model, "--device", device]
     if weights is not None:

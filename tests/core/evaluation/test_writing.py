@@ -88,6 +88,19 @@ def test_two_models_stand_side_by_side(measure: Any, tmp_path: Path) -> None:
     assert figures_table(same).csv_columns == ["figure", "colour-boxes 1", "colour-boxes 2"]
 
 
+def test_every_table_is_at_the_score_that_was_asked_for(measure: Any, tmp_path: Path) -> None:
+    done = measure("colour-boxes")
+    recall = measure("colour-boxes", score=0.8).summary()["Boxes recall"]
+    assert recall < done.summary()["Boxes recall"]
+    write_evaluation(tmp_path / "out", [done], score=0.8)
+    write_evaluation(tmp_path / "figures.csv", [done], score=0.8)
+    for path in (tmp_path / "out" / "figures.csv", tmp_path / "figures.csv"):
+        figures = {row["figure"]: row["colour-boxes"] for row in rows(path)}
+        assert float(figures["Boxes recall"]) == recall
+    content = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert {row["figure"]: row["colour-boxes"] for row in content["figures"]}["Boxes recall"] == recall
+
+
 def test_one_file_is_the_figures_or_everything(measure: Any, tmp_path: Path) -> None:
     done = measure("colour-classes")
     assert write_evaluation(tmp_path / "a" / "b.csv", [done]) == [tmp_path / "a" / "b.csv"]

@@ -363,5 +363,27 @@ def test_columns_are_taken_by_their_names_and_ranges(
 
 def test_a_table_without_x_y_and_z_is_no_cloud(tmp_path: Path) -> None:
     for content in ("time,score,label\n1,2,3\n4,5,6\n", "1,2,3\n4,5,6\n"):
-        with pytest.raises(MediaError, match="no known format"):
+        with pytest.raises(MediaError, match="table of numbers"):
             open_media(write(tmp_path / "a.csv", content))
+
+
+@pytest.mark.parametrize("columns", [10, 600])
+def test_points_may_have_many_columns(tmp_path: Path, columns: int) -> None:
+    """CloudCompare/CloudCompare 2178: scalar fields behind the coordinates. What is not read is told."""
+    table = np.random.default_rng(0).random((200, columns)).round(4)
+    path = tmp_path / "a.xyz"
+    np.savetxt(path, table, "%.4f")
+    media = open_media(path)
+    with open_reader(media) as reader:
+        np.testing.assert_allclose(reader.read().points, table[:, :3], atol=1e-9)
+    assert dict(facts(media))["Not read"].endswith(f"of {columns} columns")
+
+
+@pytest.mark.parametrize("head", ["", "Easting,Northing,Elevation,Intensity\n"])
+def test_a_table_of_numbers_is_told_how_to_be_points(tmp_path: Path, head: str) -> None:
+    """CloudCompare/CloudCompare 639 and 2099."""
+    path = tmp_path / "a.csv"
+    path.write_text(head + "0.5,-0.1,0.0,100\n0.5,-0.2,0.0,100\n")
+    with pytest.raises(MediaError, match=r"table of numbers; to open it as points, let its name end in \.xyz\.$"):
+        open_media(path)
+    assert len(open_media(path.rename(tmp_path / "a.xyz")).readings) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -21,6 +22,7 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
 from cvstudio.media.facts import quick_facts
+from cvstudio.media.thumbnails import make_thumbnail
 
 CASES = Path(__file__).parent / "cases"
 ORIENTATION = 0x0112
@@ -294,6 +296,32 @@ def test_a_jpeg_that_was_cut_and_closed_is_refused(
         path.write_bytes(whole[: start + int((len(whole) - start) * share)] + b"\xff\xd9")
         with pytest.raises(MediaError, match="damaged or was cut short"):
             open_media(path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"quality": 100}])
+def test_a_whole_jpeg_may_lack_its_end_marker(
+    tmp_path: Path, photo: NDArray[np.uint8], mode: str, options: dict[str, Any]
+) -> None:
+    """Every viewer opens it: SixLabors/ImageSharp 18, intel/libyami 801. One byte more is data."""
+    PIL.Image.fromarray(photo).convert(mode).save(whole := tmp_path / "whole.jpg", **options)
+    path = tmp_path / "a.jpg"
+    for lacking in (1, 2):
+        path.write_bytes(whole.read_bytes()[:-lacking])
+        np.testing.assert_array_equal(load(path).pixels, load(whole).pixels)
+        np.testing.assert_array_equal(make_thumbnail(path).pixels, make_thumbnail(whole).pixels)
+        assert dict(quick_facts(open_media(path)))["End"] == "its mark is missing; the picture is whole"
+    assert "End" not in dict(quick_facts(open_media(whole)))
+    for lacking in (3, 4, 5, 8, 30):
+        for tail in (b"", bytes(2000)):
+            path.write_bytes(whole.read_bytes()[:-lacking] + tail)
+            if not (mode == "CMYK" and "progressive" in options):
+                with pytest.raises(MediaError, match="damaged or was cut short"):
+                    open_media(path)
+                continue
+            # The last scan refines an ink that is nowhere: its last bytes may say nothing.
+            with contextlib.suppress(MediaError):
+                np.testing.assert_array_equal(load(path).pixels, load(whole).pixels)
 
 
 def test_a_whole_jpeg_may_end_in_one_level(tmp_path: Path, photo: NDArray[np.uint8]) -> None:

@@ -16,10 +16,12 @@ import numpy as np
 import PIL.Image
 import pytest
 import soundfile
+import tifffile
 import trimesh
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
 from cvstudio.media.facts import facts
 
@@ -66,6 +68,19 @@ def test_a_plain_bitmap_needs_no_spaces(tmp_path: Path) -> None:
     """GIMP writes none: image-rs/image 799."""
     path = write(tmp_path / "a.pbm", "P1\n# made by GIMP\n8 2\n0101101011110000")
     np.testing.assert_array_equal(read(path).pixels[..., 0], np.asarray(PIL.Image.open(path).convert("L")))
+
+
+def test_channels_of_a_microscope_are_no_depth(tmp_path: Path) -> None:
+    """The sample of ImageJ with three channels of 16 bits: napari/napari 924. Each is a page."""
+    channels = np.arange(3 * 48 * 64, dtype=np.uint16).reshape(3, 48, 64) * 7
+    path = tmp_path / "hela-cells.tif"
+    tifffile.imwrite(path, channels, imagej=True, metadata={"mode": "composite", "axes": "CYX"})
+    assert open_media(path).kind is MediaKind.IMAGE
+    np.testing.assert_array_equal(read(path).pixels[..., 0], channels[0])
+    np.testing.assert_array_equal(read(path, read_as="picture=3").pixels[..., 0], channels[2])
+    # One page alone may be what a depth camera wrote.
+    tifffile.imwrite(path, channels[0])
+    assert open_media(path).kind is MediaKind.DEPTH
 
 
 @pytest.mark.parametrize("clear", [0, 1])
@@ -131,6 +146,15 @@ def test_a_wav_may_end_with_part_of_a_sample(tmp_path: Path, tail: bytes) -> Non
     path = write(tmp_path / "a.wav", bytes(content) + tail)
     stream.seek(0)
     np.testing.assert_allclose(sound(path), soundfile.read(stream)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_the_codec_of_voice_mail_is_named(tmp_path: Path, bits: int) -> None:
+    """It is whole, and a fresh copy of it would be no better: libsndfile/libsndfile 361."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, STEREO[:8000, 0], 8000, f"NMS_ADPCM_{bits}")
+    with pytest.raises(MediaError, match=r"codec that is not supported, NMS ADPCM; save it as PCM WAV\.$"):
+        open_media(path)
 
 
 def test_a_long_empty_list_in_front_of_the_samples(tmp_path: Path) -> None:

@@ -8,13 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontInfo, QIcon
 from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import TriangleMesh
+from cvstudio.draw.samples.mesh import Preview, ViewCamera
 from ui.base import theme
 from ui.base.icons import icon
+from ui.views.mesh_view import MeshView
 
 TEXTS = ("text", "quiet", "link", "error", "warning", "success")
 GROUNDS = ("window", "panel", "raised")
@@ -28,6 +33,7 @@ PAIRS = [
     ("quiet", "hover"),
     ("on_accent", "accent"),
     ("text", "canvas"),
+    ("on_space", "space"),
 ]
 BOTH = pytest.mark.parametrize("palette", [theme.DARK, theme.LIGHT], ids=lambda palette: palette.name)
 
@@ -63,6 +69,23 @@ def test_the_canvas_of_the_light_theme_is_mid_grey() -> None:
     assert max(red, green, blue) - min(red, green, blue) <= 12
     assert 110 <= green <= 150
     assert theme.DARK.canvas == theme.DARK.window
+
+
+@BOTH
+@pytest.mark.parametrize("turn_deg", [-50, 0, 50])
+def test_a_model_without_colours_stands_out(palette: theme.ThemeColours, turn_deg: float) -> None:
+    """On the mid grey of pictures a lit surface, and points with normals, could not be seen."""
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [0, 1, 0]], np.float64)
+    plane = TriangleMesh(corners, np.array([[0, 1, 2]], np.int32))
+    camera = ViewCamera(np.eye(3)).turned(turn_deg, 0)
+    shade = Preview(plane).render(camera, Size(64, 64))[32, 32]
+    assert theme.contrast("#{:02x}{:02x}{:02x}".format(*shade), palette.space) >= 2
+
+
+def test_models_lie_on_the_same_ground_in_both_themes(qapp: QApplication) -> None:
+    view = MeshView(lambda job: None)
+    theme.apply_theme(qapp, "light")
+    assert view.grab().toImage().pixelColor(5, 5).name() == theme.DARK.space
 
 
 def test_light_mirrors_dark() -> None:

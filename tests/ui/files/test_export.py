@@ -11,49 +11,16 @@ import pytest
 from PIL import Image as Pillow
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QPushButton
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from cvstudio.analyses.temporal import TemporalChains
 from cvstudio.media.examples.files import sample_path
 from ui.files.export_dialog import ExportDialog
 from ui.files.export_wish import FOLDER, MEDIA, PART, WHOLE
-from ui.panels.batch import BatchContent, BatchPanel
+from ui.panels.batch import BatchContent
 from ui.window.main_window import MainWindow
 from ui.window.shortcuts_sheet import ShortcutsSheet
-
-
-@pytest.fixture
-def show(qtbot: QtBot, window: MainWindow) -> Callable[..., None]:
-    """`show(path, …)`: open files and wait until the faces of the first one are found."""
-
-    def run(*paths: Path) -> None:
-        controller = window.controller
-        window.open_paths(list(paths))
-        qtbot.waitUntil(lambda: len(controller.session.state.media) == len(paths), timeout=60_000)
-        controller.set_model("haar-face")
-        qtbot.waitUntil(
-            lambda: (
-                not controller.pipeline.busy
-                and controller.current_result() is not None
-                and not any(layer.stale for layer in controller.shown.layers)
-            ),
-            timeout=60_000,
-        )
-
-    return run
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "사진"
-    made.mkdir()
-    with Pillow.open(sample_path("astronaut")) as portrait:
-        face = portrait.convert("RGB").resize((256, 256))
-    for number in range(5):
-        face.save(made / f"{number}.png")
-    (made / "broken.png").write_bytes((made / "0.png").read_bytes()[:900])
-    return made
 
 
 def opened(window: MainWindow) -> ExportDialog:
@@ -157,115 +124,6 @@ def test_all_open_media_and_a_folder_are_exported_as_a_batch(window, show, qtbot
     qtbot.waitUntil(lambda: len(window.exporting.written) == 2, timeout=60_000)
     assert sorted(path.name for path in (tmp_path / "b" / "png").iterdir()) == [f"{n}.png" for n in range(5)]
     assert any("1 failed" in notice.text for notice in window.notices.shown)
-
-
-@pytest.fixture
-def batch(window: MainWindow, show: Callable[..., None], folder: Path, tmp_path: Path) -> BatchContent:
-    """The panel, ready to take the folder through a face detector."""
-    show(folder / "0.png")
-    window.toggle_panel("batch")
-    panel = window.docks["batch"].widget()
-    assert isinstance(panel, BatchPanel)
-    assert panel.content is not None
-    assert panel.content.empty.isVisible()
-    panel.content.set_folders(folder, tmp_path / "results")
-    panel.content.set_formats({"coco", "png"})
-    return panel.content
-
-
-def test_the_panel_takes_a_folder_through_the_analysis(batch, window, qtbot, folder, tmp_path):
-    assert not batch.empty.isVisible()
-    assert batch.start_button.text() == "Start"
-    qtbot.mouseClick(batch.start_button, Qt.MouseButton.LeftButton)
-    assert batch.state == "running"
-    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
-    assert "5 done, 1 failed" in batch.message.text()
-    model = batch.table.outcomes
-    assert model.rowCount() == 6
-    qtbot.mouseClick(batch.only_failed, Qt.MouseButton.LeftButton)
-    assert model.rowCount() == 1
-    assert "broken.png" in model.index(0, 0).data()
-    assert "damaged" in model.index(0, 3).data()
-    qtbot.mouseClick(batch.only_failed, Qt.MouseButton.LeftButton)
-    assert len(json.loads((tmp_path / "results" / "detect.coco.json").read_text())["images"]) == 5
-    row = next(row for row in range(6) if model.index(row, 0).data() == "3.png")
-    batch.table.activated.emit(model.index(row, 0))
-    qtbot.waitUntil(lambda: window.controller.session.state.active_media.name == "3.png", timeout=60_000)
-
-
-def test_the_panel_pauses_resumes_and_cancels(batch, qtbot, folder, tmp_path):
-    for number in range(60):
-        shutil.copy(folder / "0.png", folder / f"more {number:02}.png")
-    batch.start()
-    qtbot.waitUntil(lambda: batch.table.outcomes.rowCount() > 0, timeout=60_000)
-    qtbot.mouseClick(batch.pause_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: batch.state != "running", timeout=60_000)
-    assert batch.state == "paused"
-    done = (tmp_path / "results" / ".batch" / "queue.jsonl").read_bytes().count(b'"state": "done"')
-    assert 0 < done < 65
-    assert batch.start_button.text() == "Resume"
-    qtbot.mouseClick(batch.start_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
-    assert f"65 done ({done} before), 1 failed" in batch.message.text()
-    batch.start()
-    qtbot.mouseClick(batch.cancel_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: batch.state == "idle", timeout=60_000)
-    assert not (tmp_path / "results" / ".batch").exists()
-    assert (tmp_path / "results" / "png" / "0.png").is_file()
-
-
-def test_a_panel_that_nobody_opens_is_empty(window):
-    panel = window.docks["batch"].widget()
-    assert panel.content is None
-    assert not panel.findChildren(QPushButton)
-
-
-def test_the_panel_shows_the_options_of_every_chosen_format_and_keeps_them(batch, window, qtbot, folder, tmp_path):
-    batch.set_formats({"yolo", "voc", "png"})
-    assert batch.options.form("yolo").isVisibleTo(batch)
-    assert batch.options.form("voc").isVisibleTo(batch)
-    with pytest.raises(KeyError):
-        batch.options.form("coco-panoptic")  # not chosen
-    batch.options.form("yolo").row("scores").edit(True, dragging=False)
-    batch.start()
-    assert not batch.options.isEnabled()
-    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
-    line = (tmp_path / "results" / "yolo" / "labels" / "0.txt").read_text().split("\n")[0]
-    assert len(line.split()) == 6
-    # The same folder another day: the options are there again, so that the queue goes on.
-    again = BatchContent(window.controller, window.settings)
-    qtbot.addWidget(again)
-    assert again.options.form("yolo").row("scores").value() is True
-    again.start()
-    qtbot.waitUntil(lambda: again.state == "ended", timeout=60_000)
-    assert "5 done (5 before)" in again.message.text()
-    # What a single export was told last is another matter.
-    dialog = opened(window)
-    dialog.choose("yolo")
-    assert dialog.form.row("scores").value() is False
-    dialog.reject()
-    batch.set_formats({"csv"})
-    assert not batch.options.isVisibleTo(batch)
-
-
-def test_a_batch_from_the_window_draws_every_visible_layer_as_it_is_seen(batch, window, show, qtbot, tmp_path):
-    import numpy as np
-
-    controller = window.controller
-    first = controller.session.state.instance
-    assert first is not None
-    controller.layers.set_opacity(first.id, 0.25)
-    qtbot.waitUntil(lambda: controller.session.state.instance.opacity == 0.25)
-    batch.set_formats({"png"})
-    batch.start()
-    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
-    dialog = opened(window)
-    dialog.choose("png")
-    dialog.folder.setText(str(tmp_path / "single"))
-    dialog.accept()
-    qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=60_000)
-    one = np.asarray(Pillow.open(window.exporting.written[0]))
-    assert np.array_equal(one, np.asarray(Pillow.open(tmp_path / "results" / "png" / "0.png")))
 
 
 def key(widget, code):
@@ -430,3 +288,108 @@ def test_a_single_frame_has_the_identities_and_trails_that_it_has_on_screen(wind
     window.exporting.export(EXPORTERS["png"], tmp_path / "alone.png", whole=False)
     qtbot.waitUntil(lambda: len(window.exporting.written) == 3, timeout=60_000)
     assert (tmp_path / "alone.png").read_bytes() != (tmp_path / "frame.png").read_bytes()
+
+
+def test_a_data_set_is_written_among_files_of_others_only_when_the_user_says_so(
+    window, show, qtbot, tmp_path, monkeypatch, merge_answers
+):
+    answers, asked = merge_answers
+    show(sample_path("astronaut"))
+    others = tmp_path / "set"
+    others.mkdir()
+    (others / "mine.txt").write_text("mine")
+    dialog = opened(window)
+    dialog.choose("yolo")
+    dialog.folder.setText(str(tmp_path))
+    dialog.name.setText("set")
+    dialog._update()
+    assert "set already holds files; you will be asked." in dialog.hint.text()
+    answers += [None, "other"]
+    dialog.accept()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "elsewhere"))
+    dialog.accept()
+    assert dialog.isVisible()
+    assert dialog.folder.text() == str(tmp_path / "elsewhere")
+    assert [path.name for path in others.iterdir()] == ["mine.txt"]
+    dialog.folder.setText(str(tmp_path))
+    answers.append("merge")
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 1, timeout=60_000)
+    assert {"mine.txt", "data.yaml"} <= {path.name for path in others.iterdir()}
+    # What this session wrote is its own.
+    dialog = opened(window)
+    dialog.name.setText("set")
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 2, timeout=60_000)
+    assert asked == [others] * 3
+
+
+def test_a_batch_of_the_dialog_asks_before_it_joins_files_of_others(window, show, qtbot, tmp_path, merge_answers):
+    answers, asked = merge_answers
+    show(sample_path("astronaut"))
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    out.mkdir()
+    shutil.copy(sample_path("astronaut"), source / "a.png")
+    (out / ".hidden").touch()
+    (out / "mine.txt").touch()
+    dialog = opened(window)
+    dialog.choose("json", FOLDER)
+    dialog.source.setText(str(source))
+    dialog.folder.setText(str(out))
+    dialog._update()
+    assert "you will be asked" in dialog.hint.text()
+    answers += [None, "merge"]
+    dialog.accept()
+    assert dialog.isVisible()
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 1, timeout=60_000)
+    assert asked == [out] * 2
+
+
+def test_the_panel_shows_the_options_of_every_chosen_format_and_keeps_them(batch, window, qtbot, folder, tmp_path):
+    batch.set_formats({"yolo", "voc", "png"})
+    assert batch.options.form("yolo").isVisibleTo(batch)
+    assert batch.options.form("voc").isVisibleTo(batch)
+    with pytest.raises(KeyError):
+        batch.options.form("coco-panoptic")  # not chosen
+    batch.options.form("yolo").row("scores").edit(True, dragging=False)
+    batch.start()
+    assert not batch.options.isEnabled()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    line = (tmp_path / "results" / "yolo" / "labels" / "0.txt").read_text().split("\n")[0]
+    assert len(line.split()) == 6
+    # The same folder another day: the options are there again, so that the queue goes on.
+    again = BatchContent(window.controller, window.settings)
+    qtbot.addWidget(again)
+    assert again.options.form("yolo").row("scores").value() is True
+    again.start()
+    qtbot.waitUntil(lambda: again.state == "ended", timeout=60_000)
+    assert "5 done (5 before)" in again.message.text()
+    # What a single export was told last is another matter.
+    dialog = opened(window)
+    dialog.choose("yolo")
+    assert dialog.form.row("scores").value() is False
+    dialog.reject()
+    batch.set_formats({"csv"})
+    assert not batch.options.isVisibleTo(batch)
+
+
+def test_a_batch_from_the_window_draws_every_visible_layer_as_it_is_seen(batch, window, show, qtbot, tmp_path):
+    import numpy as np
+
+    controller = window.controller
+    first = controller.session.state.instance
+    assert first is not None
+    controller.layers.set_opacity(first.id, 0.25)
+    qtbot.waitUntil(lambda: controller.session.state.instance.opacity == 0.25)
+    batch.set_formats({"png"})
+    batch.start()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    dialog = opened(window)
+    dialog.choose("png")
+    dialog.folder.setText(str(tmp_path / "single"))
+    dialog.accept()
+    qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=60_000)
+    one = np.asarray(Pillow.open(window.exporting.written[0]))
+    assert np.array_equal(one, np.asarray(Pillow.open(tmp_path / "results" / "png" / "0.png")))

@@ -163,3 +163,28 @@ def test_a_preview_is_the_adjusted_picture_and_the_histogram_that_of_the_values(
     counts = histogram_of(Image(pixels)).counts
     assert counts.sum() == pixels.size
     assert counts.tolist() == np.bincount(pixels.ravel() // 2, minlength=128).tolist()
+
+
+def test_one_of_a_set_is_adjusted_alone_then_all_like_it(adjusting: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    panel, controller = panel_of(adjusting), adjusting.controller
+    first = controller.session.state.active_media
+    panel.form.edited.emit("brightness", 0.25, False)
+    assert "every file" in panel.scope.text()
+    panel.only_this.click()
+    assert panel.scope.text() == f"For {first.name} alone."
+    panel.form.edited.emit("brightness", 0.5, False)
+    other = tmp_path / "other.png"
+    cv2.imwrite(str(other), np.zeros((60, 90, 3), np.uint8))
+    controller.open_paths([other])
+    qtbot.waitUntil(lambda: controller.session.state.active_media.path == other, timeout=60_000)
+    assert panel.adjustments.brightness == 0.25
+    assert not panel.alone
+    controller.activate(first)
+    assert panel.adjustments.brightness == 0.5
+    panel.apply_to_all.click()
+    assert not panel.alone
+    assert controller.session.state.instance.adjustments["picture"].brightness == 0.5
+    controller.undo()
+    assert panel.alone
+    panel.like_others.click()
+    assert panel.adjustments.brightness == 0.25

@@ -15,6 +15,7 @@ from cvstudio.models import MODELS
 from cvstudio.session.project import load_project, save_project
 from cvstudio.session.session import State
 from ui.window.main_window import MainWindow
+from ui.window.panel_dock import PanelScroll
 
 LINE = NamedShape(((160.0, 220.0), (160.0, 20.0)), "Middle")
 ZONE = NamedShape(((100.0, 0.0), (220.0, 0.0), (220.0, 240.0), (100.0, 240.0)), "Yard")
@@ -53,6 +54,10 @@ def test_lines_zones_and_dwell_times_are_shown_and_saved(counting: MainWindow, q
     assert curves.values[:, -1].tolist() == [1, 0]
     choose(panel, "stayed")
     assert panel.plot._curves.values.max() == 1
+    # The plot takes the room that the panel has: its axis is seen without scrolling.
+    scroll = counting.docks["counts"].findChild(PanelScroll)
+    scroll.resize(700, 160)
+    assert scroll.verticalScrollBar().maximum() == 0
     choose(panel, "events")
     texts = [[cell.text for cell in row.cells] for row in panel.events.rows.table_rows]
     # In at x = 100, past the line at 160 and out at 220, with 160 px/s.

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QScrollArea, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDockWidget, QLabel, QScrollArea, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
 from ui.panels import PANELS
 from ui.panels.analysis import AnalysisPanel
+from ui.panels.medium import MediumPanel
 from ui.tour.input_events import move_mouse, pause
 from ui.window import main_window
 from ui.window.main_window import MainWindow
@@ -59,7 +60,7 @@ def seen(window: MainWindow, key: str) -> bool:
 
 
 def test_every_panel_on_the_right_is_a_section_from_the_top_down(window: MainWindow) -> None:
-    assert RIGHT == ["analysis", "results", "comparison", "medium", "look", "performance"]
+    assert RIGHT == ["analysis", "results", "labels", "comparison", "medium", "look", "adjust", "performance"]
     shown = [key for key in RIGHT if window.docks[key].isVisible()]
     assert shown == ["analysis", "results", "medium"]
     tops = [window.docks[key].mapTo(window, QPoint()).y() for key in shown]
@@ -87,6 +88,31 @@ def test_a_section_has_its_natural_height_and_the_column_scrolls_as_a_whole(low:
     top = results.mapTo(low, QPoint()).y()
     bar.setValue(bar.value() + 40)
     assert results.mapTo(low, QPoint()).y() == top - 40
+
+
+def test_text_of_any_length_has_no_scroll_bar_of_its_own(window: MainWindow, qtbot: QtBot) -> None:
+    """A bar beside it would break its lines anew, which changed the height and with it the bar, without an end."""
+    window.open_paths([sample_path("cat")])
+    qtbot.waitUntil(lambda: window.controller.session.state.active_media is not None)
+    window.dock_layout.column.fold("medium", False)
+    panel = window.docks["medium"].widget()
+    assert isinstance(panel, MediumPanel)
+    area = panel.currentWidget()
+    assert isinstance(area, QScrollArea)
+    assert area.verticalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+    for words in range(1, 60):
+        panel.name.setText("photograph " * words)
+        pause(1)
+        assert area.widget().width() == area.viewport().width() == panel.width()
+    # Also where it is lower than the panel's other page, which says that nothing is open.
+    for part in (panel.form, panel.name, panel._facts):
+        part.hide()
+    pause(50)
+    own = QDockWidget.widget(window.docks["medium"])
+    assert isinstance(own, QScrollArea)
+    assert own.verticalScrollBar().maximum() == 0
+    window.docks["medium"].setFloating(True)
+    assert area.verticalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAsNeeded
 
 
 def test_the_list_of_results_takes_the_height_that_is_left(window: MainWindow) -> None:

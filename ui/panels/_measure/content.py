@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -397,8 +396,7 @@ class MeasureContent(QWidget):
 
     def _at_score(self) -> tuple[Evaluation, ...]:
         assert self.measured is not None
-        score = self.thresholds.score
-        return tuple(dataclasses.replace(item, score=score) for item in self.measured.evaluations)
+        return tables.at_score(self.measured.evaluations, self.thresholds.score)
 
     def _show_figures(self, evaluation: Evaluation, form: str) -> None:
         self.figures.show_table(tables.figures_table(self._at_score()))

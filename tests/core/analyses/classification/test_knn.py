@@ -162,7 +162,7 @@ def run_help(capsys: pytest.CaptureFixture[str]) -> str:
 def test_the_default_needs_nothing_of_the_user() -> None:
     found = run(sample_path("cat"))
     assert len(found) == 5
-    assert found.folder == sample_path("cat").parent
+    assert found.folder == sample_path("texture").parents[1]
     assert "chelsea.png" not in found.names
     (field,) = [field for field in fields_of(ANALYSES["knn"].stages[0].params) if field.kind == "folder"]
     assert field.folder is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from cvstudio.models import MODELS
 from cvstudio.results.detections import Detections
 from cvstudio.results.joined import join_detections
 from cvstudio.results.masks import PrototypeMasks
+from cvstudio.running.runner import Runner, make_instance
 
 PARAMS = ANALYSES["detect"].stages[0].params_with(NoParams)
 
@@ -227,3 +229,25 @@ def test_the_command_line_and_python_take_slices(picture, blob_finder, tmp_path,
     )
     assert sliced_rows == plain_rows
     assert len(plain_rows) > 50
+
+
+def test_a_cancelled_run_goes_on_with_the_tiles_that_are_left(picture, blob_finder):
+    values = {"tile": 320, "tile_whole": False, "max_count": 1000}
+    instance = make_instance("detect", {"picture": picture}, model="blobs", values=values)
+    count = len(tiles(Size(900, 700), 320, 0.2))
+    with Runner(device="cpu", measure=False) as runner:
+        progress = Progress(lambda _, message: progress.cancel() if message.startswith("slice 4") else None)
+        blob_finder.SEEN.clear()
+        with pytest.raises(Cancelled):
+            runner.result(instance, progress)
+        assert len(blob_finder.SEEN) == 3
+        # What comes after the network does not begin it anew.
+        found = runner.result(dataclasses.replace(instance, values={**values, "classes": ("red",)}))
+        assert len(blob_finder.SEEN) == count
+        everything = runner.result(instance)
+        assert len(blob_finder.SEEN) == count
+        kept = [key for key in runner.cache._entries if key[0] == "parts"]
+        assert kept == []
+    with Runner(device="cpu", measure=False) as runner:
+        assert boxes_of(runner.result(instance)) == boxes_of(everything)
+    assert 0 < len(found) < len(everything)

@@ -84,13 +84,14 @@ def test_tracks_are_labels_of_their_frames(tmp_path, put_pictures):
 
 def test_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path, put_pictures):
     put_pictures(tmp_path, "a.png")
-    box = '<box label="cat" xtl="1" ytl="2" xbr="5" ybr="6"{}/>'
-    plain = box.format("")
+    plain = '<box label="cat" xtl="1" ytl="2" xbr="5" ybr="6"/>'
     shapes = [
-        *(plain, box.format(' rotation="30"'), plain.replace('"1"', '"x"'), plain.replace('"5"', '"0"')),
+        *(plain, plain, plain.replace('"1"', '"x"'), plain.replace('"5"', '"0"')),
         *('<polygon label="cat" points="1,1;2,nan;3,3"/>', '<polyline label="cat" points="1,1;2,2"/>'),
         '<mask label="cat" rle="3,99999999999" left="0" top="0" width="4" height="4"/>',
         '<mask label="cat" rle="0,1e30" left="0" top="0" width="1e15" height="1e15"/>',
+        '<ellipse label="cat" cx="1" cy="x" rx="2" ry="3"/>',
+        '<ellipse label="cat" cx="1e308" cy="1" rx="1e308" ry="3" rotation="9"/>',
     ]
     images = f'<image name="a.png" width="40" height="30">{"".join(shapes)}</image><image id="4"/>'
     path = tmp_path / "a.xml"
@@ -98,7 +99,7 @@ def test_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path, put_pictures
     labelled = read(path)
     assert len(labelled.labels("a.png").annotations) == 1
     assert {(item.reason, item.count) for item in labelled.check()} == {
-        ("A box is turned; it is read as if it were not.", 1),
+        ("An ellipse has coordinates that are no finite numbers, or none.", 2),
         ("The same label is there twice.", 1),
         ("A box has coordinates that are no finite numbers, or none.", 1),
         ("The box has no area.", 1),
