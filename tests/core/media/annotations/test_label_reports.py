@@ -302,6 +302,18 @@ def test_255_stays_void_where_there_are_more_values(tmp_path, put_pictures, read
     assert (labelled.labels("1.png").label_map.classes[:5] == 1).all()
 
 
+@pytest.mark.parametrize("length", [0, 40])
+def test_a_damaged_mask_does_not_spoil_the_others(tmp_path, put_pictures, length, read, reasons):
+    """ultralytics/ultralytics#707 and many: one file that was cut off while it was copied."""
+    put_pictures(tmp_path / "images", "0.png", "1.png")
+    masks(tmp_path, two_halves(255), two_halves(255))
+    path = tmp_path / "masks" / "0.png"
+    path.write_bytes(path.read_bytes()[:length])
+    labelled = read(tmp_path, "class-masks")
+    assert (labelled.labels("1.png").label_map.classes == two_halves(1)).all()
+    assert [where for _, where in reasons(labelled) if where] == ["0.png"]
+
+
 def test_masks_of_one_bit_and_with_a_palette(tmp_path, put_pictures, read):
     """nicolov/segmentation_keras#14: the value is the class, whatever its colour."""
     put_pictures(tmp_path / "images", "0.png", "1.png")
@@ -349,3 +361,18 @@ def test_a_set_whose_pictures_all_lie_in_folders_is_recognised_as_it_was_written
             assert [boxes(again, name) for name in names] == [[("cat", pytest.approx((2, 3, 12, 18)))]] * 2
         else:
             assert len(read(out, key).names) == 2
+
+
+@pytest.mark.parametrize("key", ["yolo", "cvat"])
+@pytest.mark.parametrize("declared", [(), ("nose",)])
+def test_key_points_that_the_class_does_not_declare_are_told(tmp_path, put_pictures, set_of, key, declared):
+    """cvat-ai/cvat#8484, ultralytics/ultralytics#3041: they were lost, or made rows of unequal length."""
+    put_pictures(tmp_path, "a.png")
+    item = Annotation(0, (2, 3, 12, 18), keypoints=((3.0, 4.0, 2), (5.0, 6.0, 1)))
+    labelled = set_of({"a.png": PictureLabels(Size(40, 30), (item,))}, (Category("cat", keypoints=declared),))
+    entry = ANNOTATION_FORMATS[key]
+    left_out = write_labels(labelled, tmp_path / f"out{entry.suffix}", entry, Progress())
+    assert any("more key points than its class declares" in reason.reason for reason in left_out)
+    if key == "yolo":
+        line = (tmp_path / "out" / "labels" / "a.txt").read_text().split()
+        assert len(line) == 5 + 3 * len(declared)
