@@ -20,6 +20,7 @@ Report = Callable[[str], None]
 NO_PICTURE = "The picture is not there."
 OTHER_SIZE = "The picture has another size than its labels state; they are taken as they are."
 TWICE = "Two files hold labels of this picture; the first is taken."
+MORE_POINTS = "An object has more key points than its class declares; further ones are left out."
 NO_PLACE = "The size of the picture is not known, or another has the same name but for its ending."
 
 

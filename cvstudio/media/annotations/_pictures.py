@@ -18,6 +18,8 @@ from cvstudio.media.pictures.headers import read_header
 
 PICTURE_FOLDERS = ("images", "JPEGImages", "imgs", "img", "pictures")
 """Usual names of the folder beside labels in which their pictures are."""
+_LABEL_FOLDERS = frozenset(("annotations", "labels"))
+"""Usual names of a folder with nothing but labels, beside that of their pictures."""
 UPWARDS = 3
 """Levels of folders above the labels in which pictures are looked for."""
 
@@ -103,7 +105,8 @@ def find_pictures(
     wanted: dict[str, dict[str, str]] = {}
     for name, (folder, file_name) in split.items():
         wanted.setdefault(folder, {})[name] = file_name
-    around = list(places(Path(os.path.abspath(base)), hints))
+    base = Path(os.path.abspath(base))
+    around = list(places(base, hints))
     found.update(_search(wanted, around, folders.names))
     if None not in found.values():
         return found
@@ -113,7 +116,10 @@ def find_pictures(
     counts = Counter(loose(file_name) for _, file_name in split.values())
     alone = {name: loose(split[name][1]) for name, file in found.items() if file is None}
     alone = {name: key for name, key in alone.items() if counts[key] == 1}
-    _add_unshared(found, _search({"": alone}, around, folders.loose_names), taken)
+    # Not further up, where a picture of that name may be any.
+    own = base.parent if base.name.casefold() in _LABEL_FOLDERS else base
+    near = [place for place in around if place.is_relative_to(own)]
+    _add_unshared(found, _search({"": alone}, near, folders.loose_names), taken)
     return found
 
 

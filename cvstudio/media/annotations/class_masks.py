@@ -31,19 +31,21 @@ _SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
 _ENDINGS = ("_mask", "-mask", "_label", "_labels", "_gt", "_seg", "_labelIds", "_L")
 """What some sets add to the name of a picture for that of its mask."""
 _MODES = ("P", "L", "I;16", "I;16B", "I", "1")
+_PROBED = 8
+"""Masks of a folder whose headers are looked at."""
 _LOOKED_AT = 64
 """Masks that are looked at for the classes where nothing names them."""
 
 
-def _is_mask(path: Path) -> bool:
-    """Whether a picture has one channel of whole numbers, by its header alone."""
+def _mode(path: Path) -> str:
+    """The mode of a picture, by its header alone; empty where it cannot be read."""
     from PIL import Image
 
     try:
         with Image.open(path) as picture:
-            return picture.mode in _MODES
+            return picture.mode
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
+        return ""
 
 
 def _folder_of(path: Path) -> Path | None:
@@ -52,8 +54,8 @@ def _folder_of(path: Path) -> Path | None:
     if path.name.casefold() in {name.casefold() for name in MASK_FOLDERS}:
         candidates.insert(0, path)
     for candidate in candidates:
-        first = next((item for item in _masks_in(candidate, limit=1)), None)
-        if first is not None and _is_mask(first):
+        # One channel of whole numbers; a damaged file says nothing of the others.
+        if next(filter(None, map(_mode, _masks_in(candidate, limit=_PROBED))), "") in _MODES:
             return candidate
     return None
 
@@ -205,11 +207,8 @@ def _values(masks: Sequence[Path]) -> range:
 
 def _black_and_white(masks: Sequence[Path]) -> bool:
     """Whether some masks, without a palette, hold 0 and 255 and nothing else."""
-    from PIL import Image
-
-    with Image.open(masks[0]) as first:
-        if first.mode != "L":
-            return False
+    if any(_mode(item) not in ("L", "") for item in masks[:_PROBED]):
+        return False
     found = False
     for values in _some(masks):
         white = values == VOID

@@ -23,6 +23,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._left_out import (
+    MORE_POINTS,
     Collector,
     Report,
     box_of,
@@ -286,6 +287,8 @@ def _add_shapes(image: ElementTree.Element, annotation: Annotation, category: Ca
         report("A crowd cannot be told from an object.")
     if annotation.track_id is not None:
         report("The number of a track is left out: tracks belong to videos.")
+    if len(annotation.keypoints) > len(category.keypoints):
+        report(MORE_POINTS)
     if annotation.mask is not None:
         mask = annotation.mask
         height, width = mask.pixels.shape

@@ -27,7 +27,15 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import class_names, files_below, put_picture, safe_path, stem_of, write_text
-from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
+from cvstudio.media.annotations._left_out import (
+    MORE_POINTS,
+    TWICE,
+    Collector,
+    Report,
+    checked,
+    lazy_set,
+    without_duplicates,
+)
 from cvstudio.media.annotations._pictures import PICTURE_FOLDERS, UPWARDS, Folders, normal, picture_size
 from cvstudio.media.annotations._values import as_utf8, integer, items, mapping, number, read_yaml, text
 from cvstudio.media.file_identity import decoding, quoted
@@ -367,10 +375,12 @@ def _line(annotation: Annotation, size: Size, n_keypoints: int, report: Report) 
         report("A crowd cannot be told from an object.")
         return ""
     box = np.array([[(x1 + x2) / 2, (y1 + y2) / 2], [x2 - x1, y2 - y1]], np.float64)
+    if len(annotation.keypoints) > n_keypoints:
+        report(MORE_POINTS)
     if n_keypoints:
         if annotation.polygons or annotation.mask is not None:
             report("A set with key points holds no outlines.")
-        points = [*annotation.keypoints, *[(0.0, 0.0, 0)] * (n_keypoints - len(annotation.keypoints))]
+        points = [*annotation.keypoints, *[(0.0, 0.0, 0)] * (n_keypoints - len(annotation.keypoints))][:n_keypoints]
         triples = (f"{decimal(x / size.width)} {decimal(y / size.height)} {seen}" for x, y, seen in points)
         return " ".join([line_of(annotation.category, box, size), *triples])
     outline = outline_of(annotation, size, report)

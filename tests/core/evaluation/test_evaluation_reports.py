@@ -50,7 +50,8 @@ def crowded(colour_models: Any, tmp_path: Path) -> tuple[Path, list[list[Any]]]:
         [box(0, 5, 5, 30, 20, colour_models.MOVED), box(1, 60, 40, 30, 20), box(1, 60, 5, 30, 20, 150)],
         [],
     ]
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, rectangles in enumerate(pictures):
         Image.fromarray(colour_models.painted(rectangles)).save(tmp_path / f"{number}.png")
         images.append({"id": number * 1000, "file_name": f"{number}.png", "width": 120, "height": 80})
@@ -78,7 +79,8 @@ def test_ids_from_zero_no_areas_many_objects_and_an_absent_class(
     #222, #584 (more than 100 detections), ultralytics/ultralytics#10326."""
     path, pictures = crowded
     done = measure(EvaluationPlan("colour-boxes"), read_labelled(path), Progress(), store_folder=tmp_path / "store")
-    truth, found = [], []
+    truth: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for number, rectangles in enumerate(pictures, 1):
         for item in rectangles:
             truth.append(

@@ -11,6 +11,8 @@ from PIL import Image
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, PictureLabels
+from cvstudio.foundation.shapes import Box
+from cvstudio.media.annotations import annotation_format
 
 SIZE = Size(40, 30)
 
@@ -83,3 +85,35 @@ def set_of() -> Callable[..., LabelledSet]:
         return LabelledSet(None, "", categories, tuple(labels), pictures or {}, labels.__getitem__)
 
     return make
+
+
+@pytest.fixture
+def read() -> Callable[[Path, str], LabelledSet]:
+    """`read(path, key)`: the set at `path`, which is recognised as of the form `key`."""
+
+    def read_as(path: Path, key: str) -> LabelledSet:
+        found = annotation_format(path)
+        assert found.key == key
+        return found.read(path)
+
+    return read_as
+
+
+@pytest.fixture
+def boxes() -> Callable[[LabelledSet, str], list[tuple[str, Box]]]:
+    """`boxes(labelled, name)`: class and box of each object of a picture."""
+
+    def boxes_of(labelled: LabelledSet, name: str) -> list[tuple[str, Box]]:
+        return [(labelled.categories[item.category].name, item.box) for item in labelled.labels(name).annotations]
+
+    return boxes_of
+
+
+@pytest.fixture
+def reasons() -> Callable[[LabelledSet], dict[tuple[str, str], int]]:
+    """`reasons(labelled)`: how often something was left out, by reason and picture."""
+
+    def reasons_of(labelled: LabelledSet) -> dict[tuple[str, str], int]:
+        return {(item.reason, item.where): item.count for item in labelled.check()}
+
+    return reasons_of
