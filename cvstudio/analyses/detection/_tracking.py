@@ -159,7 +159,7 @@ class TrackParams:
         Doc(
             "Counting tolerance",
             "An object has passed once it lies beyond the line by more than this.",
-            "Raise it where an object that stands on a line is counted again and again.",
+            "Raise it where an object that stands on a line is counted several times.",
             more=True,
             later=True,
         ),
