@@ -103,6 +103,11 @@ class Adjustments:
         """What is done to values alone: without crop, rotation and flip."""
         return dataclasses.replace(self, crop=None, rotate=0, flip="")
 
+    @property
+    def orientation(self) -> Adjustments:
+        """Rotation and flip alone."""
+        return Adjustments(rotate=self.rotate, flip=self.flip)
+
     def windowed(self, wider: float, higher: float) -> Adjustments:
         """With another window of values from black to white, as a drag sets it.
 

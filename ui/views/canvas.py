@@ -27,6 +27,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from cvstudio.data.geometry import Rect, Size, View
+from cvstudio.data.pixel_map import PixelMap
 from ui.base import theme
 from ui.base.keys import claims
 from ui.views.age_mark import paint_age
@@ -77,6 +78,7 @@ class Canvas(QWidget):
         super().__init__(parent)
         # First of all: setting widget attributes already sends events, whose handlers read it.
         self._placement: Placement | None = None
+        self._turn: PixelMap | None = None
         self.setAccessibleName(self.tr("Picture"))
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
@@ -115,7 +117,8 @@ class Canvas(QWidget):
     # What is shown --------------------------------------------------------------------------------------------------
 
     def set_renderer(self, render: Render | None) -> None:
-        """Set the render function: it gets a `View` and returns uint8 RGB (h, w, 3) of `View.size`, or None."""
+        """Set the render function: it gets a `View` and returns uint8 RGB (h, w, 3) of `View.size`, or None. The view
+        lies on the picture as it is shown, see `set_orientation`."""
         self._render = render
         self.refresh()
 
@@ -123,9 +126,22 @@ class Canvas(QWidget):
         """Set the size of the picture in pixels; a new size fits the picture to the canvas, the same keeps the view."""
         if size == self.content_size:
             return
+        self._turn = None
         self._placement = Placement(size, self._viewport()) if size is not None else None
         self._fitting = True
         self.bar.setVisible(size is not None)
+        self._update_placement()
+        self.refresh()
+
+    def set_orientation(self, turn: PixelMap | None) -> None:
+        """Show the picture turned and mirrored: `turn` leads from its pixels to those that are shown, None shows it as
+        it is. Positions, rectangles and `view` stay in the pixels of the picture; a change fits it to the canvas."""
+        size = self.content_size
+        if turn == self._turn or size is None:
+            return
+        self._turn = turn
+        self._placement = Placement(size if turn is None else turn.target, self._viewport())
+        self._fitting = True
         self._update_placement()
         self.refresh()
 
@@ -161,6 +177,8 @@ class Canvas(QWidget):
     @property
     def content_size(self) -> Size | None:
         """Size of the picture in pixels; None without one."""
+        if self._turn is not None:
+            return self._turn.source
         return self._placement.content if self._placement else None
 
     @property
@@ -183,7 +201,8 @@ class Canvas(QWidget):
         if self._placement is None:
             size = self._viewport()
             return View(Rect(0.0, 0.0, float(size.width), float(size.height)))
-        return self._placement.visible()[2]
+        view = self._placement.visible()[2]
+        return view if self._turn is None else View(self._turn.inverse.rect(view.rect), view.scale)
 
     def fit(self) -> None:
         """Fit the whole picture into the canvas, now and whenever the canvas changes its size."""
@@ -208,6 +227,7 @@ class Canvas(QWidget):
         """Zoom to a part of the picture, `rect` in image pixels, with some of what is around it."""
         if self._placement is None:
             return
+        rect = rect if self._turn is None else self._turn.rect(rect)
         viewport = self._placement.viewport
         scale = RECT_SHARE * min(viewport.width / max(rect.width, 1.0), viewport.height / max(rect.height, 1.0))
         # Not beyond pixels that the eye can tell apart, unless the whole picture is that small.
@@ -224,13 +244,15 @@ class Canvas(QWidget):
         if self._placement is None:
             return None
         ratio = self.devicePixelRatioF()
-        return self._placement.image_point(point.x() * ratio, point.y() * ratio)
+        x, y = self._placement.image_point(point.x() * ratio, point.y() * ratio)
+        return (x, y) if self._turn is None else self._turn.inverse.point(x, y)
 
     def widget_position(self, x: float, y: float) -> QPointF:
         """Convert (x, y) in image pixels to a widget position; (0, 0) without a picture."""
         if self._placement is None:
             return QPointF()
         ratio = self.devicePixelRatioF()
+        x, y = (x, y) if self._turn is None else self._turn.point(x, y)
         x_px, y_px = self._placement.viewport_point(x, y)
         return QPointF(x_px / ratio, y_px / ratio)
 
@@ -331,7 +353,7 @@ class Canvas(QWidget):
 
     def _hover(self, point: QPointF) -> None:
         position = self.image_position(point)
-        content = self._placement.content if self._placement else None
+        content = self.content_size
         over = position is not None and content is not None
         if over and position is not None and content is not None:
             over = 0 <= position[0] < content.width and 0 <= position[1] < content.height
@@ -422,7 +444,7 @@ class Canvas(QWidget):
         self._pixels = None
         if self._render is None or self._placement is None:
             return
-        pixels = self._render(self.view())
+        pixels = self._render(self._placement.visible()[2])
         if pixels is None:
             return
         self._pixels = np.ascontiguousarray(pixels)

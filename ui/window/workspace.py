@@ -28,6 +28,7 @@ from ui.views.compare_area import CompareArea
 from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
 from ui.window.tools.label_editing import LabelEditing
+from ui.window.tools.oriented import Oriented, adjustments_on_canvas
 from ui.window.tools.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Workspace(QWidget):
         self._shown = controller.shown
         self._base: Image | None = None
         self._size: Size | None = None
+        self._oriented = Oriented()
         self._base_sample: Any = None
         self._original = False
         self._asked_point = ""  # the parameter that the next click is for
@@ -95,7 +97,7 @@ class Workspace(QWidget):
             for x0, y0, x1, y1 in detections.boxes[[int(number) in chosen for number in detections.ids]].tolist():
                 corners = (self.canvas.widget_position(x, y).toPoint() for x, y in ((x0, y0), (x1, y1)))
                 top_left, bottom_right = (self.canvas.mapTo(self, corner) for corner in corners)
-                rects.append(QRect(top_left, bottom_right).intersected(self.rect()))
+                rects.append(QRect(top_left, bottom_right).normalized().intersected(self.rect()))
         return rects
 
     def _connect(self) -> None:
@@ -182,6 +184,7 @@ class Workspace(QWidget):
             self.canvas.set_content_size(self._size)
             self._show_exposure()
         self._show_alone()
+        self._orient()
         self._arrange()
         spectrograms = [
             layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
@@ -193,6 +196,12 @@ class Workspace(QWidget):
         self._show_stale()
         self.labels.arrived(shown)
         self.area.refresh(self._size)
+
+    def _orient(self) -> None:
+        """Turn the canvas as the current analysis is given its picture; a comparison stays as the file has it."""
+        adjustments = None if self.area.active else adjustments_on_canvas(self._controller.session.state)
+        visible = [item.layer.instance for item in self._shown.layers if item.layer.instance.visible]
+        self.canvas.set_orientation(self._oriented.begin(self._base, adjustments, visible))
 
     def _show_alone(self) -> None:
         """Size the canvas for a result without a medium; the last size stays while there is no result."""
@@ -301,25 +310,18 @@ class Workspace(QWidget):
         layers = []
         for layer in drawn:
             opacity = layer.layer.instance.opacity * (OLD_OPACITY if layer.age_secs > 0 else 1)
-            layers.append((self._without_edited(layer), faded(look, opacity)))
+            layers.append((self._oriented.result(self._without_edited(layer)), faded(look, opacity)))
         with self._controller.pipeline.timings.measure(DRAW):
             adjustments = self._adjustments()
-            pixels = renderer.render(
-                self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure, tone=adjustments
-            )
+            base = self._oriented.picture(self._base)
+            pixels = renderer.render(base, layers, view, emphasis=emphasis, exposure_ev=look.exposure, tone=adjustments)
             if adjustments is not None and adjustments.crop is not None:
-                shade_outside(pixels, view, adjustments.crop)
+                shade_outside(pixels, view, self._oriented.crop(adjustments.crop))
             return pixels
 
     def _adjustments(self) -> Adjustments | None:
         """Adjustments with which the current analysis is given the picture on the canvas; None for none."""
-        state = self._controller.session.state
-        instance = state.instance
-        if self._original or instance is None or self._base is None:
-            return None
-        media = instance.canvas_media
-        shows = media is not None and media.id == state.active
-        return instance.adjustments_of(instance.spec.canvas_slot) if shows else None
+        return None if self._original else adjustments_on_canvas(self._controller.session.state)
 
     def _without_edited(self, layer: LayerOnScreen) -> Any:
         """The result of a layer, without the label that is drawn by its tool."""

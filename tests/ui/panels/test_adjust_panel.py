@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -188,3 +188,51 @@ def test_one_of_a_set_is_adjusted_alone_then_all_like_it(adjusting: MainWindow, 
     assert panel.alone
     panel.like_others.click()
     assert panel.adjustments.brightness == 0.25
+
+
+def test_the_canvas_is_turned_as_the_analysis_is_given_the_picture(
+    adjusting: MainWindow, qtbot: QtBot, patch_finder: Any
+) -> None:
+    """Drawn is the turned picture with upright labels, while clicks and results stay in the pixels of the file."""
+    panel, controller, workspace = panel_of(adjusting), adjusting.controller, adjusting.workspace
+    canvas, sample = workspace.canvas, controller.shown.sample
+    assert isinstance(sample, Image)
+    panel.right.click()
+    panel.flip_h.click()
+    qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
+    turned = panel.adjustments.apply(sample)
+    assert turned.size == Size(80, 100)
+    workspace.overlay = False
+    assert np.array_equal(workspace.render_view(View(Rect(0, 0, 80, 100), 1.0)), turned.rgb8)
+    workspace.overlay = True
+    # Its boxes are drawn around the patch where that is shown.
+    result = controller.current_result()
+    x1, y1, x2, y2 = patch_finder.PATCH
+    assert result.boxes.tolist() == [[x1, y1, x2, y2]]
+    drawn = workspace.render_view(View(Rect(0, 0, 80, 100), 1.0))
+    changed = np.argwhere((drawn != turned.rgb8).any(axis=2))
+    placed = panel.adjustments.pixel_map(sample.size).rect(Rect(x1, y1, x2 - x1, y2 - y1))
+    assert abs(changed[:, 0].max() + 1 - placed.bottom) <= 3
+    # Under the plate with its label, which is wider.
+    columns = changed[changed[:, 0] >= placed.bottom - 3, 1]
+    assert (columns.min(), columns.max() + 1) == pytest.approx((placed.x, placed.right), abs=3)
+    # There and back, and what is under the cursor is the pixel of the file.
+    assert canvas.content_size == Size(100, 80)
+    for x, y in ((0.0, 0.0), (30.0, 70.0), (99.0, 10.0)):
+        assert canvas.image_position(canvas.widget_position(x, y)) == pytest.approx((x, y))
+    assert canvas.view().rect.width >= 100
+    corner = canvas.widget_position(0, 0)
+    shown_x, shown_y = panel.adjustments.pixel_map(sample.size).point(0, 0)
+    other = canvas.widget_position(100, 0)
+    # What was a row of the file is a column now.
+    assert corner.x() == pytest.approx(other.x())
+    assert (shown_x, shown_y) == (0.0, 0.0)
+    canvas.clicked.emit((x1 + x2) / 2, (y1 + y2) / 2, NO_KEYS)
+    assert controller.session.state.selection == frozenset(result.ids.tolist())
+    # Part of the file: a rectangle is shown where it is.
+    canvas.show_rect(Rect(x1, y1, x2 - x1, y2 - y1))
+    middle = canvas.image_position(QPointF(canvas.width() / 2, canvas.height() / 2))
+    assert middle == pytest.approx(((x1 + x2) / 2, (y1 + y2) / 2), abs=1)
+    panel.reset.click()
+    assert canvas.image_position(canvas.widget_position(30, 70)) == pytest.approx((30, 70))
+    assert canvas.widget_position(100, 0).x() > canvas.widget_position(0, 0).x()

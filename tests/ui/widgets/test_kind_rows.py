@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QStyleOptionButton
 
 from cvstudio.foundation.params import Doc, Field, Items, Pick, Range, Text
 from cvstudio.foundation.shapes import Stroke
@@ -184,6 +184,16 @@ def test_a_shape_is_told_in_short_and_let_go(shown: Callable[..., Any], qtbot: A
         QTest.mouseClick(row.button, LEFT)
     row.set_value((10.0, 20.0, 110.4, 70.0), None)
     assert row.button.text() == "10, 20 · 100 × 50 px"
+    # A longer text makes no panel wider: it is elided, and all of it is painted where there is room.
+    narrow = row.minimumSizeHint().width()
+    row.set_value((1000.0, 2000.0, 11000.4, 7000.0), None)
+    assert row.minimumSizeHint().width() == narrow
+    for width, whole in ((120, False), (400, True)):
+        row.button.setFixedWidth(width)
+        option = QStyleOptionButton()
+        row.button.initStyleOption(option)
+        assert (option.text == row.button.text()) == whole
+        assert whole or option.text.endswith("…")
     changed = record(row)
     QTest.mouseClick(row.clear, LEFT)
     assert changed == [(None, False)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -73,13 +73,10 @@ class FieldMark(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         rect = self.rect_shown()
-        corner = self._canvas.image_position(QPointF(0, 0))
-        if rect is None or corner is None:
+        if rect is None or self._canvas.content_size is None:
             return
-        scale = self._canvas.view().scale / self.devicePixelRatioF()
-        box = QRectF(
-            (rect.x - corner[0]) * scale, (rect.y - corner[1]) * scale, rect.width * scale, rect.height * scale
-        )
+        place = self._canvas.widget_position
+        box = QRectF(place(rect.x, rect.y), place(rect.right, rect.bottom)).normalized()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         # Everything outside the receptive field is dimmed.

@@ -62,7 +62,9 @@ class LabelPainter:
         return QPolygonF([self._canvas.widget_position(*point) for point in points])
 
     def _rect(self, box: Box) -> QRectF:
-        return QRectF(self._canvas.widget_position(*box[:2]), self._canvas.widget_position(*box[2:]))
+        corners = (self._canvas.widget_position(*box[:2]), self._canvas.widget_position(*box[2:]))
+        # On a mirrored picture they are others than the top left and the bottom right.
+        return QRectF(*corners).normalized()
 
     def _paint_annotation(self, painter: QPainter, annotation: Annotation) -> None:
         colour = self.colour(annotation.category)

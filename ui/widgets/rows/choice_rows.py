@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QWheelEvent
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QPushButton, QSizePolicy, QToolButton
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QSizePolicy, QToolButton
 
 from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
@@ -14,6 +14,7 @@ from ui.base import theme
 from ui.base.icons import icon
 from ui.base.keys import PRESS_KEYS, SLIDER_KEYS, claims
 from ui.base.translate import translated
+from ui.widgets.elided_button import ElidedButton
 from ui.widgets.rows.row import ROW_HEIGHT, Row
 from ui.widgets.search_combo import SECTION, SearchCombo
 
@@ -167,7 +168,7 @@ class PointRow(Row):
     def __init__(self, field: Field, symbol: str = "crosshair") -> None:
         super().__init__(field)
         self._value: tuple[Any, ...] | None = None
-        self.button = QPushButton(icon(symbol), "")
+        self.button = ElidedButton(icon(symbol))
         self.button.setObjectName("value-button")
         self.button.clicked.connect(self.pick_requested)
         self.clear = QToolButton()
