@@ -235,7 +235,9 @@ class Labelling(QObject):
         selected : number of the object that is selected then
         merge : consecutive edits with the same key are one undo step, until `end`
         """
-        self._edit(title, labels, (), selected, merge)
+        # Labels may begin without a class, but every object has one; its name is changed in the panel.
+        new = () if self.categories or not labels.annotations else (Category(self.tr("object")),)
+        self._edit(title, labels, new, selected, merge)
 
     def _edit(
         self, title: str, labels: PictureLabels, new: Sequence[Category], selected: int | None, merge: str | None = None

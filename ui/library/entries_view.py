@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
@@ -118,10 +118,13 @@ class EntriesView(QListView):
             if row is None:
                 self.clearSelection()
                 self.setCurrentIndex(QModelIndex())
-            elif row != self.currentIndex().row() or not self.selectionModel().hasSelection():
+            elif row != self.currentIndex().row() or not self.selectionModel().isSelected(self._entries.index(row)):
                 # A row that was just added has no position yet, and cannot be scrolled to.
                 self.executeDelayedItemsLayout()
-                self.setCurrentIndex(self._entries.index(row))
+                # Not that of the view, which adds the row to the selection while Ctrl is held down, as for undo.
+                self.selectionModel().setCurrentIndex(
+                    self._entries.index(row), QItemSelectionModel.SelectionFlag.ClearAndSelect
+                )
         finally:
             self._following = False
 

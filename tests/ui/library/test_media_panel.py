@@ -71,6 +71,22 @@ def test_the_visible_rows_are_those_that_qt_shows(panel, library, some, ready, g
         assert list(panel.view.visible_rows()) == geometric_rows(panel.view)
 
 
+def test_only_the_picture_on_the_canvas_is_marked_while_ctrl_is_held_down(panel, library, some, ready, qtbot):
+    library.open([some])
+    ready()
+    view = panel.view
+    # As for Ctrl+Z, which goes back to another picture.
+    QTest.keyPress(view, Qt.Key.Key_Control)
+    QTest.keyPress(view.window().windowHandle(), Qt.Key.Key_Control, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.keyboardModifiers() == Qt.KeyboardModifier.ControlModifier
+    try:
+        for row in (1, 0, 2):
+            view.follow(row)
+            assert view.selected_rows() == [row]
+    finally:
+        QTest.keyRelease(view.window().windowHandle(), Qt.Key.Key_Control)
+
+
 def test_of_thousands_of_files_only_those_in_view_are_opened(panel, library, many, ready, opened_below):
     opened = opened_below(many)
     library.open([many])

@@ -130,6 +130,20 @@ def test_a_box_is_drawn_relabelled_moved_and_undone_step_by_step(labelling: Main
     assert result.boxes[0] == pytest.approx(np.array(moved), abs=1e-3)
 
 
+def test_what_is_drawn_before_any_class_is_named_gets_one(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot, classes="")
+    assert controller.labelling.categories == ()
+    key(labelling, Qt.Key.Key_B)
+    draw(labelling, (20, 10), (40, 30), (60, 50))
+    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
+    detections = controller.detections()
+    assert detections is not None
+    assert [detections.label(row) for row in range(len(detections))] == ["object"]
+    controller.undo()
+    assert controller.labelling.categories == ()
+
+
 def test_the_next_picture_has_labels_of_its_own(labelling: MainWindow, qtbot: QtBot) -> None:
     controller = labelling.controller
     begin(labelling, qtbot)
