@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cvstudio.data.geometry import Size
@@ -47,6 +47,34 @@ class Collector:
     def left_out(self) -> tuple[LeftOut, ...]:
         """What was collected, in the order in which it came."""
         return tuple(LeftOut(reason, where, count) for (reason, where), count in self._counts.items())
+
+
+def readable(
+    labelled: LabelledSet, collector: Collector, progress: Progress
+) -> Iterator[tuple[int, str, PictureLabels]]:
+    """Index, name and labels of each picture, for who writes them; one whose labels cannot be read is left out.
+
+    Raises
+    ------
+    MediaError
+        The labels of no picture can be read.
+    Cancelled
+        Through `progress`.
+    """
+    unreadable: MediaError | None = None
+    n_readable = 0
+    for index, name in enumerate(labelled.names):
+        progress(index / len(labelled.names), name)
+        try:
+            labels = labelled.labels(name)
+        except MediaError as error:
+            collector.add(str(error), name)
+            unreadable = error
+            continue
+        n_readable += 1
+        yield index, name, labels
+    if unreadable is not None and not n_readable:
+        raise unreadable
 
 
 def lazy_set(

@@ -29,7 +29,15 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._json_spans import JsonObject, Span
-from cvstudio.media.annotations._left_out import Collector, Report, box_of, checked, lazy_set, without_duplicates
+from cvstudio.media.annotations._left_out import (
+    Collector,
+    Report,
+    box_of,
+    checked,
+    lazy_set,
+    readable,
+    without_duplicates,
+)
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import (
     ends_of,
@@ -373,9 +381,7 @@ def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: P
     ids, numbers_of = category_ids(labelled.categories), _Numbers(_highest_before_edits(labelled))
 
     def pictures() -> Iterator[Picture]:
-        for index, name in enumerate(labelled.names):
-            progress(index / len(labelled.names), name)
-            labels = labelled.labels(name)
+        for _, name, labels in readable(labelled, collector, progress):
             size = labels.size or picture_size(labelled.pictures.get(name))
             if labels.classes or labels.label_map is not None:
                 collector.add("COCO JSON holds objects, no classes of whole pictures and no maps of classes.", name)
@@ -404,7 +410,8 @@ def _highest_before_edits(labelled: LabelledSet) -> int:
     edited = (item for labels in labelled.edited.values() for item in labels.annotations)
     if all(item.file_id is not None for item in edited):
         return 0
-    annotations = (item for name in labelled.names for item in labelled.labels(name).annotations)
+    found = readable(labelled, Collector(), Progress())
+    annotations = (item for _, _, labels in found for item in labels.annotations)
     return max((item.file_id for item in annotations if item.file_id is not None), default=0)
 
 

@@ -28,7 +28,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import put_picture, safe_path, write_text
-from cvstudio.media.annotations._left_out import NO_PLACE, Collector, Report, lazy_set
+from cvstudio.media.annotations._left_out import NO_PLACE, Collector, Report, lazy_set, readable
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import integer, mappings, number, text
 from cvstudio.media.annotations.coco import (
@@ -144,9 +144,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
     images: list[dict[str, object]] = []
     entries: list[dict[str, object]] = []
     taken: set[str] = set()
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        labels = labelled.labels(name)
+    for index, name, labels in readable(labelled, collector, progress):
         size = labels.size or picture_size(labelled.pictures.get(name))
         map_name = f"{os.path.splitext(safe_path(name))[0]}.png"
         if size is None or map_name in taken:

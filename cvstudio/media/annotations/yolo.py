@@ -27,7 +27,15 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import class_names, files_below, put_picture, safe_path, stem_of, write_text
-from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
+from cvstudio.media.annotations._left_out import (
+    TWICE,
+    Collector,
+    Report,
+    checked,
+    lazy_set,
+    readable,
+    without_duplicates,
+)
 from cvstudio.media.annotations._pictures import PICTURE_FOLDERS, UPWARDS, Folders, normal, picture_size
 from cvstudio.media.annotations._values import as_utf8, integer, items, mapping, number, read_yaml, text
 from cvstudio.media.file_identity import decoding, quoted
@@ -336,9 +344,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
     """Write ``labels/NAME.txt``, ``data.yaml`` and, where they are wanted, ``images/NAME``."""
     collector, taken = Collector(), set[str]()
     n_keypoints = max((len(item.keypoints) for item in labelled.categories), default=0)
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        labels = labelled.labels(name)
+    for _, name, labels in readable(labelled, collector, progress):
         size = labels.size or picture_size(labelled.pictures.get(name))
         stem = os.path.splitext(safe_path(name))[0]
         if stem in taken:
