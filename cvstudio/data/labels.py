@@ -212,6 +212,7 @@ class LabelledSet:
     check : callable (progress) -> everything that was left out; may read all labels. Raises Cancelled
     edited : labels by name that take the place of those in the file
     added : names of pictures that were added in the program, and are known by their file alone
+    file_ids : ids of the pictures by name, as in the file, where it has ids
     named_before : names of the classes of the file; None where `categories` are those
     """
 
@@ -224,6 +225,7 @@ class LabelledSet:
     check: Check = no_left_out
     edited: Mapping[str, PictureLabels] = field(default_factory=dict)
     added: frozenset[str] = frozenset()
+    file_ids: Mapping[str, int | str] = field(default_factory=dict)
     named_before: tuple[str, ...] | None = None
 
     @property

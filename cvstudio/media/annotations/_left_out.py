@@ -84,6 +84,8 @@ def lazy_set(
     pictures: Mapping[str, Path | None],
     read: Callable[[str, Report], PictureLabels],
     before: Iterable[LeftOut] = (),
+    *,
+    file_ids: Mapping[str, int | str] | None = None,
 ) -> LabelledSet:
     """A set whose labels are read picture by picture.
 
@@ -93,6 +95,7 @@ def lazy_set(
     pictures : file of each labelled picture by name, in order; None for one that has no file
     read : callable (name, report) -> the labels of one picture. Raises MediaError
     before : what was left out already
+    file_ids : see `LabelledSet`
     """
     files = {name: file for name, file in pictures.items() if file is not None}
     found = tuple(before)
@@ -119,7 +122,7 @@ def lazy_set(
                 collector.add(OTHER_SIZE, name)
         return collector.left_out
 
-    return LabelledSet(path, key, tuple(categories), tuple(pictures), files, load, check)
+    return LabelledSet(path, key, tuple(categories), tuple(pictures), files, load, check, file_ids=file_ids or {})
 
 
 def checked(annotation: Annotation, size: Size | None, report: Report) -> Annotation | None:
