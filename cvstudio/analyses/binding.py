@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from cvstudio.data.class_numbers import moved_classes
 from cvstudio.data.labels import Category, LabelledSet, PictureLabels, no_labels
 from cvstudio.data.labels_json import category_to_json, labels_id
 from cvstudio.foundation.errors import BindingError
@@ -90,6 +91,7 @@ class AnnotationSet:
     categories : classes that were added, behind those of the file
     pictures : files by name of pictures that the file does not name
     renamed : other names of classes of the file, by index
+    classes : names of the classes of the file to which the numbers in the edits belong; None where they are not known
     """
 
     path: Path | None = None
@@ -99,6 +101,7 @@ class AnnotationSet:
     categories: tuple[Category, ...] = ()
     pictures: Mapping[str, Path] = field(default_factory=dict)
     renamed: Mapping[int, str] = field(default_factory=dict)
+    classes: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -125,6 +128,8 @@ class AnnotationSet:
 
         digest = xxhash.xxh3_128(json_text([category_to_json(item) for item in self.categories]).encode())
         digest.update(json_text(sorted(self.renamed.items())).encode())
+        if self.classes is not None:
+            digest.update(json_text(self.classes).encode())
         for name, path in sorted(self.pictures.items()):
             digest.update(json_text([name, str(path)]).encode())
         for name, labels in sorted(self.edits.items()):
@@ -145,7 +150,22 @@ class AnnotationSet:
         """What `read_file` gives, with the edits."""
         if not self.edited:
             return labelled
-        return labelled.with_edits(self.edits, categories=self.categories, pictures=self.pictures, renamed=self.renamed)
+        own = self.based_on(labelled)
+        return labelled.with_edits(own.edits, categories=own.categories, pictures=own.pictures, renamed=own.renamed)
+
+    def based_on(self, labelled: LabelledSet) -> AnnotationSet:
+        """A copy whose edits count the classes as the file does now, read as `labelled`, which may be edited.
+
+        A class that the file does not have any more is an added one where the edits need it.
+        """
+        names = labelled.file_classes
+        if self.path is None or self.classes == names:
+            return self
+        if self.classes is None:
+            return dataclasses.replace(self, classes=names)
+        moved = moved_classes(self.classes, names, self.categories, self.renamed, self.edits)
+        edits, categories, renamed = moved.edits, moved.categories, moved.renamed
+        return dataclasses.replace(self, edits=edits, categories=categories, renamed=renamed, classes=names)
 
     def with_labels(self, name: str, labels: PictureLabels) -> AnnotationSet:
         """A copy with other labels for one picture."""

@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         ]
         bar.end()
         print(target)
-        for line in left_out_lines(left_out):
+        for line in left_out_lines(dict.fromkeys(left_out)):
             print(line, file=sys.stderr)
         return 0
 
@@ -137,7 +137,7 @@ def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
     for file, reason in accepted.failed:
         print(f"failed: {file}: {reason}", file=sys.stderr)
     told = f"{accepted.added:,} labels added on {accepted.pictures:,} pictures; {accepted.known:,} were there already"
-    print(f"cvstudio: {told}", *left_out_lines(left_out), sep="\n", file=sys.stderr)
+    print(f"cvstudio: {told}", *left_out_lines(dict.fromkeys(left_out)), sep="\n", file=sys.stderr)
     return 1 if accepted.failed else 0
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.pixel_map import PixelMap
+from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 
@@ -211,6 +212,8 @@ class LabelledSet:
     check : callable (progress) -> everything that was left out; may read all labels. Raises Cancelled
     edited : labels by name that take the place of those in the file
     added : names of pictures that were added in the program, and are known by their file alone
+    file_ids : ids of the pictures by name, as in the file, where it has ids
+    named_before : names of the classes of the file; None where `categories` are those
     """
 
     path: Path | None
@@ -222,10 +225,27 @@ class LabelledSet:
     check: Check = no_left_out
     edited: Mapping[str, PictureLabels] = field(default_factory=dict)
     added: frozenset[str] = frozenset()
+    file_ids: Mapping[str, int | str] = field(default_factory=dict)
+    named_before: tuple[str, ...] | None = None
+
+    @property
+    def file_classes(self) -> tuple[str, ...]:
+        """Names of the classes as the file has them: without those that were added, and none renamed."""
+        return self.named_before if self.named_before is not None else tuple(item.name for item in self.categories)
 
     def labels(self, name: str) -> PictureLabels:
         """Labels of the picture `name`, as edited. Raises MediaError, and KeyError where there is no such picture."""
-        return self.edited[name] if name in self.edited else self.load(name)
+        if name not in self.edited:
+            return self.load(name)
+        labels = self.edited[name]
+        highest, lowest = _ends(labels)
+        if lowest < NO_CLASS or highest >= len(self.categories):
+            raise MediaError(
+                f"The edited labels of '{name}' name the class number {highest if lowest >= NO_CLASS else lowest}, but "
+                f"there are {len(self.categories)}: the file of the labels has changed since; put it back as it was, "
+                "or open it anew."
+            )
+        return labels
 
     @functools.cached_property
     def _names_by_file(self) -> Mapping[Path, str]:
@@ -284,7 +304,16 @@ class LabelledSet:
             pictures={**self.pictures, **(pictures or {})},
             edited={**self.edited, **edits},
             added=self.added.union(pictures or ()),
+            named_before=self.file_classes,
         )
+
+
+def _ends(labels: PictureLabels) -> tuple[int, int]:
+    """The highest and the lowest number of a class in the labels of a picture, `NO_CLASS` without any."""
+    numbers = [NO_CLASS, *(item.category for item in labels.annotations), *labels.classes]
+    if labels.label_map is not None and labels.label_map.classes.size:
+        numbers += [int(labels.label_map.classes.max()), int(labels.label_map.classes.min())]
+    return max(numbers), min(numbers)
 
 
 def no_labels(name: str) -> PictureLabels:

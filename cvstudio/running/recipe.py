@@ -143,6 +143,8 @@ def annotations_to_json(annotations: AnnotationSet, base: Path) -> dict[str, Any
         saved["categories"] = [category_to_json(item) for item in annotations.categories]
     if annotations.renamed:
         saved["renamed"] = {str(number): name for number, name in annotations.renamed.items()}
+    if annotations.classes is not None:
+        saved["classes"] = list(annotations.classes)
     if annotations.pictures:
         saved["pictures"] = {name: path_to_json(path, base) for name, path in annotations.pictures.items()}
     if annotations.edits:
@@ -163,6 +165,7 @@ def annotations_from_json(saved: Mapping[str, Any], base: Path) -> AnnotationSet
         tuple(map(category_from_json, saved.get("categories", ()))),
         {str(name): path_from_json(where, base) for name, where in saved.get("pictures", {}).items()},
         {int(number): str(name) for number, name in saved.get("renamed", {}).items()},
+        tuple(map(str, saved["classes"])) if saved.get("classes") is not None else None,
     )
 
 

@@ -44,6 +44,7 @@ def with_labels(
     annotations: AnnotationSet, labelled: LabelledSet, media: Media, labels: PictureLabels
 ) -> AnnotationSet:
     """A copy of a labelled set, read as `labelled`, with other labels for a picture, which may be new in it."""
+    annotations = annotations.based_on(labelled)
     name = labelled.name_of(media.path)
     if name is not None:
         return annotations.with_labels(name, labels)
@@ -54,12 +55,19 @@ def with_labels(
 
 def with_category_renamed(annotations: AnnotationSet, labelled: LabelledSet, number: int, name: str) -> AnnotationSet:
     """A copy of a labelled set, read as `labelled`, with another name for the class `number`."""
+    annotations = annotations.based_on(labelled)
     own = number - (len(labelled.categories) - len(annotations.categories))
     if own < 0:
         return dataclasses.replace(annotations, renamed={**annotations.renamed, number: name})
     categories = list(annotations.categories)
     categories[own] = dataclasses.replace(categories[own], name=name)
     return dataclasses.replace(annotations, categories=tuple(categories))
+
+
+def with_category_added(annotations: AnnotationSet, labelled: LabelledSet, category: Category) -> AnnotationSet:
+    """A copy of a labelled set, read as `labelled`, with one more class."""
+    annotations = annotations.based_on(labelled)
+    return dataclasses.replace(annotations, categories=(*annotations.categories, category))
 
 
 def labels_slot(spec: Analysis) -> Slot | None:

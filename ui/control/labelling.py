@@ -22,6 +22,7 @@ from cvstudio.session.label_edits import (
     annotations_of,
     truth_layer,
     with_annotations,
+    with_category_added,
     with_category_renamed,
     with_labels,
     with_new_labels,
@@ -303,7 +304,7 @@ class Labelling(QObject):
             labels = editing.with_category(self.labels, {number}, len(names))
             self._edit(title, labels, (Category(name),), number)
         else:
-            changed = dataclasses.replace(annotations, categories=(*annotations.categories, Category(name)))
+            changed = with_category_added(annotations, self.labelled, Category(name))
             self._session.change(title, with_annotations(self._session.state, annotations, changed))
         self.choose(len(names))
         return len(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cvstudio.data.geometry import Size
@@ -50,6 +50,34 @@ class Collector:
         return tuple(LeftOut(reason, where, count) for (reason, where), count in self._counts.items())
 
 
+def readable(
+    labelled: LabelledSet, collector: Collector, progress: Progress
+) -> Iterator[tuple[int, str, PictureLabels]]:
+    """Index, name and labels of each picture, for who writes them; one whose labels cannot be read is left out.
+
+    Raises
+    ------
+    MediaError
+        The labels of no picture can be read.
+    Cancelled
+        Through `progress`.
+    """
+    unreadable: MediaError | None = None
+    n_readable = 0
+    for index, name in enumerate(labelled.names):
+        progress(index / len(labelled.names), name)
+        try:
+            labels = labelled.labels(name)
+        except MediaError as error:
+            collector.add(str(error), name)
+            unreadable = error
+            continue
+        n_readable += 1
+        yield index, name, labels
+    if unreadable is not None and not n_readable:
+        raise unreadable
+
+
 def lazy_set(
     path: Path,
     key: str,
@@ -57,6 +85,8 @@ def lazy_set(
     pictures: Mapping[str, Path | None],
     read: Callable[[str, Report], PictureLabels],
     before: Iterable[LeftOut] = (),
+    *,
+    file_ids: Mapping[str, int | str] | None = None,
 ) -> LabelledSet:
     """A set whose labels are read picture by picture.
 
@@ -66,6 +96,7 @@ def lazy_set(
     pictures : file of each labelled picture by name, in order; None for one that has no file
     read : callable (name, report) -> the labels of one picture. Raises MediaError
     before : what was left out already
+    file_ids : see `LabelledSet`
     """
     files = {name: file for name, file in pictures.items() if file is not None}
     found = tuple(before)
@@ -92,7 +123,7 @@ def lazy_set(
                 collector.add(OTHER_SIZE, name)
         return collector.left_out
 
-    return LabelledSet(path, key, tuple(categories), tuple(pictures), files, load, check)
+    return LabelledSet(path, key, tuple(categories), tuple(pictures), files, load, check, file_ids=file_ids or {})
 
 
 def checked(annotation: Annotation, size: Size | None, report: Report) -> Annotation | None:

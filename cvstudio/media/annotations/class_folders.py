@@ -11,7 +11,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import put_picture, safe_path
-from cvstudio.media.annotations._left_out import Collector, Report, lazy_set
+from cvstudio.media.annotations._left_out import Collector, Report, lazy_set, readable
 from cvstudio.media.annotations._pictures import is_picture, picture_size
 from cvstudio.media.file_identity import quoted
 from cvstudio.media.folders import natural_key
@@ -89,9 +89,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
 def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     """Copy each picture into the folder of its class, as the form holds nothing but pictures."""
     collector, taken = Collector(), set[str]()
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        labels = labelled.labels(name)
+    for _, name, labels in readable(labelled, collector, progress):
         if labels.annotations or labels.label_map is not None:
             collector.add("A class for each folder holds no objects and no maps of classes.", name)
         if not labels.classes:

@@ -16,7 +16,7 @@ from cvstudio.foundation.errors import ExportError, MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import class_names, files_below, put_picture, safe_path, stem_of, write_text
-from cvstudio.media.annotations._left_out import NO_PLACE, TWICE, Collector, Report, lazy_set
+from cvstudio.media.annotations._left_out import NO_PLACE, TWICE, Collector, Report, lazy_set, readable
 from cvstudio.media.annotations._pictures import Folders, picture_size, places
 from cvstudio.media.annotations._values import integer, mapping, read_yaml, text
 from cvstudio.media.file_identity import check_size, decoding, quoted
@@ -254,9 +254,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
     if len(names) > VOID:
         raise ExportError(f"Masks of 8 bits hold at most {VOID} classes, found {len(names)}; choose another format.")
     collector, taken, palette = Collector(), set[str](), mask_palette(names)
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        labels = labelled.labels(name)
+    for _, name, labels in readable(labelled, collector, progress):
         size = labels.size or picture_size(labelled.pictures.get(name))
         stem = os.path.splitext(safe_path(name))[0]
         if size is None or stem in taken:

@@ -7,6 +7,7 @@ and attributes, and decodes all masks at once.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,7 +30,15 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._json_spans import JsonObject, Span
-from cvstudio.media.annotations._left_out import Collector, Report, box_of, checked, lazy_set, without_duplicates
+from cvstudio.media.annotations._left_out import (
+    Collector,
+    Report,
+    box_of,
+    checked,
+    lazy_set,
+    readable,
+    without_duplicates,
+)
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import (
     ends_of,
@@ -175,6 +184,10 @@ class Document:
                 if size is not None:
                     self.sizes[name] = size
 
+    def ids(self) -> dict[str, int | str]:
+        """Id of each picture by name."""
+        return {name: number for number, name in self.names.items()}
+
     def hints(self) -> tuple[str, ...]:
         """Names of folders in which the pictures may be: of "instances_val2017.json" that is "val2017"."""
         stem = self.path.name.partition(".")[0]
@@ -217,7 +230,8 @@ def _read(path: Path) -> LabelledSet:
         annotations = (item for item in (checked(item, size, report) for item in valid) if item is not None)
         return PictureLabels(size, without_duplicates(annotations, report))
 
-    return lazy_set(path, "coco", document.categories, pictures, read, document.collector.left_out)
+    left_out, ids = document.collector.left_out, document.ids()
+    return lazy_set(path, "coco", document.categories, pictures, read, left_out, file_ids=ids)
 
 
 def _annotation(item: Mapping[str, object], document: Document, size: Size | None, report: Report) -> Annotation | None:
@@ -312,7 +326,7 @@ def _attributes(item: Mapping[str, object]) -> dict[str, str]:
 # Writing ------------------------------------------------------------------------------------------------------------
 
 Picture = tuple[Mapping[str, object], Iterable[Mapping[str, object]]]
-"""Entry of a picture without its id, and those of its annotations without that of the picture."""
+"""Entry of a picture, which may have an id, and those of its annotations without that of the picture."""
 
 
 def write_document(
@@ -324,7 +338,7 @@ def write_document(
     """Write COCO's format for detection.
 
     Line by line, as the annotations of a long video or a folder may not fit into memory. Annotations without an id are
-    numbered from 1 on.
+    numbered from 1 on, and so are pictures.
 
     Parameters
     ----------
@@ -337,14 +351,22 @@ def write_document(
         file.write('{"info": {"description": "Written by cvstudio"},\n"annotations": [')
         for number_of_image, (image, annotations) in enumerate(pictures, 1):
             progress.check()
-            images.append({"id": number_of_image, **image})
+            image = {"id": number_of_image, **image}
+            images.append(image)
             for annotation in annotations:
                 file.write(",\n" if n_annotations else "\n")
                 n_annotations += 1
-                file.write(json_text({"id": n_annotations, "image_id": number_of_image, **annotation}))
+                file.write(json_text({"id": n_annotations, "image_id": image["id"], **annotation}))
         file.write('],\n"images": [\n')
         file.write(",\n".join(json_text(image) for image in images))
         file.write(f'],\n"categories": {json_text(categories())}}}\n')
+
+
+def picture_ids(labelled: LabelledSet) -> dict[str, int | str]:
+    """An id for each picture by name: that of its file, else the next one above all of those."""
+    known = [labelled.file_ids[name] for name in labelled.names if name in labelled.file_ids]
+    free = itertools.count(max((item for item in known if isinstance(item, int)), default=0) + 1)
+    return {name: labelled.file_ids[name] if name in labelled.file_ids else next(free) for name in labelled.names}
 
 
 def category_ids(categories: Sequence[Category]) -> list[int]:
@@ -371,15 +393,14 @@ def category_to_coco(category: Category, identity: int) -> dict[str, object]:
 def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     collector = Collector()
     ids, numbers_of = category_ids(labelled.categories), _Numbers(_highest_before_edits(labelled))
+    ids_of_pictures = picture_ids(labelled)
 
     def pictures() -> Iterator[Picture]:
-        for index, name in enumerate(labelled.names):
-            progress(index / len(labelled.names), name)
-            labels = labelled.labels(name)
+        for _, name, labels in readable(labelled, collector, progress):
             size = labels.size or picture_size(labelled.pictures.get(name))
             if labels.classes or labels.label_map is not None:
                 collector.add("COCO JSON holds objects, no classes of whole pictures and no maps of classes.", name)
-            image: dict[str, object] = {"file_name": name}
+            image: dict[str, object] = {"id": ids_of_pictures[name], "file_name": name}
             if size is not None:
                 image.update(width=size.width, height=size.height)
             entries = []
@@ -404,7 +425,8 @@ def _highest_before_edits(labelled: LabelledSet) -> int:
     edited = (item for labels in labelled.edited.values() for item in labels.annotations)
     if all(item.file_id is not None for item in edited):
         return 0
-    annotations = (item for name in labelled.names for item in labelled.labels(name).annotations)
+    found = readable(labelled, Collector(), Progress())
+    annotations = (item for _, _, labels in found for item in labels.annotations)
     return max((item.file_id for item in annotations if item.file_id is not None), default=0)
 
 

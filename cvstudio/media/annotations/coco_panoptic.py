@@ -28,7 +28,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import put_picture, safe_path, write_text
-from cvstudio.media.annotations._left_out import NO_PLACE, Collector, Report, lazy_set
+from cvstudio.media.annotations._left_out import NO_PLACE, Collector, Report, lazy_set, readable
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import integer, mappings, number, text
 from cvstudio.media.annotations.coco import (
@@ -38,6 +38,7 @@ from cvstudio.media.annotations.coco import (
     holds_coco,
     holds_segments,
     json_of,
+    picture_ids,
 )
 from cvstudio.media.file_identity import check_size, decoding, quoted
 
@@ -90,7 +91,8 @@ def _read(path: Path) -> LabelledSet:
             return PictureLabels(size)
         return _labels(numbers, mappings(entry.get("segments_info")), document, report)
 
-    return lazy_set(path, "coco-panoptic", document.categories, pictures, read, document.collector.left_out)
+    left_out, ids = document.collector.left_out, document.ids()
+    return lazy_set(path, "coco-panoptic", document.categories, pictures, read, left_out, file_ids=ids)
 
 
 def segment_numbers(path: Path) -> NDArray[np.int64]:
@@ -140,13 +142,11 @@ def _labels(
 def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     """Write ``panoptic.json``, ``panoptic/NAME.png`` and, where they are wanted, ``images/NAME``."""
     collector = Collector()
-    ids = category_ids(labelled.categories)
+    ids, ids_of_pictures = category_ids(labelled.categories), picture_ids(labelled)
     images: list[dict[str, object]] = []
     entries: list[dict[str, object]] = []
     taken: set[str] = set()
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        labels = labelled.labels(name)
+    for _, name, labels in readable(labelled, collector, progress):
         size = labels.size or picture_size(labelled.pictures.get(name))
         map_name = f"{os.path.splitext(safe_path(name))[0]}.png"
         if size is None or map_name in taken:
@@ -154,7 +154,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
             continue
         taken.add(map_name)
         numbers, segments = _segments(labels, size, ids, collector.at(name))
-        number_of_image = index + 1
+        number_of_image = ids_of_pictures[name]
         images.append({"id": number_of_image, "file_name": name, "width": size.width, "height": size.height})
         entries.append({"image_id": number_of_image, "file_name": map_name, "segments_info": segments})
         _write_map(folder / NAME / map_name, numbers)

@@ -30,6 +30,7 @@ from cvstudio.media.annotations._left_out import (
     box_of_points,
     checked,
     lazy_set,
+    readable,
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
@@ -240,9 +241,8 @@ def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: P
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
         file.write(_text(_meta(labelled.categories)))
-        for index, name in enumerate(labelled.names):
-            progress(index / len(labelled.names), name)
-            file.write(_text(_image(labelled, name, index, collector.at(name))))
+        for index, name, labels in readable(labelled, collector, progress):
+            file.write(_text(_image(labelled, name, labels, index, collector.at(name))))
         file.write("</annotations>\n")
     return collector.left_out
 
@@ -265,8 +265,7 @@ def _meta(categories: tuple[Category, ...]) -> ElementTree.Element:
     return meta
 
 
-def _image(labelled: LabelledSet, name: str, index: int, report: Report) -> ElementTree.Element:
-    labels = labelled.labels(name)
+def _image(labelled: LabelledSet, name: str, labels: PictureLabels, index: int, report: Report) -> ElementTree.Element:
     size = labels.size or picture_size(labelled.pictures.get(name))
     image = ElementTree.Element("image", id=str(index), name=name)
     if size is not None:

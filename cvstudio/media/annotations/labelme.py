@@ -31,6 +31,7 @@ from cvstudio.media.annotations._left_out import (
     box_of_points,
     checked,
     lazy_set,
+    readable,
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import Folders, find_pictures, picture_size
@@ -289,9 +290,8 @@ def document(
 def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     """Write ``NAME.json`` and, where they are wanted, the picture beside it."""
     collector, taken = Collector(), set[str]()
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        labels, file_name = labelled.labels(name), safe_path(name)
+    for _, name, labels in readable(labelled, collector, progress):
+        file_name = safe_path(name)
         size = labels.size or picture_size(labelled.pictures.get(name))
         stem = os.path.splitext(file_name)[0]
         if stem in taken:

@@ -19,7 +19,15 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import files_below, first_with_files, put_picture, safe_path, stem_of, write_text
-from cvstudio.media.annotations._left_out import TWICE, Collector, Report, checked, lazy_set, without_duplicates
+from cvstudio.media.annotations._left_out import (
+    TWICE,
+    Collector,
+    Report,
+    checked,
+    lazy_set,
+    readable,
+    without_duplicates,
+)
 from cvstudio.media.annotations._pictures import Folders, picture_size, places
 from cvstudio.media.annotations._values import ends_of, stated_size
 from cvstudio.media.annotations._xml import number_in, read_xml, text_in, xml_text
@@ -192,9 +200,8 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
     ``VOCdevkit/VOC2012``."""
     collector, taken = Collector(), dict[str, None]()
     root = folder / ROOT
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        labels, file_name = labelled.labels(name), safe_path(name)
+    for _, name, labels in readable(labelled, collector, progress):
+        file_name = safe_path(name)
         size = labels.size or picture_size(labelled.pictures.get(name))
         stem = os.path.splitext(file_name)[0]
         if stem in taken:

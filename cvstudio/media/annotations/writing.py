@@ -26,7 +26,7 @@ def write_labels(
 
     Returns
     -------
-    What the format cannot hold.
+    What the format cannot hold, and pictures whose labels cannot be read.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def write_labels(
         The format is only read, `path` is what the labels come from or a folder that is not empty, or it cannot be
         written.
     MediaError
-        Labels of a picture cannot be read.
+        The labels of no picture can be read.
     Cancelled
         Through `progress`; nothing incomplete is left.
     """

@@ -34,6 +34,7 @@ from cvstudio.media.annotations._left_out import (
     Report,
     checked,
     lazy_set,
+    readable,
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import PICTURE_FOLDERS, UPWARDS, Folders, normal, picture_size
@@ -344,9 +345,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
     """Write ``labels/NAME.txt``, ``data.yaml`` and, where they are wanted, ``images/NAME``."""
     collector, taken = Collector(), set[str]()
     n_keypoints = max((len(item.keypoints) for item in labelled.categories), default=0)
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        labels = labelled.labels(name)
+    for _, name, labels in readable(labelled, collector, progress):
         size = labels.size or picture_size(labelled.pictures.get(name))
         stem = os.path.splitext(safe_path(name))[0]
         if stem in taken:

@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from cvstudio.analyses.binding import AnnotationSet
+from cvstudio.analyses.binding import AnnotationSet, open_annotations
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_editing import new_name
-from cvstudio.data.labels import Annotation, Category, LabelledSet, PictureLabels
+from cvstudio.data.labels import Annotation, Category, LabelledSet, LabelMap, PictureLabels
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import Media, open_media
 from cvstudio.running.recipe import annotations_from_json, annotations_to_json
 from cvstudio.session.label_edits import (
     annotations_of,
     truth_layer,
     with_annotations,
+    with_category_added,
     with_category_renamed,
     with_labels,
     with_new_labels,
@@ -137,3 +139,107 @@ def test_classes_of_the_file_and_added_ones_are_renamed() -> None:
     assert found.key(None) != AnnotationSet(categories=(Category("z", supercategory="letter"),)).key(None)
     saved = annotations_to_json(found, Path("/"))
     assert annotations_from_json(saved, Path("/")) == found
+
+
+# The file of the labels changes between two sessions ----------------------------------------------------------------
+
+
+def voc(folder: Path, stem: str, *names: str) -> None:
+    boxes = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{n}</xmin><ymin>2</ymin><xmax>9</xmax><ymax>8</ymax></bndbox></object>"
+        for n, name in enumerate(names, 1)
+    )
+    text = f"<annotation><filename>{stem}.png</filename>{boxes}</annotation>"
+    (folder / f"{stem}.xml").write_text(text, encoding="utf-8")
+    Pillow.new("RGB", (20, 10)).save(folder / f"{stem}.png")
+
+
+@pytest.fixture
+def voc_set(tmp_path: Path) -> Path:
+    folder = tmp_path / "voc"
+    folder.mkdir()
+    voc(folder, "one", "car", "cat")
+    voc(folder, "two", "dog")
+    return folder
+
+
+def relabelled(folder: Path, name: str) -> AnnotationSet:
+    """The set at `folder`, in which the first object of the first picture was given another class."""
+    found = open_annotations(folder)
+    labelled = found.read()
+    labels = labelled.labels("one.png")
+    number = [item.name for item in labelled.categories].index(name)
+    first = dataclasses.replace(labels.annotations[0], category=number)
+    changed = dataclasses.replace(labels, annotations=(first, *labels.annotations[1:]))
+    return with_labels(found, labelled, open_media(folder / "one.png"), changed)
+
+
+def reopened(annotations: AnnotationSet, *, without: tuple[str, ...] = ()) -> AnnotationSet:
+    saved = annotations_to_json(annotations, Path("/"))
+    return annotations_from_json({key: value for key, value in saved.items() if key not in without}, Path("/"))
+
+
+def classes_of(labelled: LabelledSet, name: str) -> list[str]:
+    return [labelled.categories[item.category].name for item in labelled.labels(name).annotations]
+
+
+def test_an_edited_label_keeps_its_class_when_the_file_has_one_more(voc_set: Path) -> None:
+    edited = relabelled(voc_set, "dog")
+    voc(voc_set, "three", "bus")
+    again = reopened(edited)
+    labelled = again.read()
+    assert [item.name for item in labelled.categories] == ["bus", "car", "cat", "dog"]
+    assert classes_of(labelled, "one.png") == ["dog", "cat"]
+    # What is edited next is counted as the file is now.
+    bus = PictureLabels(Size(20, 10), (Annotation(0, (1, 1, 5, 5)),))
+    further = reopened(with_labels(again, labelled, open_media(voc_set / "two.png"), bus)).read()
+    assert classes_of(further, "two.png") == ["bus"]
+    assert classes_of(further, "one.png") == ["dog", "cat"]
+
+
+def test_a_class_of_an_edited_label_that_is_gone_from_the_file_is_an_added_one(voc_set: Path) -> None:
+    edited = relabelled(voc_set, "dog")
+    labelled = edited.read()
+    edited = with_category_added(edited, labelled, Category("cow"))
+    edited = with_category_renamed(edited, edited.read(), 1, "kitten")
+    (voc_set / "two.xml").unlink()
+    voc(voc_set, "one", "car")
+    again = reopened(edited)
+    labelled = again.read()
+    assert [item.name for item in labelled.categories] == ["car", "kitten", "dog", "cow"]
+    assert classes_of(labelled, "one.png") == ["dog", "kitten"]
+    renamed = with_category_renamed(again, labelled, 2, "wolf").read()
+    assert classes_of(renamed, "one.png") == ["wolf", "kitten"]
+
+
+def test_an_added_class_that_the_file_has_by_now_is_that_of_the_file(voc_set: Path) -> None:
+    found = open_annotations(voc_set)
+    edited = with_category_added(found, found.read(), Category("bus"))
+    bus = PictureLabels(
+        Size(20, 10), (Annotation(3, (1, 1, 5, 5)),), (3, 2), LabelMap(np.array([[-1, 3, 0]], np.int32))
+    )
+    edited = with_labels(edited, edited.read(), open_media(voc_set / "one.png"), bus)
+    voc(voc_set, "three", "bus")
+    labelled = reopened(edited).read()
+    labels = labelled.labels("one.png")
+    assert [item.name for item in labelled.categories] == ["bus", "car", "cat", "dog"]
+    assert (labels.annotations[0].category, labels.classes) == (0, (0, 3))
+    assert labels.label_map == LabelMap(np.array([[-1, 0, 1]], np.int32))
+
+
+def test_a_project_without_the_names_of_the_classes_says_which_number_there_is_no_class_for(voc_set: Path) -> None:
+    edited = relabelled(voc_set, "dog")
+    assert classes_of(reopened(edited, without=("classes",)).read(), "one.png") == ["dog", "cat"]
+    (voc_set / "two.xml").unlink()
+    old = reopened(edited, without=("classes",))
+    labelled = old.read()
+    sentence = r"The edited labels of 'one.png' name the class number 2, but there are 2: .* open it anew\."
+    with pytest.raises(MediaError, match=sentence):
+        labelled.labels("one.png")
+    # Another picture is edited none the less, and no class takes the number over.
+    further = with_labels(old, labelled, open_media(voc_set / "two.png"), LABELS)
+    voc(voc_set, "two", "dog")
+    voc(voc_set, "three", "bus")
+    with pytest.raises(MediaError, match="number 4, but there are 4"):
+        reopened(further).read().labels("one.png")
+    assert classes_of(reopened(further).read(), "two.png") == ["car"]

@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_editing import with_added
-from cvstudio.data.labels import Annotation
+from cvstudio.data.labels import Annotation, PictureLabels
 from cvstudio.foundation.errors import ExportError, MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
@@ -269,3 +269,19 @@ def test_what_is_no_json_gives_one_sentence(tmp_path, content):
     path.write_text(content)
     with pytest.raises(MediaError, match=r"is no valid JSON at line 1"):
         COCO_JSON.read(path)
+
+
+def test_pictures_and_labels_keep_the_ids_of_their_file_and_new_ones_get_the_next(tmp_path):
+    box = {"image_id": 139, "category_id": 5, "bbox": [1, 2, 3, 4], "area": 12, "iscrowd": 0}
+    text = {"image_id": "s-1", "category_id": 5, "bbox": [5, 6, 7, 8], "area": 56, "iscrowd": 0}
+    images = [image(139, "z.png"), image("s-1", "b.png"), image(7, "a.png")]
+    path = put(tmp_path / "in.json", images, [{"id": 501, **box}, {"id": 40, **text}], CATS)
+    labelled = annotation_format(path).read(path)
+    new = PictureLabels(Size(40, 30), (Annotation(0, (1.0, 1.0, 4.0, 4.0)),))
+    labelled = labelled.with_edits({"new.png": new}, pictures={"new.png": tmp_path / "new.png"})
+    write_labels(labelled, tmp_path / "out.json", COCO_JSON, Progress())
+    written = json.loads((tmp_path / "out.json").read_text())
+    ids = {item["file_name"]: item["id"] for item in written["images"]}
+    assert ids == {"z.png": 139, "b.png": "s-1", "a.png": 7, "new.png": 140}
+    owners = [(item["id"], item["image_id"]) for item in written["annotations"]]
+    assert owners == [(501, 139), (40, "s-1"), (502, 140)]

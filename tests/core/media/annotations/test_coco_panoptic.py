@@ -76,6 +76,26 @@ def test_others_read_what_was_written(tmp_path, labels, set_of):
     assert first["segments_info"][0]["bbox"] == [5, 6, 10, 8]
 
 
+def test_pictures_keep_the_ids_of_their_file(tmp_path, labels, set_of):
+    write_labels(set_of(labels, CLASSES), tmp_path / "in", PANOPTIC, Progress())
+    path = tmp_path / "in" / "panoptic.json"
+    content = json.loads(path.read_text())
+    for item, key in [(item, "id") for item in content["images"]] + [
+        (item, "image_id") for item in content["annotations"]
+    ]:
+        item[key] = {1: 139, 2: 7}[item[key]]
+    path.write_text(json.dumps(content))
+    labelled = read(path).with_edits({"new.png": PictureLabels(Size(40, 30))})
+    write_labels(labelled, tmp_path / "out", PANOPTIC, Progress())
+    written = json.loads((tmp_path / "out" / "panoptic.json").read_text())
+    assert {item["file_name"]: item["id"] for item in written["images"]} == {
+        "a.png": 139,
+        "deep/b.png": 7,
+        "new.png": 140,
+    }
+    assert [item["image_id"] for item in written["annotations"]] == [139, 7, 140]
+
+
 def test_a_cut_segment_has_the_area_that_is_left(tmp_path, set_of):
     whole = np.ones((10, 10), bool)
     labels = PictureLabels(

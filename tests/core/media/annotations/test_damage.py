@@ -9,6 +9,8 @@ import shutil
 
 import pytest
 
+from cvstudio.data.geometry import Size
+from cvstudio.data.labels import Annotation, Category, LabelledSet, LeftOut, PictureLabels
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions, annotation_format
@@ -52,6 +54,43 @@ def read_all(entry, path):
         assert all(0 <= category < len(labelled.categories) for category in labels.classes)
     assert all(item.reason.endswith(".") for item in labelled.check())
     return True
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_picture_whose_labels_cannot_be_read_is_left_out_and_the_others_are_written(form, tmp_path, put_pictures):
+    entry, path = ANNOTATION_FORMATS[form], tmp_path / f"out{ANNOTATION_FORMATS[form].suffix}"
+    pictures = dict(
+        zip(("a.png", "b.png", "c.png"), put_pictures(tmp_path / "in", "a.png", "b.png", "c.png"), strict=True)
+    )
+    good = PictureLabels(
+        Size(40, 30),
+        (Annotation(0, (2.0, 3.0, 20.0, 18.0), polygons=(((2.0, 3.0), (20.0, 3.0), (20.0, 18.0)),)),),
+        (0,),
+    )
+
+    def load(name):
+        if name in unreadable:
+            raise MediaError(f"{name} is damaged.")
+        return good
+
+    unreadable = {"b.png"}
+    labelled = LabelledSet(None, "", (Category("cat"),), tuple(pictures), pictures, load)
+    # A new label, before which the numbers of all are looked at.
+    labelled = labelled.with_labels("a.png", good)
+    told = write_labels(labelled, path, entry, Progress(), options=WriteOptions(pictures=True))
+    assert LeftOut("b.png is damaged.", "b.png") in told
+    again = entry.read(path)
+    written = {name.rpartition("/")[2] for name in again.names if again.labels(name) != PictureLabels()}
+    assert written == {"a.png", "c.png"}
+    unreadable |= {"a.png", "c.png"}
+    with pytest.raises(MediaError, match="is damaged"):
+        write_labels(
+            LabelledSet(None, "", (Category("cat"),), tuple(pictures), pictures, load),
+            tmp_path / f"none{entry.suffix}",
+            entry,
+            Progress(),
+        )
+    assert not (tmp_path / f"none{entry.suffix}").exists()
 
 
 def damaged(content, rng):
