@@ -431,7 +431,9 @@ class AnalysisPanel(QScrollArea):
         rows = (self._shape, tuple(fields))
         if rows != self._ordered:
             self._ordered = rows
-            tab_as_laid_out(self.widget())
+            content = self.widget()
+            assert content is not None
+            tab_as_laid_out(content)
 
     def _tallies(self) -> Mapping[str, str]:
         from ui.panels._class_tallies import class_tallies

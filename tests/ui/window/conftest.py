@@ -1,0 +1,29 @@
+"""Fixtures of the window's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from pytestqt.qtbot import QtBot
+
+from cvstudio.session.session import State
+from ui.window.main_window import MainWindow
+
+
+@pytest.fixture
+def labelling(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    """Two grey pictures of a folder, the first on the canvas, without labels."""
+    controller = window.controller
+    for name in ("one", "two"):
+        Pillow.fromarray(np.full((80, 120, 3), 90, np.uint8)).save(tmp_path / f"{name}.png")
+    controller.open_paths([tmp_path / "one.png", tmp_path / "two.png"])
+    qtbot.waitUntil(lambda: len(controller.session.state.media) == 2, timeout=30_000)
+    window.show_panel("labels")
+    qtbot.waitUntil(lambda: window.workspace.canvas.content_size is not None, timeout=30_000)
+    yield window
+    # What is registered goes after the window, which would ask for it.
+    controller.session.load(State())
