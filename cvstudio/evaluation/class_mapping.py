@@ -64,9 +64,21 @@ class ClassMapping:
 
     @property
     def known(self) -> tuple[int, ...]:
-        """Indices of the categories that the model knows, ascending."""
+        """Indices of the categories that the model knows, ascending; of several with one name that of the first."""
         names = set(self.pairs.values())
-        return tuple(index for index, category in enumerate(self.categories) if category in names)
+        return tuple(index for index in self.distinct if self.categories[index] in names)
+
+    @property
+    def distinct(self) -> tuple[int, ...]:
+        """Indices of the first category of each name, ascending."""
+        return tuple(index for index, first in enumerate(self.firsts) if first == index)
+
+    @property
+    def firsts(self) -> tuple[int, ...]:
+        """For each category the index of the first one with its name, as which it is measured: a label stands for a
+        name."""
+        place = {category: index for index, category in reversed([*enumerate(self.categories)])}
+        return tuple(place[category] for category in self.categories)
 
     def indices(self) -> NDArray[np.int64]:
         """Index of the category of each label, int64 (labels,); -1 for none."""

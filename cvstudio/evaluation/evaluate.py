@@ -13,6 +13,7 @@ import numpy as np
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.class_numbers import renumbered
 from cvstudio.data.labels import LabelledSet, LeftOut, PictureLabels
 from cvstudio.evaluation.class_mapping import ClassMapping, read_pairs, suggested_mapping
 from cvstudio.evaluation.comparers import (
@@ -200,6 +201,7 @@ class _Run:
             self._with_masks,
         )
         self._store_folder = store_folder
+        self._same_class: dict[int, int] = {}
 
     def _first_picture(self) -> Media:
         for name in self._names:
@@ -276,6 +278,7 @@ class _Run:
             return points, mapping, (points.category,)
         mapping = mapping_of(labels, self._labelled, self._plan.mapping)
         chosen = self._measured(mapping)
+        self._same_class = {index: first for index, first in enumerate(mapping.firsts) if first != index}
         measured = np.isin(np.arange(len(categories)), chosen)
         comparers: dict[str, Callable[[], Comparer]] = {
             "detect": lambda: ObjectComparer(mapping, measured, score=score, panoptic=panoptic),
@@ -296,13 +299,13 @@ class _Run:
                     f"The labelled set has no class '{unknown[0]}'; it has: {', '.join(names[:20])}"
                     f"{' …' if len(names) > 20 else ''}."
                 )
-            return tuple(index for index, name in enumerate(names) if name in self._plan.classes)
+            return tuple(index for index in mapping.distinct if names[index] in self._plan.classes)
         if not mapping.pairs:
             raise BindingError(
                 f"The model and the labelled set have no class in common: the model has {_some(mapping.labels)}, the "
                 f"set {_some(names)}; say which label stands for which class with a mapping."
             )
-        return tuple(range(len(names))) if self._plan.every_class else mapping.known
+        return mapping.distinct if self._plan.every_class else mapping.known
 
     def _add(self, comparer: Comparer, name: str, prediction: PicturePrediction) -> str:
         """Compare a prediction with the labels. Returns why the picture is left out; empty where it is not."""
@@ -315,7 +318,7 @@ class _Run:
                 f"The labels are for {labels.size.width} x {labels.size.height} pixels, and the picture has "
                 f"{prediction.size.width} x {prediction.size.height}."
             )
-        return comparer.add(labels, prediction)
+        return comparer.add(renumbered(labels, self._same_class) if self._same_class else labels, prediction)
 
     # Predictions ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ from cvstudio.exporters._detections import within
 from cvstudio.exporters.base import Exporter, ExportItem, Moment, of
 from cvstudio.exporters.file_names import label_name, put_picture
 from cvstudio.foundation.atomic_files import atomic_path
-from cvstudio.foundation.json_text import printable
 from cvstudio.foundation.params import Doc
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations.voc import ROOT, annotation_element, pixel_box
@@ -56,7 +55,7 @@ def _write_one(root: Path, item: ExportItem, moment: Moment, options: VocOptions
     file_name = f"{name}.jpg"
     if not options.pictures and item.frames is None and item.media is not None:
         file_name = PurePosixPath(name).with_name(item.media.path.name).as_posix()
-    tree = ElementTree.ElementTree(annotation(within(moment.result), printable(file_name)))
+    tree = ElementTree.ElementTree(annotation(within(moment.result), file_name))
     target = root / "Annotations" / f"{name}.xml"
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target, tidy=False) as temporary:

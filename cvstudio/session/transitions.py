@@ -173,18 +173,24 @@ def with_reading(state: State, media: Media, name: str, value: object) -> State:
 
 
 def with_exchanged(state: State, media: Media, other: Media) -> State:
-    """State with `other` in place of `media`, where a slot takes it."""
+    """State with `other` in place of `media`: in its slot, else in an empty one of the same analysis that takes it."""
 
     def follow(identity: str) -> str:
         return other.id if identity == media.id else identity
 
     def exchanged(instance: AnalysisInstance) -> AnalysisInstance:
         bindings: dict[str, Binding] = {}
+        moved = False
         for slot, bound in instance.bindings.items():
             if not isinstance(bound, Media) or bound.id != media.id:
                 bindings[slot] = bound
             elif instance.spec.slot(slot).takes(other):
                 bindings[slot] = other
+            else:
+                moved = True
+        if moved:
+            free = [slot.name for slot in instance.spec.inputs if slot.name not in bindings and slot.takes(other)]
+            bindings.update(dict.fromkeys(free[:1], other))
         return dataclasses.replace(instance, bindings=bindings)
 
     # The file may be open as `other` already.

@@ -18,7 +18,6 @@ from cvstudio.data.label_masks import cut
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels
 from cvstudio.data.run_lengths import MAX_PIXELS
 from cvstudio.foundation.errors import MediaError
-from cvstudio.foundation.json_text import printable
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
@@ -35,7 +34,7 @@ from cvstudio.media.annotations._left_out import (
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import ends_of, integer, number, stated_size
-from cvstudio.media.annotations._xml import attribute, read_xml, text_in
+from cvstudio.media.annotations._xml import attribute, in_xml, read_xml, tell_escapes, text_in
 from cvstudio.media.file_identity import quoted
 
 _ROOT = re.compile(rb"<annotations[\s>]")
@@ -237,6 +236,7 @@ def _keypoints(element: ElementTree.Element, names: tuple[str, ...]) -> tuple[tu
 
 def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     collector = Collector()
+    tell_escapes(labelled, collector.add)
     # Picture by picture: all elements of a large set would take gigabytes.
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
@@ -249,7 +249,7 @@ def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: P
 
 def _text(element: ElementTree.Element) -> str:
     ElementTree.indent(element)
-    return printable(ElementTree.tostring(element, encoding="unicode")) + "\n"
+    return in_xml(ElementTree.tostring(element, encoding="unicode")) + "\n"
 
 
 def _meta(categories: tuple[Category, ...]) -> ElementTree.Element:

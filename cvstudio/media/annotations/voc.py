@@ -14,7 +14,6 @@ from pathlib import Path
 from cvstudio.data.geometry import Size
 from cvstudio.data.labels import Annotation, Category, LabelledSet, LeftOut, PictureLabels
 from cvstudio.foundation.errors import MediaError
-from cvstudio.foundation.json_text import printable
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
@@ -30,14 +29,15 @@ from cvstudio.media.annotations._left_out import (
 )
 from cvstudio.media.annotations._pictures import Folders, picture_size, places
 from cvstudio.media.annotations._values import ends_of, stated_size
-from cvstudio.media.annotations._xml import number_in, read_xml, text_in, xml_text
+from cvstudio.media.annotations._xml import in_xml, number_in, read_xml, tell_escapes, text_in, xml_text
 from cvstudio.media.file_identity import quoted
 
 ROOT = Path("VOCdevkit", "VOC2012")
 """Folder that readers such as torchvision's expect: `VOCDetection(folder, year="2012", image_set="trainval")`."""
 ATTRIBUTES = ("pose", "truncated", "difficult", "occluded")
 _ANNOTATION = re.compile(rb"<annotation[\s>]")
-_NAME = re.compile(r"<object(?:\s[^>]*)?>.*?<name>\s*(?:<!\[CDATA\[(.*?)\]\]>|([^<]*?))\s*</name>", re.DOTALL)
+_OBJECT = re.compile(r"<object(?=[\s>])")
+_NAME = re.compile(r"<name>(?:\s*<!\[CDATA\[(.*?)\]\]>\s*|([^<]*))</name>", re.DOTALL)
 
 
 def _is_annotation(path: Path) -> bool:
@@ -99,10 +99,12 @@ def _names_in(path: Path) -> list[str]:
     from html import unescape
 
     try:
-        found = _NAME.findall(xml_text(path.read_bytes()))
+        objects = _OBJECT.split(xml_text(path.read_bytes()))[1:]
     except (OSError, ValueError, LookupError):
         return []
-    return [literal.strip() if literal else unescape(name) for literal, name in found]
+    # At the first place alone: a search would look through the rest of a long file for each that does not end.
+    found = (_NAME.match(item, start) for item in objects if (start := item.find("<name>")) >= 0)
+    return [(item[1] or unescape(item[2] or "")).strip() for item in found if item is not None]
 
 
 def _picture(path: Path, root: Path, folders: Folders) -> Path | None:
@@ -173,7 +175,7 @@ def annotation_element(
 
     def add(parent: ElementTree.Element, name: str, text: str = "") -> ElementTree.Element:
         element = ElementTree.SubElement(parent, name)
-        element.text = text
+        element.text = in_xml(text)
         return element
 
     add(root, "folder", ROOT.name)
@@ -199,6 +201,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
     """Write ``Annotations/NAME.xml``, the list of all, and where they are wanted ``JPEGImages/NAME``, under
     ``VOCdevkit/VOC2012``."""
     collector, taken = Collector(), dict[str, None]()
+    tell_escapes(labelled, collector.add)
     root = folder / ROOT
     for _, name, labels in readable(labelled, collector, progress):
         file_name = safe_path(name)
@@ -215,7 +218,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
         if labels.classes or labels.label_map is not None:
             report("Pascal VOC holds objects, no classes of whole pictures and no maps of classes.")
         objects = [_object(item, labelled.categories, size, report) for item in labels.annotations]
-        element = annotation_element(printable(file_name.rpartition("/")[2]), size, objects)
+        element = annotation_element(file_name.rpartition("/")[2], size, objects)
         write_text(root / "Annotations" / f"{stem}.xml", ElementTree.tostring(element, encoding="unicode"))
         if options.pictures:
             put_picture(labelled, name, root / "JPEGImages", collector)

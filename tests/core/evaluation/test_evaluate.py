@@ -60,6 +60,26 @@ def test_boxes_are_measured_as_they_were_painted(colours: Any, labelled: Labelle
     assert boxes.average_precision.ap(iou=0.5, classes=[0]) == pytest.approx(0.5, abs=0.01)
 
 
+def test_two_classes_of_one_name_are_measured_as_one(colours: Any, labelled: LabelledSet, tmp_path: Path) -> None:
+    def parted(name: str) -> PictureLabels:
+        labels = labelled.load(name)
+        annotations = tuple(
+            dataclasses.replace(item, category=len(labelled.categories))
+            if item.category == 0 and name != first
+            else item
+            for item in labels.annotations
+        )
+        return dataclasses.replace(labels, annotations=annotations)
+
+    first = labelled.names[0]
+    twice = dataclasses.replace(labelled, categories=(*labelled.categories, labelled.categories[0]), load=parted)
+    assert any(item.category == 3 for item in twice.labels(labelled.names[1]).annotations)
+    for plan in ({}, {"every_class": True}, {"classes": (labelled.categories[0].name,)}):
+        done, expected = (run("colour-boxes", item, tmp_path, **plan) for item in (twice, labelled))
+        assert done.measured == expected.measured
+        assert done.summary() == pytest.approx(expected.summary(), nan_ok=True)
+
+
 def test_masks_and_panoptic_quality(colours: Any, labelled: LabelledSet, tmp_path: Path) -> None:
     done = run("colour-masks", labelled, tmp_path)
     assert list(done.objects) == ["boxes", "masks"]

@@ -191,6 +191,28 @@ def test_a_file_read_as_something_else_stays_where_it_was(tmp_path: Path, next_i
     assert with_read_as(both, picture, depth, next_id).media == (depth,)
 
 
+def test_a_picture_read_as_a_depth_map_goes_into_the_slot_for_it(tmp_path: Path, next_id) -> None:
+    from cvstudio.analyses import ANALYSES
+
+    photo = medium("p.jpg")
+    picture = open_media(grey(tmp_path / "a.png"), read_as="picture")
+    state = with_analysis(with_active(State(), photo, next_id), ANALYSES["refocus"], next_id)
+    state = with_active(with_opened(state, (picture,)), picture, next_id)
+    assert state.instance.bindings == {"picture": picture}
+    depth = open_media(picture.path, read_as="depth")
+    state = with_read_as(state, picture, depth, next_id)
+    assert (state.instance.analysis, state.instance.bindings) == ("refocus", {"depth": depth})
+    # The picture to it is the next one that is looked at.
+    state = with_shown(state, photo, next_id)
+    assert state.instance.bindings == {"picture": photo, "depth": depth}
+    assert state.active == photo.id
+    # A slot that is taken stays as it is.
+    other = dataclasses.replace(depth, id="other")
+    taken = replace_instance(state, dataclasses.replace(state.instance, bindings={"picture": picture, "depth": other}))
+    taken = with_read_as(dataclasses.replace(taken, media=(picture, other)), picture, depth, next_id)
+    assert next(item for item in taken.instances if item.analysis == "refocus").bindings == {"depth": other}
+
+
 def test_a_file_that_is_opened_again_stays_as_it_is_read(tmp_path: Path, next_id) -> None:
     depth = open_media(grey(tmp_path / "a.png"))
     labels = open_media(depth.path, read_as="labels")

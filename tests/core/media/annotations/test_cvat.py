@@ -123,3 +123,16 @@ def test_harmful_xml_is_refused(tmp_path):
     path.write_text('<!DOCTYPE a [<!ENTITY x "y">]><annotations>&x;</annotations>')
     with pytest.raises(MediaError, match="declares entities or a document type"):
         read(path)
+
+
+def test_a_class_name_with_a_control_character_is_written_as_an_escape(tmp_path, set_of):
+    box = Annotation(0, (1.0, 2.0, 9.0, 8.0), attributes={"note": "x\x02"})
+    labelled = set_of({"a.png": PictureLabels(Size(40, 30), (box,), (1,))}, (Category("a\x01b"), Category("ab")))
+    told = write_labels(labelled, tmp_path / "out.xml", CVAT, Progress())
+    reason = "XML holds no control characters; those in the name of a class are written as escapes."
+    assert [(item.reason, item.count) for item in told] == [(reason, 1)]
+    again = read(tmp_path / "out.xml")
+    assert [item.name for item in again.categories] == ["a\\u0001b", "ab"]
+    labels = again.labels("a.png")
+    assert (labels.annotations[0].category, labels.classes) == (0, (1,))
+    assert labels.annotations[0].attributes == {"note": "x\\u0002"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -137,3 +138,38 @@ def test_harmful_xml_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(MediaError, match=r"declares entities or a document type|holds no annotations"):
         VOC.read(path).labels("a")
+
+
+def test_a_class_name_with_a_control_character_is_written_as_an_escape(tmp_path, set_of):
+    labels = {
+        "a.png": PictureLabels(Size(40, 30), (Annotation(0, (1.0, 2.0, 9.0, 8.0)), Annotation(1, (2.0, 2.0, 9.0, 8.0))))
+    }
+    labelled = set_of(labels, (Category("a\x01b"), Category("ab\udce9")))
+    told = write_labels(labelled, tmp_path / "out", VOC, Progress())
+    reason = "XML holds no control characters; those in the name of a class are written as escapes."
+    assert [(item.reason, item.count) for item in told] == [(reason, 2)]
+    again = read(tmp_path / "out")
+    assert [item.name for item in again.categories] == ["a\\u0001b", "ab\\udce9"]
+    assert [item.category for item in again.labels(again.names[0]).annotations] == [0, 1]
+
+
+def test_a_long_file_of_objects_without_a_name_is_read_in_time(tmp_path):
+    objects = "<object></object>" * 40_000 + "<object><name>" * 20_000
+    objects += f"<object><name>{' ' * 20_000}<x/></name></object>" + thing(5, 5, 9, 9)
+    path = tmp_path / "a.xml"
+    path.write_text(f"<annotation><filename>a</filename>{objects}</annotation>")
+    begun = time.perf_counter()
+    # Cut off where an object does not end, it is no XML; the names of its classes are looked for none the less.
+    assert [item.name for item in VOC.read(path).categories] == ["cat"]
+    assert time.perf_counter() - begun < 5
+
+
+def test_names_are_found_as_the_parser_finds_them(tmp_path):
+    box = BOX.format(5, 5, 9, 9)
+    names = ["<![CDATA[a<b]]>", " cat &amp; dog ", "\n<![CDATA[ c ]]> "]
+    objects = "".join(f"<object id='1'><pose>x</pose><name>{name}</name>{box}</object>" for name in names)
+    path = tmp_path / "a.xml"
+    path.write_text(f"<annotation><filename>a</filename><objects/>{objects}</annotation>")
+    labelled = VOC.read(path)
+    assert {item.name for item in labelled.categories} == {"a<b", "cat & dog", "c"}
+    assert len(labelled.labels("a").annotations) == 3
