@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ui import environment
-
-environment.prepare()
 # Nothing that is imported or built for the window is garbage, and the search for it takes a tenth of the start.
 gc.disable()
+
+from ui import environment  # noqa: E402  (it imports much)
+
+environment.prepare()
 
 from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prepared first)
 from PySide6.QtGui import QIcon  # noqa: E402

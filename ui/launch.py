@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    from cvstudio.cli.main import COMMANDS
+    from cvstudio.cli.commands import COMMANDS
 
     if words and (words[0] in COMMANDS or words[0] in ("-h", "--help", "--version")):
         from cvstudio.cli import main as cli

@@ -45,8 +45,6 @@ from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
 from cvstudio.models.terms import terms
 from cvstudio.weights.store import WeightsNeededError
 
-COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "models", "labels")
-
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     summary = f"{analysis.title}. {analysis.summary}"

@@ -94,6 +94,19 @@ def test_the_core_is_imported_before_qt(started: dict[str, list[str]]) -> None:
     assert len(after) < len(names) / 5, after
 
 
+def test_the_way_to_the_window_imports_no_command_line_tool() -> None:
+    code = (
+        "import sys, ui.app, ui.launch\n"
+        "ui.app.run_window = lambda words: print(*sys.modules) or 0\n"
+        "sys.exit(ui.launch.main(['picture.jpg']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    names = done.stdout.split()
+    assert "ui.app" in names
+    assert _of(names, ("cvstudio.cli.main", "cvstudio.evaluation", "http", "ssl")) == []
+
+
 def test_no_analysis_model_or_checkpoint_is_imported_for_the_first_picture(
     started: dict[str, list[str]],
 ) -> None:
