@@ -82,6 +82,8 @@ class Slot:
     def named(self, title: str) -> str:
         """`title`, that of the slot in the user's language, with what it takes; what it takes alone where the title is
         one of these words."""
+        if title != self.title and self.wanted == self.title.lower():
+            return title
         if title.lower() in self.wanted.split(" or "):
             return title[0] + self.wanted[1:] if self.wanted.startswith(title.lower()) else self.wanted
         return f"{title} ({self.wanted})"
