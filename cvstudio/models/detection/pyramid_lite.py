@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from cvstudio.results.detections import Detections
 from cvstudio.weights.embedded import embedded_defaults, embedded_weights, load_card
 
 if TYPE_CHECKING:
-    from cvstudio.models.shared.lite_pyramid import LiteDetector
+    from cvstudio.models.shared.lite_detector import LiteDetector
 
 KEY = "pyramid-lite0"
 SIZE = 416
@@ -44,12 +44,20 @@ class LitePyramidNetwork(TorchNetwork):
         from cvstudio.models.shared.residual import fuse
 
         super().__init__(fuse(model), labels, device)
+        self._all_classes = tuple(self.model.head.cls_preds)
         self.restrict(labels)
 
     def restrict(self, labels: tuple[str, ...]) -> None:
-        """Answer these of COCO's classes only."""
+        """Answer these of COCO's classes only; the others cost no time."""
+        import torch
+
         self.labels = labels
-        self._outputs = [coco.LABELS.index(label) for label in labels]
+        rows = [coco.LABELS.index(label) for label in labels]
+        for index, layer in enumerate(self._all_classes):
+            known: Any = torch.nn.Conv2d(layer.in_channels, len(rows), 1, device=layer.weight.device)
+            known.weight.data, known.bias.data = layer.weight.data[rows].clone(), layer.bias.data[rows].clone()
+            self.model.head.cls_preds[index] = known
+        self._engine = None
 
     def warm_up(self, progress: Progress) -> None:
         """Run once, so that allocations and kernel selection do not delay the first picture."""
@@ -65,14 +73,12 @@ class LitePyramidNetwork(TorchNetwork):
         pixels, scale = prepare(image, SIZE)
         with self.computing():
             raw = self.forward(normalise(torch.from_numpy(pixels[None]).to(self.device)))
-            if len(self._outputs) < raw.logits.shape[-1]:
-                raw = raw._replace(logits=raw.logits[..., self._outputs])
-            return candidates_of(raw, pixels.shape[:2], scale, self.labels, image.size)
+            return candidates_of(raw.scores[0], raw, pixels.shape[:2], scale, self.labels, image.size)
 
 
 def build() -> LiteDetector:
     """Build the bare network with random weights."""
-    from cvstudio.models.shared.lite_pyramid import LiteDetector
+    from cvstudio.models.shared.lite_detector import LiteDetector
 
     return LiteDetector(len(coco.LABELS)).eval()
 
