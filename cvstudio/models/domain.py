@@ -10,7 +10,7 @@ from cvstudio.models.terms import Place, terms
 
 
 def domain(model: ModelSpec) -> str:
-    """Domain of a model: "24 kinds of things", or the one kind that it knows; empty where it is not declared."""
+    """Domain of a model: "35 kinds of things", or the one kind that it knows; empty where it is not declared."""
     if len(model.labels) == 1:
         return model.labels[0]
     task = TASKS.get(model.task)

@@ -89,7 +89,7 @@ def masks_by_hand(
     """
     import cv2
 
-    class_map = _palette(path)
+    class_map = palette_indices(path)
     class_map = np.asarray(cv2.resize(class_map, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     masks = {}
     is_assigned = np.zeros(class_map.shape, bool)
@@ -103,7 +103,8 @@ def masks_by_hand(
     return masks
 
 
-def _palette(path: Path) -> Pixels:
+def palette_indices(path: Path) -> Pixels:
+    """Indices uint8 (h, w) of a picture with a palette, or the values of a grey one."""
     from PIL import Image as PillowImage
 
     # OpenCV would return colours in place of palette indices.

@@ -11,12 +11,13 @@ import numpy as np
 from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.detections import Detections
-from cvstudio.training import coco128, sets
+from cvstudio.training import sets
 from cvstudio.training.average_precision import ImageBoxes, average_precision
-from cvstudio.training.coco128 import LabelledPhoto
-from cvstudio.training.detection_figures import MATCH_IOU, best_score, detections_of, mask_ious
 from cvstudio.training.detector_data import labelled
 from cvstudio.training.detector_teacher import COCO_NUMBERS, LABELS
+from cvstudio.training.figures import coco128
+from cvstudio.training.figures.coco128 import LabelledPhoto
+from cvstudio.training.figures.detection_figures import MATCH_IOU, best_score, detections_of, mask_ious
 from cvstudio.weights.embedded import settings_of
 
 

@@ -49,6 +49,13 @@ Draw = Callable[[np.random.Generator], LabelledPicture]
 """Draws a random picture."""
 
 
+def whole(sample: LabelledPicture, size: int) -> tuple[Pixels, Target]:
+    """View of a whole picture in the top left corner, unchanged but for its size."""
+    scale = size / max(sample.pixels.shape[:2])
+    canvas = np.full((size, size, 3), GREY, np.uint8)
+    return _composed(canvas, [(sample, augment.scaling(scale, scale), (0, 0, size, size))], size, flip=False)
+
+
 def single(rng: np.random.Generator, sample: LabelledPicture, size: int) -> tuple[Pixels, Target]:
     """View of one picture, with random scale, small rotation and shift."""
     height, width = sample.pixels.shape[:2]
@@ -116,7 +123,19 @@ def _draw(
     parts: list[tuple[LabelledPicture, Affine, tuple[int, int, int, int]]],
     size: int,
 ) -> tuple[Pixels, Target]:
-    flip = rng.random() < 0.5
+    canvas, target = _composed(canvas, parts, size, flip=rng.random() < 0.5)
+    canvas = augment.colour_jitter(rng, canvas, 0.35)
+    if rng.random() < 0.1:
+        canvas = np.repeat(augment.grey(canvas)[..., None], 3, axis=2)
+    if rng.random() < 0.15:
+        canvas = augment.blur(canvas, float(rng.uniform(0.3, 1.2)))
+    return canvas, target
+
+
+def _composed(
+    canvas: Pixels, parts: list[tuple[LabelledPicture, Affine, tuple[int, int, int, int]]], size: int, *, flip: bool
+) -> tuple[Pixels, Target]:
+    """Parts drawn into their rectangles of the canvas, with their boxes and masks."""
     mask_side = -(-size // MASK_STRIDE)
     boxes, classes, weights, masks, mask_weights = [], [], [], [], []
     for sample, transform, (x1, y1, x2, y2) in parts:
@@ -151,11 +170,6 @@ def _draw(
                 visible[top:bottom, left:right] = view_mask[top:bottom, left:right]
                 view_mask = visible
             masks.append(view_mask)
-    canvas = augment.colour_jitter(rng, canvas, 0.35)
-    if rng.random() < 0.1:
-        canvas = np.repeat(augment.grey(canvas)[..., None], 3, axis=2)
-    if rng.random() < 0.15:
-        canvas = augment.blur(canvas, float(rng.uniform(0.3, 1.2)))
     target = Target(
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array(classes, np.int64),

@@ -101,7 +101,8 @@ def _common(recipe: TrainingRecipe, model_settings: Mapping[str, Any], figures: 
         "licence": recipe.licence,
         "non_commercial": recipe.non_commercial,
         "sources": [dataclasses.asdict(source) for source in recipe.sources],
-        "labels": list(MODELS[recipe.model].labels),
+        # A network may answer only what it knows well enough, which was measured for these weights.
+        "labels": list(model_settings.get("classes", MODELS[recipe.model].labels)),
         "metrics": [dict(zip(("name", "value", "split"), row, strict=True)) for row in recipe.describe(figures)],
         "figures": {name: round(value, 5) for name, value in figures.items()},
         "command": f"cvstudio evaluate {recipe.key}",

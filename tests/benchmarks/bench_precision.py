@@ -28,8 +28,8 @@ from cvstudio.models import MODELS
 from cvstudio.models.runtime.precision import Precision, difference
 from cvstudio.models.spec import ModelSpec
 from cvstudio.training.average_precision import ImageBoxes, average_precision
-from cvstudio.training.coco128 import LabelledPhoto, photographs
 from cvstudio.training.detector_teacher import COCO_NUMBERS
+from cvstudio.training.figures.coco128 import LabelledPhoto, photographs
 from cvstudio.weights.store import cached_path
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

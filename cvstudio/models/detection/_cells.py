@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -13,32 +13,52 @@ from cvstudio.results.detections import Detections
 from cvstudio.results.masks import PrototypeMasks
 
 if TYPE_CHECKING:
-    from cvstudio.models.shared.pyramid import Raw
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    class CellOutputs(Protocol):
+        """Outputs of a network for a batch, as `cvstudio.models.shared.pyramid.Raw` has them. Coefficients beyond the
+        prototypes are those of `box_forms`."""
+
+        @property
+        def distances(self) -> Tensor: ...
+        @property
+        def coefficients(self) -> Tensor: ...
+        @property
+        def prototypes(self) -> Tensor: ...
 
 
 def candidates_of(
-    raw: Raw, size: tuple[int, int], scale: tuple[float, float], labels: tuple[str, ...], picture_size: Size
+    all_scores: Tensor,
+    raw: CellOutputs,
+    size: tuple[int, int],
+    scale: tuple[float, float],
+    labels: tuple[str, ...],
+    picture_size: Size,
 ) -> Detections:
     """Candidates above `FLOOR` of the first picture of a batch, with masks.
 
     Parameters
     ----------
+    all_scores : (cells, classes), 0..1, of that picture
     raw : outputs of the network
     size : height and width of the input
     scale : in x and y: pixels of the input per pixel of the picture
-    labels : names of the classes of `raw.logits`
+    labels : names of the classes of `all_scores`
     picture_size : of the result
     """
     from cvstudio.models.shared.pyramid import PROTOTYPE_STRIDE, decode, places
 
-    scores = raw.logits[0].sigmoid().flatten()
+    scores = all_scores.flatten()
     best_indices = scores.topk(min(MAX_CANDIDATES, len(scores))).indices
     best_indices = best_indices[scores[best_indices] >= FLOOR]
     rows, classes = best_indices // len(labels), best_indices % len(labels)
-    centres, strides = places(*size, raw.logits.device)
+    centres, strides = places(*size, scores.device)
     boxes = decode(raw.distances[0][rows], centres[rows], strides[rows]).cpu().numpy()
     coefficients = raw.coefficients[0][rows].cpu().numpy()
     prototypes = raw.prototypes[0].cpu().numpy()
+    if coefficients.shape[1] > len(prototypes):
+        prototypes, coefficients = box_forms(prototypes, coefficients, (boxes / PROTOTYPE_STRIDE).astype(np.float32))
     best_scores = scores[best_indices].cpu().numpy()
     class_indices = classes.cpu().numpy()
     x_scale, y_scale = scale
@@ -53,4 +73,45 @@ def candidates_of(
         np.arange(len(best_scores), dtype=np.int64),
         picture_size,
         masks=PrototypeMasks(prototypes, coefficients, prototype_scale),
+    )
+
+
+def box_forms(
+    prototypes: NDArray[np.float32], coefficients: NDArray[np.float32], boxes: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Quadratic forms in the boxes as combinations of 1, x, y, x² and y², which all boxes share.
+
+    Parameters
+    ----------
+    prototypes : (k, h, w)
+    coefficients : (n, k + 5)
+        The last five are of 1, u, v, u² and v², where u and v are -1 and 1 at the sides of the box.
+    boxes : (n, 4) in cells of the prototypes
+
+    Returns
+    -------
+    prototypes float32 (k + 5, h, w) and coefficients float32 (n, k + 5) of them
+    """
+    count, height, width = prototypes.shape
+    # In fractions of the map: float32 holds their squares exactly enough.
+    x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    shared = np.stack([np.ones_like(x), x, y, x * x, y * y]).astype(np.float32)
+    left, top, right, bottom = (boxes / np.array([width, height, width, height])).astype(np.float64).T
+    sides_x, sides_y = np.maximum(right - left, 1e-6), np.maximum(bottom - top, 1e-6)
+    a, b = 2 / sides_x, -(left + right) / sides_x
+    c, d = 2 / sides_y, -(top + bottom) / sides_y
+    one, u, v, uu, vv = coefficients[:, count:].astype(np.float64).T
+    form = np.stack(
+        [
+            one + u * b + v * d + uu * b * b + vv * d * d,
+            u * a + 2 * uu * a * b,
+            v * c + 2 * vv * c * d,
+            uu * a * a,
+            vv * c * c,
+        ],
+        axis=1,
+    )
+    return (
+        np.concatenate([prototypes, shared]),
+        np.concatenate([coefficients[:, :count], form.astype(np.float32)], axis=1),
     )

@@ -50,7 +50,7 @@ class PyramidNetwork(TorchNetwork):
         with self.computing():
             network_input = normalise(torch.from_numpy(pixels[None]).to(self.device))
             raw = self.forward(network_input)
-            return candidates_of(raw, pixels.shape[:2], scale, self.labels, image.size)
+            return candidates_of(raw.logits[0].sigmoid(), raw, pixels.shape[:2], scale, self.labels, image.size)
 
 
 def build() -> DetectorNet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,8 +33,7 @@ from cvstudio.weights.embedded import embedded_defaults, embedded_weights, load_
 if TYPE_CHECKING:
     from torch import nn
 
-    from cvstudio.models.shared.lite_pyramid import LiteDetector
-    from cvstudio.models.shared.pyramid import Raw
+    from cvstudio.models.shared.lite_detector import LiteDetector, LiteRaw
 
 KEY = "pyramid-lite0"
 SIZE = SIDE
@@ -55,24 +54,32 @@ class LitePyramidNetwork(TorchNetwork):
     """
 
     def __init__(self, model: LiteDetector, labels: tuple[str, ...], device: str) -> None:
-        from cvstudio.models.shared.lite_pyramid import WithMaps
+        from cvstudio.models.shared.lite_detector import WithMaps
         from cvstudio.models.shared.residual import fuse
 
         self._published_end = end_digest(model.trunk.state_dict()) == PUBLISHED_END
         model.trunk = shared_module(model.trunk, device)
         super().__init__(fuse(model), labels, device)
         self._with_maps = WithMaps(self.model).eval()
+        self._all_classes = tuple(self.model.head.cls_preds)
         self.restrict(labels)
 
     def trunk(self) -> nn.Module:
         return self._with_maps
 
     def restrict(self, labels: tuple[str, ...]) -> None:
-        """Answer these of COCO's classes only."""
+        """Answer these of COCO's classes only; the others cost no time."""
+        import torch
+
         self.labels = labels
         # Stands for this network and what it answers, in what other networks are handed.
         self._token = object()
-        self._outputs = [coco.LABELS.index(label) for label in labels]
+        rows = [coco.LABELS.index(label) for label in labels]
+        for index, layer in enumerate(self._all_classes):
+            known: Any = torch.nn.Conv2d(layer.in_channels, len(rows), 1, device=layer.weight.device)
+            known.weight.data, known.bias.data = layer.weight.data[rows].clone(), layer.bias.data[rows].clone()
+            self.model.head.cls_preds[index] = known
+        self._engine = None
 
     def warm_up(self, progress: Progress) -> None:
         """Run once, so that allocations and kernel selection do not delay the first picture."""
@@ -106,16 +113,14 @@ class LitePyramidNetwork(TorchNetwork):
             return self._candidates(self.model.from_maps(maps), features.input_size, features.scale, image)
 
     def _candidates(
-        self, raw: Raw, input_size: tuple[int, int], scale: tuple[float, float], image: Image
+        self, raw: LiteRaw, input_size: tuple[int, int], scale: tuple[float, float], image: Image
     ) -> Detections:
-        if len(self._outputs) < raw.logits.shape[-1]:
-            raw = raw._replace(logits=raw.logits[..., self._outputs])
-        return candidates_of(raw, input_size, scale, self.labels, image.size)
+        return candidates_of(raw.scores[0], raw, input_size, scale, self.labels, image.size)
 
 
 def build() -> LiteDetector:
     """Build the bare network with random weights."""
-    from cvstudio.models.shared.lite_pyramid import LiteDetector
+    from cvstudio.models.shared.lite_detector import LiteDetector
 
     return LiteDetector(len(coco.LABELS)).eval()
 

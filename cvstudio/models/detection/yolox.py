@@ -27,7 +27,7 @@ from cvstudio.results.detections import Detections
 from cvstudio.weights.declaration import Weights
 
 if TYPE_CHECKING:
-    from cvstudio.models.detection._yolox import YoloxNet
+    from cvstudio.models.shared.yolox_net import YoloxNet
 
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/"
 
@@ -36,7 +36,7 @@ RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1
 class YoloxVariant:
     """A published size.
 
-    depth, width, depthwise : see `cvstudio.models.detection._yolox.Scale`; side : of the input in pixels;
+    depth, width, depthwise : see `cvstudio.models.shared.yolox_net.Scale`; side : of the input in pixels;
     parameters; gmacs : billions of multiply-adds at that side; box_ap : 0..100 on COCO val2017
     """
 
@@ -110,7 +110,7 @@ class YoloxNetwork(TorchNetwork):
         super().__init__(fuse(model), COCO_80, device)
         self.preparation = preparation
         net = self.model
-        self._parts = [*net.backbone.backbone.children(), *list(net.backbone.children())[1:], *net.head.stems]
+        self._parts = [*net.backbone.backbone.children(), *list(net.backbone.children())[:-1], *net.head.stems]
 
     def warm_up(self, progress: Progress) -> None:
         """Run once, so that allocations and kernel selection do not delay the first picture."""
@@ -153,7 +153,7 @@ def _weights(variant: YoloxVariant) -> Weights:
 
 def _builder(variant: YoloxVariant) -> Callable[[], YoloxNet]:
     def build() -> YoloxNet:
-        from cvstudio.models.detection._yolox import Scale, YoloxNet
+        from cvstudio.models.shared.yolox_net import Scale, YoloxNet
 
         return YoloxNet(Scale(variant.depth, variant.width, variant.depthwise), len(COCO_80)).eval()
 

@@ -1,33 +1,31 @@
-"""Training data of the default detector: everyday photographs, and chunks of views with everything that is cached.
-
-A chunk holds what the frozen part of the trunk makes of its views, the teacher's outputs at every cell, and the boxes
-that people drew.
-"""
+"""Training data of the default detector: everyday photographs, and random views of them."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.concurrency import map_ordered
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.shared.imagenet import GREY
 from cvstudio.training import augment, detector_views, sets
 from cvstudio.training.augment import Pixels
 from cvstudio.training.detector_data import LabelledPicture, voc5_boxes
 from cvstudio.training.detector_teacher import COCO_NUMBERS
-from cvstudio.training.everyday.teacher import SIZE, DenseTargets, DenseTeacher
+from cvstudio.training.everyday.teacher import N_CLASSES, SIZE, DenseTeacher
 
 FILES = (
     "voc5/images",
     "voc5/instances.json",
     "flickr8k/images",
     "imagenet_samples",
+    "voc5/masks",
     "camvid/train/images",
+    "camvid/train/labels",
     "nyu_depth/rgb",
     "tiny_imagenet/train.tar",
     "weights/yolox_nano_coco.onnx",
@@ -39,8 +37,18 @@ NYU_STEP = 3
 TINY_PART = 12
 """Of the pictures of 64 pixels every twelfth is taken."""
 
+COUNTS = "counts.npy"
+"""File in the folder of a run: see `box_counts`."""
+
+TRUTH_FLOOR = 0.35
+"""Score from which the teacher's box of a photograph counts as true."""
+
 MOST_REPEATS = 6.0
 """Largest factor by which a picture with a rare class is drawn more often."""
+
+
+SINGLE, MOSAICS = 0.55, 0.41
+"""Shares of views of one photograph and of four; the others show small pictures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +105,50 @@ def whole_view(pixels: Pixels) -> tuple[Pixels, float]:
     return augment.scaling(scale, scale).warp(pixels, SIZE, SIZE, fill=GREY), scale
 
 
+@dataclass(frozen=True, eq=False)
+class DistilledView:
+    """Pixels uint8 (`SIZE`, `SIZE`, 3) of a view, and the boxes in it drawn by people, with their classes."""
+
+    pixels: Pixels
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
+
+
+def labelled_view(photograph: Photograph, teacher: DenseTeacher) -> tuple[DistilledView, float]:
+    """The whole photograph with its true boxes, those of people for the classes that they drew, else the teacher's; and
+    its scale."""
+    pixels, scale = whole_view(sets.decode(photograph.content))
+    seen = teacher(pixels, floor=TRUTH_FLOOR)
+    by_people = np.isin(seen.classes, COCO_NUMBERS) & photograph.is_labelled
+    boxes = np.concatenate([seen.boxes[~by_people], photograph.boxes * np.float32(scale)])
+    return DistilledView(pixels, boxes, np.concatenate([seen.classes[~by_people], photograph.classes])), scale
+
+
+def box_counts(pictures: list[Photograph], teacher: DenseTeacher, progress: Progress) -> NDArray[np.int64]:
+    """Number of the teacher's boxes of each class in each photograph, (photographs, `N_CLASSES`)."""
+
+    def count(photograph: Photograph) -> NDArray[np.int64]:
+        seen = teacher(whole_view(sets.decode(photograph.content))[0], floor=TRUTH_FLOOR)
+        return np.bincount(seen.classes, minlength=N_CLASSES)
+
+    counts = np.zeros((len(pictures), N_CLASSES), np.int64)
+    for number, row in enumerate(map_ordered(pictures, count, os.cpu_count() or 1)):
+        progress(number / len(pictures), "the teacher looks at photographs")
+        counts[number] = row
+    return counts
+
+
+def kept_counts(
+    folder: Path, pictures: list[Photograph], teacher: DenseTeacher, progress: Progress
+) -> NDArray[np.int64]:
+    """`box_counts`, or what a run keeps of it in its folder."""
+    path = folder / COUNTS
+    if not path.is_file():
+        return box_counts(pictures, teacher, progress)
+    counts: NDArray[np.int64] = np.load(path)
+    return counts
+
+
 def drawing_weights(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Probability of each picture, from its boxes of each class, (pictures, classes): rare classes more often.
 
@@ -112,26 +164,13 @@ def drawing_weights(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(weights, np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class DistilledView:
-    """Pixels of a view with the teacher's outputs, and the boxes drawn by people."""
-
-    pixels: Pixels
-    dense: DenseTargets
-    boxes: NDArray[np.float32]
-    classes: NDArray[np.int64]
-
-
 class Views:
     """Random views of photographs: single, mosaics of four, and grids of small pictures."""
 
-    def __init__(
-        self, pictures: list[Photograph], weights: NDArray[np.float64], small: list[Pixels], teacher: DenseTeacher
-    ) -> None:
+    def __init__(self, pictures: list[Photograph], weights: NDArray[np.float64], small: list[Pixels]) -> None:
         self._pictures = pictures
         self._cumulative = weights.cumsum()
         self._small = small
-        self._teacher = teacher
 
     def _draw(self, rng: np.random.Generator) -> LabelledPicture:
         row = int(np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1]))
@@ -143,77 +182,11 @@ class Views:
 
     def make(self, rng: np.random.Generator) -> DistilledView:
         draw = rng.random()
-        if draw < 0.48:
+        if draw < SINGLE:
             pixels, target = detector_views.single(rng, self._draw(rng), SIZE)
-        elif draw < 0.94 or not self._small:
+        elif draw < SINGLE + MOSAICS or not self._small:
             pixels, target = detector_views.mosaic(rng, self._draw, SIZE)
         else:
             pixels, target = detector_views.grid(rng, self._draw_small, SIZE, 2)
         is_learnt = target.weights > 0
-        return DistilledView(pixels, self._teacher.dense(pixels), target.boxes[is_learnt], target.classes[is_learnt])
-
-
-@dataclass(frozen=True, eq=False)
-class Chunk:
-    """Views with their cached maps.
-
-    p3, p4 float16 (n, h, w, channels): the trunk's maps of strides 8 and 16; targets: one for each view;
-    boxes, classes: those drawn by people, one array for each view.
-    """
-
-    p3: NDArray[np.float16]
-    p4: NDArray[np.float16]
-    targets: list[DenseTargets]
-    boxes: list[NDArray[np.float32]]
-    classes: list[NDArray[np.int64]]
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-
-def save_chunk(folder: Path, name: str, chunk: Chunk) -> None:
-    """Write a chunk as three files; the table last, so that a chunk with a table is whole."""
-    for key, array in (("p3", chunk.p3), ("p4", chunk.p4)):
-        with atomic_path(folder / f"{name}-{key}.npy") as path:
-            np.save(path, array)
-    with atomic_path(folder / f"{name}.npz") as path:
-        np.savez(
-            path,
-            entries=np.concatenate([target.entries for target in chunk.targets]),
-            scores=np.concatenate([target.scores for target in chunk.targets]),
-            n_entries=np.array([len(target.entries) for target in chunk.targets]),
-            cells=np.concatenate([target.cells for target in chunk.targets]),
-            boxes=np.concatenate([target.boxes for target in chunk.targets]),
-            n_cells=np.array([len(target.cells) for target in chunk.targets]),
-            drawn=np.concatenate(chunk.boxes),
-            drawn_classes=np.concatenate(chunk.classes),
-            n_drawn=np.array([len(boxes) for boxes in chunk.boxes]),
-        )
-
-
-def load_chunk(folder: Path, name: str) -> Chunk | None:
-    """Read a chunk, whose maps stay on the disk; None where it is not there or not whole."""
-    if not (folder / f"{name}.npz").is_file():
-        return None
-    with np.load(folder / f"{name}.npz") as content:
-        table = {key: content[key] for key in content.files}
-
-    def parts(key: str, count: str) -> list[NDArray[Any]]:
-        return np.split(table[key], table[f"n_{count}"].cumsum()[:-1])
-
-    return Chunk(
-        np.load(folder / f"{name}-p3.npy", mmap_mode="r"),
-        np.load(folder / f"{name}-p4.npy", mmap_mode="r"),
-        [
-            DenseTargets(*values)
-            for values in zip(
-                parts("entries", "entries"),
-                parts("scores", "entries"),
-                parts("cells", "cells"),
-                parts("boxes", "cells"),
-                strict=True,
-            )
-        ],
-        parts("drawn", "drawn"),
-        parts("drawn_classes", "drawn"),
-    )
+        return DistilledView(pixels, target.boxes[is_learnt], target.classes[is_learnt])

@@ -15,18 +15,22 @@ from cvstudio.evaluation.average_precision import sampled
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.shared.coco import LABELS
 from cvstudio.results.detections import Detections
-from cvstudio.training import coco128, sets
+from cvstudio.training import sets
 from cvstudio.training.average_precision import MAX_DETECTIONS, ImageBoxes, match
-from cvstudio.training.coco128 import LabelledPhoto
-from cvstudio.training.detection_figures import MATCH_IOU, best_score, detections_of, false_boxes, mask_ious
-from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.everyday import data as everyday_data
 from cvstudio.training.everyday.data import Photograph
 from cvstudio.training.everyday.teacher import DenseTeacher
+from cvstudio.training.figures import coco128
+from cvstudio.training.figures.coco128 import LabelledPhoto
+from cvstudio.training.figures.detection_figures import (
+    MATCH_IOU,
+    best_score,
+    detections_of,
+    false_boxes,
+    mask_ious,
+    missed_boxes,
+)
 from cvstudio.weights.embedded import settings_of
-
-TRUTH_FLOOR = 0.35
-"""Score from which the teacher's box of a held-out photograph counts as true."""
 
 LEAST_PRECISION = 0.15
 """AP50 on the held-out photographs below which a class is left out of the labels."""
@@ -41,6 +45,11 @@ FREQUENT = 30
 """Boxes in the training photographs from which on a class counts as one that the data carries."""
 
 RESAMPLES = 200
+
+WORST = 10
+ERRORS = "errors in"
+"""Beginning of the figures of the `WORST` photographs: boxes missed, of the classes that are answered, and false ones
+at the default score."""
 
 
 def _coco_classes(detections: Detections) -> NDArray[np.int64]:
@@ -123,28 +132,14 @@ def _network(weights: Path | None, settings: Mapping[str, Any]) -> Any:
 
 
 def held_out_truth(photographs: Sequence[Photograph], teacher: DenseTeacher, progress: Progress) -> list[LabelledPhoto]:
-    """Held-out photographs with the teacher's boxes, and for five classes of `voc5` those drawn by people."""
+    """Held-out photographs with their true boxes."""
     photos = []
     for number, photograph in enumerate(photographs):
         progress(number / len(photographs), "the teacher looks at held-out photographs")
-        pixels = sets.decode(photograph.content)
-        view, scale = everyday_data.whole_view(pixels)
-        found = teacher(view, floor=TRUTH_FLOOR)
-        is_kept = ~(np.isin(found.classes, COCO_NUMBERS) & photograph.is_labelled)
-        boxes = np.concatenate([found.boxes[is_kept] / np.float32(scale), photograph.boxes])
-        classes = np.concatenate([found.classes[is_kept], photograph.classes])
-        photos.append(LabelledPhoto(Image(pixels), ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32)), {}))
+        view, scale = everyday_data.labelled_view(photograph, teacher)
+        truth = ImageBoxes(view.boxes / np.float32(scale), view.classes, np.ones(len(view.boxes), np.float32))
+        photos.append(LabelledPhoto(Image(sets.decode(photograph.content)), truth, {}))
     return photos
-
-
-def _frequent(photographs: Sequence[Photograph], teacher: DenseTeacher, progress: Progress) -> list[str]:
-    """Classes with at least `FREQUENT` boxes in the training photographs."""
-    counts = np.zeros(len(LABELS), np.int64)
-    for number, photograph in enumerate(photographs):
-        progress(number / len(photographs), "the teacher looks at photographs")
-        view, _ = everyday_data.whole_view(sets.decode(photograph.content))
-        counts += np.bincount(teacher(view, floor=TRUTH_FLOOR).classes, minlength=len(LABELS))
-    return [label for label, count in zip(LABELS, counts, strict=True) if count >= FREQUENT]
 
 
 def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
@@ -169,12 +164,13 @@ def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any
         for kind, of_class in enumerate(hits)
         if of_class.truth.sum() >= LEAST_TRUTH and of_class.precision(ones) >= LEAST_PRECISION
     ]
+    counts = everyday_data.kept_counts(weights.parent, training, teacher, progress).sum(axis=0)
     score = best_score(predictions, [photo.truth for photo in photos], known, most_false=MOST_FALSE)
     return {
         "size": SIZE,
         "score": score,
         "classes": [LABELS[kind] for kind in known],
-        "frequent": _frequent(training, teacher, progress),
+        "frequent": [label for label, count in zip(LABELS, counts, strict=True) if count >= FREQUENT],
     }
 
 
@@ -189,16 +185,19 @@ def evaluate(
     settings = settings_of("pyramid-lite0", settings, score=0.4, frequent=LABELS)
     network = _network(weights, settings)
     photos = coco128.photographs(data, limit, progress)
+    known = [LABELS.index(label) for label in network.labels]
     predictions, ious, wrong, shown = [], [], 0, 0
+    errors: dict[str, int] = {}
     for number, photo in enumerate(photos):
         progress(number / len(photos), "looking at coco128")
         detections = detections_of(network, photo.image, progress)
         predictions.append(_boxes_of(detections))
-        sure = detections.take(detections.scores >= settings["score"])
-        wrong += false_boxes(_boxes_of(sure), photo.truth)
+        sure = _boxes_of(detections.take(detections.scores >= settings["score"]))
+        false = false_boxes(sure, photo.truth)
+        errors[photo.name] = false + missed_boxes(sure, photo.truth, known)
+        wrong += false
         shown += len(sure.scores)
-        if photo.masks:
-            ious += mask_ious(detections, _coco_classes(detections), photo)
+        ious += mask_ious(detections, _coco_classes(detections), photo)
     truth = [photo.truth for photo in photos]
     hits = class_hits(predictions, truth)
     ones = np.ones(len(photos), np.int64)
@@ -219,4 +218,5 @@ def evaluate(
         figures |= {f"{name} from": low, f"{name} to": high}
     if ious:
         figures |= {"coco128 mask IoU": float(np.mean(ious)), "coco128 masks": float(len(ious))}
-    return figures
+    worst = sorted(errors, key=lambda name: (-errors[name], name))[:WORST]
+    return figures | {f"{ERRORS} {name}": float(errors[name]) for name in worst}

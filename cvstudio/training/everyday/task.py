@@ -1,13 +1,13 @@
 """Training of the default detector by distillation on everyday photographs.
 
-The part of the trunk up to stride 16 stays as published, so that its maps are made once for each view. New views are
-made in every epoch, and training draws from all views so far. First the pyramid and the head learn alone, then the
-trunk's last stages with them.
+The trunk stays as published, so that its maps are made once for each view; the pyramid and the head start as the
+teacher's. New views are made before each epoch until there are enough, and training draws from all views so far.
 """
 
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,51 +16,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.boxes import nms
+from cvstudio.foundation.concurrency import map_ordered
 from cvstudio.foundation.progress import Progress
 from cvstudio.training import sets
 from cvstudio.training.average_precision import ImageBoxes, average_precision
 from cvstudio.training.base import Report, Settings
-from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.ema import Ema
+from cvstudio.training.everyday import chunks
 from cvstudio.training.everyday import data as everyday_data
 from cvstudio.training.everyday import masks as everyday_masks
-from cvstudio.training.everyday.data import Chunk, DistilledView, Photograph, Views
-from cvstudio.training.everyday.distillation import DenseBatch, collate, dense_losses
-from cvstudio.training.everyday.masks import MaskChunk
-from cvstudio.training.everyday.teacher import N_CLASSES, SIZE, DenseTeacher
+from cvstudio.training.everyday.chunks import Chunk, DenseBatch
+from cvstudio.training.everyday.data import DistilledView, Photograph, Views
+from cvstudio.training.everyday.distillation import map_loss, output_losses
+from cvstudio.training.everyday.masks import MaskSet
+from cvstudio.training.everyday.teacher import N_CLASSES, SIZE, DenseTeacher, under
 from cvstudio.training.prefetch import prefetch
-from cvstudio.training.schedule import warm_cosine
+from cvstudio.training.schedule import warm_cosine, warm_hold_decay
 from cvstudio.training.transfer import parameter_groups
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS = 24
+EPOCHS, DECAY_EPOCHS = 21, 6
+"""Epochs of the detector, and those at their end in which the learning rate falls: before, it is constant."""
+
 BATCH = 16
-STEPS = 100
+STEPS = 64
 """Steps of an epoch."""
 
-FRESH, FIRST = 160, 1024
-"""New views in each epoch, and in the first."""
+FIRST, FRESH, FRESH_EPOCHS = 1536, 256, 14
+"""New views before the first epoch, and before each of the next `FRESH_EPOCHS`."""
 
-TRUNK_FROM = 0.5
-"""Part of the epochs after which the trunk's last stages learn, too; not on a CPU, where that doubles the time."""
+RATE, INHERITED_RATE = 2e-3, 5e-4
+"""Learning rates of the adapters, and of what starts as the teacher's."""
 
-RATE, TRUNK_RATE = 2.5e-3, 5e-4
-WEIGHT_DECAY = 0.03
-EMA_DECAY = 0.998
-BOX_WEIGHT = 2.0
-MASK_EPOCHS, MASK_STEPS, MASK_BATCH, MASK_VIEWS = 12, 80, 8, 480
-MASK_RATE = 4e-3
+WEIGHT_DECAY = 0.02
+EMA_DECAY = 0.995
+WEIGHTS = {"object": 1.0, "class": 1.0, "box": 2.0, "maps": 2.0}
+"""Of the losses."""
+
+MASK_EPOCHS, MASK_STEPS, MASK_RATE = 5, 100, 3e-3
+MASK_VIEWS = 1200
+
 VALIDATE_EVERY = 4
-TRUTH_FLOOR = 0.35
-"""Score from which the teacher's box of a held-out photograph counts as true."""
-
 LEAST_TRUTH = 8
 """Fewest true boxes of a class in the held-out photographs for its figure to count."""
 
-FROZEN_STAGES = 5
-"""Stages of the trunk that are never trained: those up to the map of stride 16."""
+MEASURED = 256
+"""Views of the first chunk whose maps tell the deviation of each channel."""
 
 
 class EverydayTask:
@@ -74,46 +77,43 @@ class EverydayTask:
     def prepare(self, progress: Progress) -> None:
         import torch
 
-        from cvstudio.models.shared.lite_pyramid import LiteDetector
+        from cvstudio.models.shared.lite_detector import LiteDetector
         from cvstudio.models.shared.residual import fuse
 
         settings = self.settings
         sets.require(settings.data, everyday_data.FILES)
         torch.manual_seed(settings.seed)
+        self._teacher = DenseTeacher(settings.data / everyday_data.FILES[-1], settings.device)
         network = LiteDetector(N_CLASSES)
         _start_from_classifier(network)
+        network.pyramid.load_state_dict(_without_trunk(under(self._teacher.state, "backbone")))
+        network.head.load_state_dict(under(self._teacher.state, "head"))
         network.trunk.requires_grad_(False)
-        for stage in network.trunk.blocks[FROZEN_STAGES:]:
-            stage.requires_grad_(True)
-        mask_parts = [getattr(network, name) for name in everyday_masks.MASK_PARTS]
-        for part in mask_parts:
-            part.requires_grad_(False)
         self.network = network.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        head = ("pyramid", "class_branch", "box_branch", "classes", "distances", "scales")
-        groups = parameter_groups(self.network, head, rate=RATE, trunk_rate=TRUNK_RATE, weight_decay=WEIGHT_DECAY)
+        groups = parameter_groups(
+            self.network, ("adapters",), rate=RATE, trunk_rate=INHERITED_RATE, weight_decay=WEIGHT_DECAY
+        )
         self._rates = [group["lr"] for group in groups]
         self.optimiser = torch.optim.AdamW(groups)
         self.ema = Ema(self.network, EMA_DECAY)
+        self._mask_parts = [getattr(self.network, name) for name in everyday_masks.MASK_PARTS]
         self.mask_optimiser = torch.optim.AdamW(
-            [parameter for part in mask_parts for parameter in part.parameters()], MASK_RATE, weight_decay=WEIGHT_DECAY
+            [parameter for part in self._mask_parts for parameter in part.parameters()],
+            MASK_RATE,
+            weight_decay=WEIGHT_DECAY,
         )
+        self._masks: MaskSet | None = None
+        self._held_out_masks: MaskSet | None = None
         self._frozen: Any = fuse(copy.deepcopy(self.network.trunk))
         self._read(progress)
 
     def _read(self, progress: Progress) -> None:
         data, folder, limit = self.settings.data, self.settings.folder, self.settings.limit
-        self._teacher = DenseTeacher(data / everyday_data.FILES[-1])
         training, held_out = everyday_data.photographs(data, limit)
-        counts_file = folder / "counts.npy"
-        if not counts_file.is_file():
-            counts = np.zeros((len(training), N_CLASSES), np.int64)
-            for number, photograph in enumerate(training):
-                progress(number / len(training), "the teacher looks at photographs")
-                view, _ = everyday_data.whole_view(sets.decode(photograph.content))
-                found = self._teacher(view, floor=TRUTH_FLOOR)
-                counts[number] = np.bincount(found.classes, minlength=N_CLASSES)
-            np.save(counts_file, counts)
-        self._training, self._weights = training, everyday_data.drawing_weights(np.load(counts_file))
+        counts = everyday_data.kept_counts(folder, training, self._teacher, progress)
+        if not (folder / everyday_data.COUNTS).is_file():
+            np.save(folder / everyday_data.COUNTS, counts)
+        self._training, self._weights = training, everyday_data.drawing_weights(counts)
         self._views: Views | None = None
         self._held_out = self._held_out_part(held_out, progress)
         self._truth = [
@@ -121,121 +121,65 @@ class EverydayTask:
             for boxes, classes in zip(self._held_out.boxes, self._held_out.classes, strict=True)
         ]
         self._chunks: list[Chunk] = []
-        self._masks: MaskChunk | None = None
+        self._deviations: list[Tensor] = []
 
     def _held_out_part(self, photographs: list[Photograph], progress: Progress) -> Chunk:
-        """Held-out photographs with their true boxes: people's for the classes that they drew, else the teacher's."""
+        """Held-out photographs with their true boxes."""
 
         def views() -> Iterator[DistilledView]:
             for number, photograph in enumerate(photographs):
                 progress(number / len(photographs), "held-out photographs")
-                view, scale = everyday_data.whole_view(sets.decode(photograph.content))
-                found = self._teacher(view, floor=TRUTH_FLOOR)
-                by_people = np.isin(found.classes, COCO_NUMBERS) & photograph.is_labelled
-                boxes = np.concatenate([found.boxes[~by_people], photograph.boxes * np.float32(scale)])
-                classes = np.concatenate([found.classes[~by_people], photograph.classes])
-                yield DistilledView(view, self._teacher.dense(view), boxes, classes)
+                yield everyday_data.labelled_view(photograph, self._teacher)[0]
 
-        return self._chunk("held-out", views(), progress)
+        return self._chunk("held-out", views())
 
-    def _view(self, rng: np.random.Generator, progress: Progress) -> DistilledView:
+    def _chunk(self, name: str, views: Iterator[DistilledView]) -> Chunk:
+        """The chunk `name` of the run's folder, made from `views` where it is not there."""
+        chunk = chunks.load(self.settings.folder, name)
+        if chunk is None:
+            chunks.save(
+                self.settings.folder, name, chunks.make(views, self._frozen, self._teacher, self.settings.device)
+            )
+            chunk = chunks.load(self.settings.folder, name)
+            assert chunk is not None
+        return chunk
+
+    def _make_views(self, number: int, count: int, progress: Progress) -> Iterator[DistilledView]:
+        """New views, each from random numbers of its own, so that they can be made at the same time."""
         if self._views is None:
             small = everyday_data.small_pictures(self.settings.data, progress, limit=self.settings.limit)
-            self._views = Views(self._training, self._weights, small, self._teacher)
-        return self._views.make(rng)
+            self._views = Views(self._training, self._weights, small)
+        views = self._views
 
-    def _autocast(self) -> Any:
-        import torch
+        def make(index: int) -> DistilledView:
+            return views.make(np.random.default_rng((self.settings.seed, 1, number, index)))
 
-        return torch.autocast(self.settings.device.partition(":")[0], dtype=torch.bfloat16)
-
-    def _maps(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-        import torch
-
-        from cvstudio.models.shared.efficientnet_lite import normalise
-
-        with torch.no_grad(), self._autocast():
-            p3 = self._frozen.first(normalise(torch.from_numpy(pictures).to(self.settings.device)))
-            p4 = self._frozen.blocks[3:FROZEN_STAGES](p3)
-        p3_half, p4_half = (m.permute(0, 2, 3, 1).to(torch.float16).cpu().numpy() for m in (p3, p4))
-        return p3_half, p4_half
-
-    def _chunk(self, name: str, views: Iterator[DistilledView], progress: Progress) -> Chunk:
-        """The chunk `name` of the run's folder, made from `views` where it is not there."""
-        folder: Path = self.settings.folder
-        chunk = everyday_data.load_chunk(folder, name)
-        if chunk is not None:
-            return chunk
-        made: list[DistilledView] = []
-        p3, p4 = [], []
-        pending: list[DistilledView] = []
-
-        def flush() -> None:
-            if pending:
-                maps = self._maps(np.stack([view.pixels for view in pending]))
-                p3.append(maps[0])
-                p4.append(maps[1])
-                made.extend(DistilledView(view.pixels[:0], view.dense, view.boxes, view.classes) for view in pending)
-                pending.clear()
-
-        for view in prefetch(views):
-            progress.check()
-            pending.append(view)
-            if len(pending) == BATCH:
-                flush()
-        flush()
-        chunk = Chunk(
-            np.concatenate(p3),
-            np.concatenate(p4),
-            [view.dense for view in made],
-            [view.boxes for view in made],
-            [view.classes for view in made],
-        )
-        everyday_data.save_chunk(folder, name, chunk)
-        saved = everyday_data.load_chunk(folder, name)
-        assert saved is not None
-        return saved
+        for index, view in enumerate(map_ordered(range(count), make, max(1, (os.cpu_count() or 2) - 1))):
+            progress(None, f"epoch {number + 1}: new views, {index} of {count}")
+            yield view
 
     def _add_views(self, epoch: int, progress: Progress) -> None:
         """Make sure that the chunks of all epochs up to `epoch` are there."""
-        for number in range(len(self._chunks), epoch + 1):
-            rng = np.random.default_rng((self.settings.seed, 1, number))
-            count = FIRST if number == 0 else FRESH
+        import torch
+
+        for number in range(len(self._chunks), min(epoch, FRESH_EPOCHS) + 1):
+            count = FRESH if number else FIRST
             if self.settings.limit is not None:
-                count = min(count, 2 * BATCH)
+                count = 2 * BATCH
+            self._chunks.append(self._chunk(f"views-{number:03}", self._make_views(number, count, progress)))
+        if not self._deviations:
+            for key in chunks.TAUGHT:
+                values = chunks.on_device(self._chunks[0].maps[key][:MEASURED], self.settings.device)
+                self._deviations.append(torch.std(values, dim=(0, 2, 3)) + 1e-3)
 
-            def views(
-                rng: np.random.Generator = rng, count: int = count, number: int = number
-            ) -> Iterator[DistilledView]:
-                for index in range(count):
-                    progress(None, f"epoch {number + 1}: new views, {index} of {count}")
-                    yield self._view(rng, progress)
-
-            self._chunks.append(self._chunk(f"views-{number:03}", views(), progress))
-
-    def _batch(self, rng: np.random.Generator, chunks: list[Chunk]) -> tuple[Tensor, Tensor, DenseBatch]:
-
-        sizes = np.array([len(chunk) for chunk in chunks])
+    def _batch(self, rng: np.random.Generator) -> DenseBatch:
+        sizes = np.array([len(chunk) for chunk in self._chunks])
         ends = sizes.cumsum()
         picks = []
         for row in rng.integers(int(ends[-1]), size=BATCH):
             number = int(np.searchsorted(ends, row, side="right"))
-            picks.append((chunks[number], int(row - (ends[number] - sizes[number]))))
-        p3, p4 = (self._input(np.stack([getattr(chunk, key)[row] for chunk, row in picks])) for key in ("p3", "p4"))
-        targets = collate(
-            [chunk.targets[row] for chunk, row in picks],
-            [(chunk.boxes[row], chunk.classes[row]) for chunk, row in picks],
-            self.settings.device,
-        )
-        return p3, p4, targets
-
-    def _outputs(self, network: Any, p3: Tensor, p4: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and distances from cached maps."""
-        # On a CPU half precision pays in the frozen trunk; depthwise gradients are faster in full precision.
-        with self._autocast():
-            p5 = network.trunk.blocks[FROZEN_STAGES:](p4).float()
-        logits, distances, _ = network.heads(network.pyramid([p3, p4, p5]))
-        return logits, distances
+            picks.append((self._chunks[number], int(row - (ends[number] - sizes[number]))))
+        return chunks.collate(picks, self.settings.device)
 
     def train_epoch(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
         import torch
@@ -247,26 +191,33 @@ class EverydayTask:
         self._add_views(epoch, progress)
         rng = np.random.default_rng((self.settings.seed, 2, epoch))
         steps = STEPS if self.settings.limit is None else 4
-        learns_trunk = self.settings.device != "cpu" and epoch >= round(TRUNK_FROM * self.box_epochs)
-        self.network.trunk.blocks[FROZEN_STAGES:].requires_grad_(learns_trunk)
         centres, strides = places(SIZE, SIZE, self.settings.device)
         sums: dict[str, float] = {}
-        batches = (self._batch(rng, self._chunks) for _ in range(steps))
-        for step, (p3, p4, targets) in enumerate(prefetch(batches)):
+        batches = (self._batch(rng) for _ in range(steps))
+        for step, batch in enumerate(prefetch(batches)):
             progress.check()
-            factor = warm_cosine(
-                epoch * steps + step, self.box_epochs * steps, min(2, self.box_epochs / 4) * steps, 0.01
+            factor = warm_hold_decay(
+                epoch * steps + step,
+                self.box_epochs * steps,
+                steps,
+                min(DECAY_EPOCHS, self.box_epochs / 2) * steps,
+                0.01,
             )
             for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
                 group["lr"] = rate * factor
-            self.network.train()
-            # The trunk's normalisations keep the statistics that its filters were learnt with.
-            self.network.trunk.eval()
-            logits, distances = self._outputs(self.network, p3, p4)
-            terms = dense_losses(logits, decode(distances, centres, strides), centres, strides, targets)
-            loss = terms["class"] + BOX_WEIGHT * terms["box"]
+            # The normalisations of the published parts keep their statistics.
+            self.network.eval()
+            self.network.adapters.train()
+            # In half precision forward: on a CPU three quarters of the time.
+            with torch.autocast(self.settings.device.partition(":")[0], dtype=torch.bfloat16):
+                levels = self.network.fused(batch.inputs)
+                objectness, classes, distances, _ = self.network.outputs(levels)
+            levels = [level.float() for level in levels]
+            terms = output_losses(objectness, classes, decode(distances, centres, strides), batch)
+            terms["maps"] = map_loss(levels, batch, self._deviations)
+            loss = sum((WEIGHTS[name] * term for name, term in terms.items()), objectness.new_zeros(()))
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
             self.optimiser.step()
             self.ema.update(self.network)
@@ -278,20 +229,18 @@ class EverydayTask:
 
     def _train_masks(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
         """Train the mask branch for one epoch on the averaged detector, which stays as it is."""
-        import torch
-
-        from cvstudio.models.shared.pyramid import places
-
-        chunk = self._mask_chunk(progress)
+        network = self.network
         if epoch == self.box_epochs:
-            self.network.load_state_dict(self.ema.network.state_dict())
-        self.network.requires_grad_(False)
-        self.network.eval()
-        for name in everyday_masks.MASK_PARTS:
-            getattr(self.network, name).requires_grad_(True).train()
+            network.load_state_dict(self.ema.network.state_dict())
+        network.requires_grad_(False)
+        network.eval()
+        if self._masks is None:
+            self._masks = self._mask_set("training", progress)
+        masks = self._masks
+        for part in self._mask_parts:
+            part.requires_grad_(True).train()
         rng = np.random.default_rng((self.settings.seed, 3, epoch))
         steps = MASK_STEPS if self.settings.limit is None else 4
-        centres, strides = places(SIZE, SIZE, self.settings.device)
         done = (epoch - self.box_epochs) * steps
         total = (self.epochs - self.box_epochs) * steps
         mean = 0.0
@@ -299,51 +248,34 @@ class EverydayTask:
             progress.check()
             for group in self.mask_optimiser.param_groups:
                 group["lr"] = MASK_RATE * warm_cosine(done + step, total, 0.05 * total, 0.01)
-            rows = rng.integers(len(chunk.targets), size=MASK_BATCH)
-            p3, p4 = (self._input(maps[rows]) for maps in (chunk.p3, chunk.p4))
-            with torch.no_grad(), self._autocast():
-                p5 = self.network.trunk.blocks[FROZEN_STAGES:](p4).float()
-            targets = [chunk.targets[row] for row in rows]
-            loss = everyday_masks.loss_of(self.network, [p3, p4, p5], targets, centres, strides)
+            numbers = rng.choice(len(masks.finest), min(BATCH, len(masks.finest)), replace=False)
+            values, rows = everyday_masks.logits(network, masks, numbers)
+            loss = everyday_masks.loss_of(values, masks.targets[rows], masks.weights[rows])
             self.mask_optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.mask_optimiser.step()
             mean += float(loss.detach()) / steps
             report({"fraction": (step + 1) / steps, "mask": float(loss.detach())})
         # So few steps would leave the average near its beginning; the decreasing rate averages instead.
-        self.ema.network.load_state_dict(self.network.state_dict())
+        self.ema.network.load_state_dict(network.state_dict())
         return {"mask": mean}
 
-    def _mask_chunk(self, progress: Progress) -> MaskChunk:
-        path = self.settings.folder / "mask-views.npz"
-        if self._masks is None and not path.is_file():
-            settings = self.settings
-            pictures = everyday_masks.labelled_pictures(
-                settings.data, self._teacher, settings.folder, progress, limit=settings.limit
-            )
-            rng = np.random.default_rng((settings.seed, 4))
-            count = MASK_VIEWS if settings.limit is None else 2 * BATCH
-            p3, p4, targets = [], [], []
-            pending: list[NDArray[np.uint8]] = []
-            for number, view in enumerate(everyday_masks.views(rng, pictures, count)):
-                progress(number / count, "views with masks")
-                pending.append(view.pixels)
-                targets.append(view.target)
-                if len(pending) == BATCH or number + 1 == count:
-                    maps = self._maps(np.stack(pending))
-                    p3.append(maps[0])
-                    p4.append(maps[1])
-                    pending = []
-            everyday_masks.save(path, MaskChunk(np.concatenate(p3), np.concatenate(p4), targets))
-        if self._masks is None:
-            self._masks = everyday_masks.load(path)
-        return self._masks
+    def _mask_set(self, part: str, progress: Progress) -> MaskSet:
+        """What the mask branch learns from, or is measured on: `part` is "training" or "held-out"."""
+        path = self.settings.folder / f"masks-{part}.npz"
+        if not path.is_file():
+            self._write_mask_views(part, path, progress)
+        return everyday_masks.mask_set(self.ema.network, self._frozen, everyday_masks.load(path), self.settings.device)
 
-    def _input(self, maps: NDArray[np.float16]) -> Tensor:
-        """Cached maps (n, h, w, channels) as float (n, channels, h, w) on the device."""
-        import torch
-
-        return torch.from_numpy(np.array(maps)).permute(0, 3, 1, 2).to(self.settings.device).float()
+    def _write_mask_views(self, part: str, path: Path, progress: Progress) -> None:
+        settings, held_out = self.settings, part == "held-out"
+        pictures = everyday_masks.labelled_pictures(
+            settings.data, self._teacher, progress, limit=settings.limit, held_out=held_out
+        )
+        count = MASK_VIEWS if settings.limit is None else 2 * BATCH
+        seed = (settings.seed, 4)
+        views = everyday_masks.whole_views(pictures) if held_out else everyday_masks.views(seed, pictures, count)
+        everyday_masks.save(path, list(views))
 
     def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
         if (epoch + 1) % VALIDATE_EVERY and epoch + 1 not in (self.box_epochs, self.epochs):
@@ -351,11 +283,16 @@ class EverydayTask:
         precision = average_precision(self._predictions(progress), self._truth, N_CLASSES)
         counts = np.bincount(np.concatenate([t.classes for t in self._truth]), minlength=N_CLASSES)
         counted = counts >= LEAST_TRUTH
-        return {
+        figures = {
             "mAP50": float(np.nanmean(np.where(counted, precision, np.nan))) if counted.any() else 0.0,
             "AP50 person": float(np.nan_to_num(precision[0])),
             "classes": float(counted.sum()),
         }
+        if epoch >= self.box_epochs:
+            if self._held_out_masks is None:
+                self._held_out_masks = self._mask_set("held-out", progress)
+            figures["mask IoU"] = everyday_masks.mean_iou(self.ema.network, self._held_out_masks)
+        return figures
 
     def _predictions(self, progress: Progress) -> list[ImageBoxes]:
         import torch
@@ -363,15 +300,16 @@ class EverydayTask:
         from cvstudio.models.shared.pyramid import decode, places
 
         predictions = []
+        network: Any = self.ema.network
         centres, strides = places(SIZE, SIZE, self.settings.device)
         for start in range(0, len(self._held_out), BATCH):
             progress.check()
-            maps = (self._held_out.p3, self._held_out.p4)
-            with torch.no_grad():
-                outputs = self._outputs(self.ema.network, *(self._input(m[start : start + BATCH]) for m in maps))
-            logits, distances = outputs
-            boxes = decode(distances, centres, strides).cpu().numpy()
-            scores = logits.sigmoid().cpu().numpy()
+            rows = slice(start, start + BATCH)
+            maps = [chunks.on_device(self._held_out.maps[key][rows], self.settings.device) for key in chunks.INPUTS]
+            with torch.inference_mode():
+                objectness, classes, distances, _ = network.outputs(network.fused(maps))
+                boxes = decode(distances, centres, strides).cpu().numpy()
+                scores = (objectness.sigmoid() * classes.sigmoid()).cpu().numpy()
             predictions += [best_boxes(*pair) for pair in zip(boxes, scores, strict=True)]
         return predictions
 
@@ -387,7 +325,7 @@ class EverydayTask:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.ema.load_state_dict(state["ema"])
-        self.mask_optimiser.load_state_dict(state["mask optimiser"])
+        self.mask_optimiser.load_state_dict(state.get("mask optimiser", self.mask_optimiser.state_dict()))
 
     def tensors(self) -> Mapping[str, Any]:
         return self.ema.network.state_dict()
@@ -403,6 +341,10 @@ def best_boxes(
     candidates, kinds = boxes[rows[order]].astype(np.float32), classes[order].astype(np.int64)
     kept = nms(candidates, values[order].astype(np.float32), kinds, iou)
     return ImageBoxes(candidates[kept], kinds[kept], values[order][kept].astype(np.float32))
+
+
+def _without_trunk(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tensor for name, tensor in state.items() if not name.startswith("backbone.")}
 
 
 def _start_from_classifier(network: Any) -> None:

@@ -1,4 +1,4 @@
-"""The teacher's outputs at every place: what a student of the same grid is distilled from.
+"""The teacher: YOLOX-nano's fused maps and its outputs at every cell, from which a student of the same grid learns.
 
 Source: Ge et al., "YOLOX", arXiv 2107.08430. The published network's grid (strides 8, 16 and 32 of 416 pixels) is that
 of the student, so that the two agree cell by cell, without an assignment of boxes.
@@ -6,8 +6,10 @@ of the student, so that the two agree cell by cell, without an assignment of box
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,79 +18,123 @@ from cvstudio.data.boxes import nms
 from cvstudio.training.augment import Pixels
 from cvstudio.training.detector_teacher import TeacherBoxes
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 SIZE = 416
 STRIDES = (8, 16, 32)
 CELLS = sum((SIZE // stride) ** 2 for stride in STRIDES)
 N_CLASSES = 80
 
-SCORE_FLOOR = 0.01
-"""Lowest score of a class at a cell that is kept; lower ones count as 0."""
 
-BOX_FLOOR = 0.05
-"""Lowest score of a cell whose box is kept."""
+def published(path: Path) -> dict[str, Tensor]:
+    """State of a `YoloxNet` out of the ONNX file of YOLOX-nano, in which normalisations are folded in.
+
+    Convolutions are matched by the order in which they run; a normalisation becomes the identity with the folded bias.
+    """
+    import cv2
+    import torch
+
+    from cvstudio.models.shared.lite_detector import SCALE
+    from cvstudio.models.shared.yolox_net import EPS, YoloxNet
+
+    graph = cv2.dnn.readNetFromONNX(str(path))
+    layers = [graph.getLayer(name) for name in graph.getLayerNames()]
+    folded = [layer.blobs for layer in layers if layer.type == "Convolution"]
+    model = YoloxNet(SCALE, N_CLASSES).eval()
+    names = {module: name for name, module in model.named_modules()}
+    order: list[str] = []
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_pre_hook(lambda module, _: order.append(names[module]))
+    with torch.inference_mode():
+        model(torch.zeros(1, 3, 64, 64))
+    state = {}
+    for name, (weight, bias) in zip(order, folded, strict=True):
+        state[f"{name}.weight"] = torch.from_numpy(np.array(weight))
+        values = torch.from_numpy(np.array(bias).reshape(-1))
+        if f"{name}.bias" in model.state_dict():
+            state[f"{name}.bias"] = values
+            continue
+        stem = name.removesuffix("conv") + "bn"
+        state[f"{stem}.weight"] = torch.ones(len(values))
+        state[f"{stem}.bias"] = values
+        state[f"{stem}.running_mean"] = torch.zeros(len(values))
+        state[f"{stem}.running_var"] = torch.full((len(values),), 1 - EPS)
+        state[f"{stem}.num_batches_tracked"] = torch.tensor(1)
+    return state
+
+
+def under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under the name `prefix`, without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in state.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True, eq=False)
-class DenseTargets:
-    """Sparse outputs of one view.
+class TeacherOutputs:
+    """Outputs for a batch.
 
-    entries int32 (n,), cell * `N_CLASSES` + class, with their scores float16 (n,); cells int16 (m,) with their boxes
-    float32 (m, 4), x1, y1, x2, y2 in pixels of the view.
+    maps : float tensors (n, channels, h, w), the fused ones, the finest first
+    objectness float32 (n, cells) and classes (n, cells, classes), 0..1; their products are scores
+    boxes float32 (n, cells, 4), x1, y1, x2, y2 in pixels, not clipped
     """
 
-    entries: NDArray[np.int32]
-    scores: NDArray[np.float16]
-    cells: NDArray[np.int16]
+    maps: list[Tensor]
+    objectness: NDArray[np.float32]
+    classes: NDArray[np.float32]
     boxes: NDArray[np.float32]
 
 
 class DenseTeacher:
-    """YOLOX-nano from its ONNX file."""
+    """YOLOX-nano with the weights of its ONNX file.
 
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
+    Parameters
+    ----------
+    path : the ONNX file
+    device : "cpu", "cuda", …
+    """
 
-        options = onnxruntime.SessionOptions()
-        # Beside a training, which has the other cores; waiting threads must not spin.
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        grids, strides = [], []
-        for stride in STRIDES:
-            y, x = np.mgrid[: SIZE // stride, : SIZE // stride]
-            grids.append(np.stack([x, y], axis=-1).reshape(-1, 2))
-            strides.append(np.full(len(grids[-1]), stride))
-        self._grid = np.concatenate(grids).astype(np.float32)
-        self._strides = np.concatenate(strides)[:, None].astype(np.float32)
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        import torch
 
-    def outputs(self, view: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Boxes (cells, 4) in pixels of `view`, uint8 RGB (`SIZE`, `SIZE`, 3), and scores (cells, classes)."""
-        blob = np.ascontiguousarray(view[..., ::-1].transpose(2, 0, 1)[None], np.float32)
-        (batch,) = self._session.run(None, {"images": blob})
-        output = np.asarray(batch[0], np.float32)
-        centres = (output[:, :2] + self._grid) * self._strides
-        sides = np.exp(output[:, 2:4]) * self._strides
-        boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1)
-        return boxes, output[:, 4:5] * output[:, 5:]
+        from cvstudio.models.shared.lite_detector import SCALE
+        from cvstudio.models.shared.pyramid import places
+        from cvstudio.models.shared.residual import fuse
+        from cvstudio.models.shared.yolox_net import YoloxNet
 
-    def dense(self, view: Pixels) -> DenseTargets:
-        """Outputs of a view at every cell."""
-        boxes, scores = self.outputs(view)
-        entries = np.flatnonzero(scores >= SCORE_FLOOR)
-        cells = np.flatnonzero(scores.max(axis=1) >= BOX_FLOOR)
-        return DenseTargets(
-            entries.astype(np.int32),
-            scores.ravel()[entries].astype(np.float16),
-            cells.astype(np.int16),
-            np.clip(boxes[cells], 0, SIZE).astype(np.float32),
+        self.state = published(path)
+        network = YoloxNet(SCALE, N_CLASSES)
+        network.load_state_dict(self.state)
+        self._network: Any = fuse(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._device = device
+        self._centres, self._strides = places(SIZE, SIZE, device)
+
+    def outputs(self, views: NDArray[np.uint8]) -> TeacherOutputs:
+        """Outputs for views uint8 RGB (n, `SIZE`, `SIZE`, 3)."""
+        import torch
+
+        from cvstudio.models.shared.lite_detector import to_distances
+        from cvstudio.models.shared.pyramid import decode
+
+        with torch.inference_mode():
+            blob = torch.from_numpy(views).to(self._device).flip(-1).permute(0, 3, 1, 2).float()
+            levels = self._network.backbone(blob)
+            pairs = enumerate(levels)
+            raw = torch.cat([self._network.head.level(index, level) for index, level in pairs], dim=1)
+            boxes = decode(to_distances(raw[..., :4]), self._centres, self._strides)
+        return TeacherOutputs(
+            levels, raw[..., 4].cpu().numpy(), raw[..., 5:].cpu().numpy(), boxes.cpu().numpy().astype(np.float32)
         )
 
     def __call__(self, view: Pixels, *, floor: float = 0.1, iou: float = 0.6) -> TeacherBoxes:
         """Boxes of COCO's 80 classes in a view, with scores of at least `floor`, after NMS."""
-        boxes, scores = self.outputs(view)
+        outputs = self.outputs(view[None])
+        scores = outputs.objectness[0, :, None] * outputs.classes[0]
         rows, classes = np.nonzero(scores >= floor)
         values = scores[rows, classes].astype(np.float32)
         order = np.argsort(-values, kind="stable")
-        boxes = np.clip(boxes[rows[order]], 0, SIZE).astype(np.float32)
+        boxes = np.clip(outputs.boxes[0][rows[order]], 0, SIZE).astype(np.float32)
         classes, values = classes[order].astype(np.int64), values[order]
         kept = nms(boxes, values, classes, iou)
         return TeacherBoxes(boxes[kept], classes[kept], values[kept])

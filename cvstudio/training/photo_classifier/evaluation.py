@@ -19,10 +19,11 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.shared.class_names import IMAGENET_OF_COCO
 from cvstudio.models.shared.coco import LABELS
-from cvstudio.training import coco128, sets
+from cvstudio.training import sets
 from cvstudio.training.classifier_evaluation import best_temperature, softmax
 from cvstudio.training.detector_data import voc5_boxes
 from cvstudio.training.detector_teacher import COCO_NUMBERS
+from cvstudio.training.figures import coco128
 from cvstudio.weights.embedded import settings_of
 
 LEAST_SIDE = 80

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 
-from cvstudio.training.schedule import warm_cosine
+from cvstudio.training.schedule import warm_cosine, warm_hold_decay
 
 
 def torchs(total: int, warm_up: int, floor: float) -> list[float]:
@@ -49,3 +49,12 @@ def test_it_rises_to_1_falls_to_the_floor_and_stays_there():
 def test_short_runs_and_parts_of_steps_are_no_trouble(total, warm_up):
     factors = [warm_cosine(step, total, warm_up, 0.01) for step in range(total)]
     assert all(0 < factor <= 1 and math.isfinite(factor) for factor in factors)
+
+
+@pytest.mark.parametrize("total", [40, 60])
+def test_until_the_decay_a_longer_run_is_the_same(total):
+    found = [warm_hold_decay(step, total, 5, 10, 0.1) for step in range(total + 3)]
+    assert found[:6] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
+    assert set(found[5 : total - 9]) == {1.0}
+    assert found[total - 10 : total] == pytest.approx(torchs(10, 0, 0.1), abs=1e-9)
+    assert found[total:] == [0.1] * 3

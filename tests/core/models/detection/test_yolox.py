@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnx.numpy_helper
 import onnxruntime
 import pytest
 import torch
@@ -19,56 +17,25 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_media
 from cvstudio.media.reader_pool import Readers
 from cvstudio.models import MODELS
-from cvstudio.models.detection._yolox import EPS, Scale, YoloxNet
 from cvstudio.models.detection.yolox import VARIANTS, YoloxNetwork
 from cvstudio.models.shared.candidates import FLOOR, decode_grid
 from cvstudio.models.shared.preprocessing import fit, to_input
+from cvstudio.models.shared.yolox_net import Scale, YoloxNet
 from cvstudio.models.spec import MAX_CANDIDATES
 from cvstudio.results.detections import Detections
 from cvstudio.training.average_precision import ImageBoxes, average_precision
+from cvstudio.training.everyday.teacher import published
 
 NANO = VARIANTS[0]
 PARAMETERS_M = {"nano": 0.91, "tiny": 5.06, "s": 8.97, "m": 25.3, "l": 54.2, "x": 99.1}
 """Of the paper's tables 2 and 4, in millions."""
 
 
-def from_onnx(path: Path) -> dict[str, torch.Tensor]:
-    """The published weights as a state dict of ours, out of an ONNX file in which normalisation is folded in.
-
-    Convolutions are matched by the order in which they run; a normalisation becomes the identity with the folded bias.
-    """
-    graph = onnx.load(path).graph
-    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    folded = [[arrays[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
-    model = YoloxNet(Scale(NANO.depth, NANO.width, NANO.depthwise), 80).eval()
-    names = {module: name for name, module in model.named_modules()}
-    order: list[str] = []
-    for module in model.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.register_forward_pre_hook(lambda module, _: order.append(names[module]))
-    with torch.inference_mode():
-        model(torch.zeros(1, 3, 64, 64))
-    assert len(order) == len(folded)
-    state = {}
-    for name, (weight, bias) in zip(order, folded, strict=True):
-        state[f"{name}.weight"] = torch.from_numpy(weight.copy())
-        if f"{name}.bias" in model.state_dict():
-            state[f"{name}.bias"] = torch.from_numpy(bias.copy())
-            continue
-        stem = name.removesuffix("conv") + "bn"
-        state[f"{stem}.weight"] = torch.ones(len(bias))
-        state[f"{stem}.bias"] = torch.from_numpy(bias.copy())
-        state[f"{stem}.running_mean"] = torch.zeros(len(bias))
-        state[f"{stem}.running_var"] = torch.full((len(bias),), 1 - EPS)
-        state[f"{stem}.num_batches_tracked"] = torch.tensor(1)
-    return state
-
-
 @pytest.fixture(scope="module")
 def checkpoint(data: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights in the form in which they are published, with what training left beside them."""
     path = tmp_path_factory.mktemp("weights") / "yolox_nano.pth"
-    state = from_onnx(data("weights", "yolox_nano_coco.onnx"))
+    state = published(data("weights", "yolox_nano_coco.onnx"))
     torch.save({"start_epoch": 300, "model": state, "optimizer": {"state": {}, "param_groups": []}}, path)
     return path
 

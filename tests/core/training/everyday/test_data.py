@@ -6,21 +6,10 @@ import numpy as np
 import pytest
 
 from cvstudio.models.shared.coco import LABELS
-from cvstudio.training.detector_views import Target
-from cvstudio.training.everyday import masks as everyday_masks
-from cvstudio.training.everyday.data import (
-    FILES,
-    MOST_REPEATS,
-    Chunk,
-    Views,
-    drawing_weights,
-    load_chunk,
-    photographs,
-    save_chunk,
-    whole_view,
-)
-from cvstudio.training.everyday.masks import SIDE, MaskChunk
-from cvstudio.training.everyday.teacher import CELLS, N_CLASSES, SIZE, DenseTargets, DenseTeacher
+from cvstudio.training.everyday import chunks
+from cvstudio.training.everyday.chunks import CellTargets, Chunk
+from cvstudio.training.everyday.data import FILES, MOST_REPEATS, Views, drawing_weights, photographs, whole_view
+from cvstudio.training.everyday.teacher import CELLS, N_CLASSES, SIZE, DenseTeacher
 
 
 def test_a_whole_picture_lies_in_the_corner():
@@ -46,14 +35,13 @@ def test_pictures_with_rare_classes_are_drawn_more_often():
 def random_chunk(rng: np.random.Generator) -> Chunk:
     sizes = [3, 0, 2]
     return Chunk(
-        rng.random((3, 4, 4, 5)).astype(np.float16),
-        rng.random((3, 2, 2, 7)).astype(np.float16),
+        {key: rng.random((3, 4, 4, 5)).astype(np.float16) for key in (*chunks.INPUTS, *chunks.TAUGHT)},
         [
-            DenseTargets(
-                rng.integers(0, CELLS * N_CLASSES, n).astype(np.int32),
-                rng.random(n).astype(np.float16),
-                rng.integers(0, CELLS, n + 1).astype(np.int16),
-                rng.random((n + 1, 4)).astype(np.float32),
+            CellTargets(
+                rng.random(CELLS).astype(np.float16),
+                rng.integers(0, CELLS, n).astype(np.int16),
+                rng.random((n, N_CLASSES)).astype(np.float16),
+                rng.random((n, 4)).astype(np.float32),
             )
             for n in sizes
         ],
@@ -64,14 +52,15 @@ def random_chunk(rng: np.random.Generator) -> Chunk:
 
 def test_a_chunk_comes_back_as_it_was(tmp_path):
     chunk = random_chunk(np.random.default_rng(0))
-    assert load_chunk(tmp_path, "one") is None
-    save_chunk(tmp_path, "one", chunk)
-    back = load_chunk(tmp_path, "one")
+    assert chunks.load(tmp_path, "one") is None
+    chunks.save(tmp_path, "one", chunk)
+    back = chunks.load(tmp_path, "one")
     assert len(back) == 3
-    for key in ("p3", "p4"):
-        np.testing.assert_array_equal(getattr(back, key), getattr(chunk, key))
-    for mine, theirs in zip(back.targets, chunk.targets, strict=True):
-        for key in ("entries", "scores", "cells", "boxes"):
+    assert set(back.maps) == set(chunk.maps)
+    for key, maps in chunk.maps.items():
+        np.testing.assert_array_equal(back.maps[key], maps)
+    for mine, theirs in zip(back.dense, chunk.dense, strict=True):
+        for key in ("objectness", "cells", "classes", "boxes"):
             np.testing.assert_array_equal(getattr(mine, key), getattr(theirs, key))
     for key in ("boxes", "classes"):
         for mine, theirs in zip(getattr(back, key), getattr(chunk, key), strict=True):
@@ -79,32 +68,9 @@ def test_a_chunk_comes_back_as_it_was(tmp_path):
 
 
 def test_a_chunk_whose_table_is_missing_is_made_again(tmp_path):
-    save_chunk(tmp_path, "one", random_chunk(np.random.default_rng(0)))
+    chunks.save(tmp_path, "one", random_chunk(np.random.default_rng(0)))
     (tmp_path / "one.npz").unlink()
-    assert load_chunk(tmp_path, "one") is None
-
-
-def test_masks_come_back_as_they_were(tmp_path):
-    rng = np.random.default_rng(0)
-    chunk = MaskChunk(
-        rng.random((2, 4, 4, 5)).astype(np.float16),
-        rng.random((2, 2, 2, 7)).astype(np.float16),
-        [
-            Target(
-                rng.random((n, 4)).astype(np.float32),
-                rng.integers(0, 80, n),
-                np.ones(n, np.float32),
-                rng.integers(0, 2, (n, SIDE, SIDE)).astype(np.uint8),
-                rng.random(n).astype(np.float32),
-            )
-            for n in (1, 3)
-        ],
-    )
-    everyday_masks.save(tmp_path / "masks.npz", chunk)
-    back = everyday_masks.load(tmp_path / "masks.npz")
-    for mine, theirs in zip(back.targets, chunk.targets, strict=True):
-        for key in ("boxes", "classes", "masks", "weights", "mask_weights"):
-            np.testing.assert_array_equal(getattr(mine, key), getattr(theirs, key))
+    assert chunks.load(tmp_path, "one") is None
 
 
 @pytest.fixture(scope="module")
@@ -135,24 +101,21 @@ def test_the_teacher_sees_the_dog_the_bicycle_and_the_car(folder):
     view, scale = whole_view(sets.decode((folder / "photos" / "dog.jpg").read_bytes()))
     found = teacher(view, floor=0.5)
     assert {LABELS[kind] for kind in found.classes} >= {"dog", "bicycle"}
-    dense = teacher.dense(view)
+    outputs = teacher.outputs(view[None])
     # The dense outputs hold what is left after suppression.
-    best = dense.scores.astype(np.float32).max()
+    best = (outputs.objectness[0, :, None] * outputs.classes[0]).max()
     assert best == pytest.approx(float(found.scores.max()), abs=1e-3)
-    assert set(np.unique(dense.entries // N_CLASSES)) >= set(dense.cells.tolist())
     assert scale < 1
 
 
-def test_views_are_repeatable_and_carry_both_kinds_of_boxes(folder):
+def test_views_are_repeatable_and_carry_peoples_boxes(folder):
     training, _ = photographs(folder, 12)
     weights = np.array([photograph.is_labelled for photograph in training], np.float64)
     small = [np.full((64, 64, 3), 90, np.uint8)]
-    views = Views(training, weights, small, DenseTeacher(folder / FILES[-1]))
+    views = Views(training, weights, small)
     one, other = (views.make(np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(one.pixels, other.pixels)
-    np.testing.assert_array_equal(one.dense.entries, other.dense.entries)
     rng = np.random.default_rng(4)
     made = [views.make(rng) for _ in range(6)]
     assert all(view.pixels.shape == (SIZE, SIZE, 3) for view in made)
     assert any(len(view.boxes) for view in made)
-    assert any(len(view.dense.cells) for view in made)

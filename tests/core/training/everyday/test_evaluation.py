@@ -7,8 +7,8 @@ import pytest
 
 from cvstudio.models.shared.coco import LABELS
 from cvstudio.training.average_precision import ImageBoxes, average_precision
-from cvstudio.training.detection_figures import best_score, false_boxes
 from cvstudio.training.everyday.evaluation import bootstrap, class_hits
+from cvstudio.training.figures.detection_figures import best_score, false_boxes, missed_boxes
 
 
 def boxes(rng: np.random.Generator, count: int) -> ImageBoxes:
@@ -70,6 +70,9 @@ def test_false_boxes_fit_nothing_of_their_class():
     )
     # The right one is none; its copy, the one of another class and the one elsewhere are.
     assert false_boxes(found, truth) == 3
+    assert missed_boxes(found, truth, [1, 2]) == 0
+    assert missed_boxes(truth, found, [1, 2]) == 3
+    assert missed_boxes(truth, found, [1]) == 2
 
 
 def test_the_default_score_has_the_best_f1_with_few_false_boxes():

@@ -21,11 +21,12 @@ SAME_BOX = 0.8
 
 @dataclass(frozen=True, eq=False)
 class LabelledPhoto:
-    """A photograph with its true boxes, and masks bool (H, W) by row of the boxes that have one."""
+    """A photograph with its true boxes, masks bool (H, W) by row of the boxes that have one, and its name."""
 
     image: Image
     truth: ImageBoxes
     masks: Mapping[int, NDArray[np.bool_]]
+    name: str = ""
 
 
 def photographs(
@@ -47,7 +48,7 @@ def photographs(
         truth = ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32))
         # The polygon files have COCO's original numbers.
         polygons = _rows(folder / "instance_segmentation" / label, [OUTPUTS[number] for number in numbers])
-        photos.append(LabelledPhoto(Image(pixels), truth, _masks(polygons, truth, width, height)))
+        photos.append(LabelledPhoto(Image(pixels), truth, _masks(polygons, truth, width, height), path.stem))
     return photos
 
 

@@ -14,7 +14,7 @@ from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.detections import Detections
 from cvstudio.training.average_precision import ImageBoxes, match
-from cvstudio.training.coco128 import LabelledPhoto
+from cvstudio.training.figures.coco128 import LabelledPhoto
 
 IOU = 0.55
 """IoU threshold of the NMS, the program's default for these models."""
@@ -56,6 +56,17 @@ def false_boxes(detections: ImageBoxes, truth: ImageBoxes) -> int:
         predicted = detections.boxes[detections.classes == kind]
         wrong += int((match(predicted, truth.boxes[truth.classes == kind], MATCH_IOU) < 0).sum())
     return wrong
+
+
+def missed_boxes(detections: ImageBoxes, truth: ImageBoxes, kinds: Iterable[int]) -> int:
+    """True boxes of `kinds` that no box of their class fits."""
+    missed = 0
+    for kind in kinds:
+        true_boxes = truth.boxes[truth.classes == kind]
+        if len(true_boxes):
+            predicted = detections.boxes[detections.classes == kind]
+            missed += len(true_boxes) - int((match(predicted, true_boxes, MATCH_IOU) >= 0).sum())
+    return missed
 
 
 def best_score(

@@ -153,8 +153,8 @@ class Darknet(nn.Module):
         return [third, fourth, self.dark5(fourth)]
 
 
-class Aggregation(nn.Module):
-    """The trunk with a path aggregation network: top-down, then bottom-up fusion of its levels."""
+class Fusion(nn.Module):
+    """Path aggregation network: top-down, then bottom-up fusion of three maps, which keep their channels."""
 
     def __init__(self, scale: Scale) -> None:
         super().__init__()
@@ -164,7 +164,6 @@ class Aggregation(nn.Module):
         def block(inputs: int, outputs: int) -> PartialBlock:
             return PartialBlock(scale, inputs, outputs, count, shortcut=False)
 
-        self.backbone = Darknet(scale)
         self.lateral_conv0 = ConvUnit(fifth, fourth, 1)
         self.C3_p4 = block(2 * fourth, fourth)
         self.reduce_conv1 = ConvUnit(fourth, third, 1)
@@ -174,14 +173,29 @@ class Aggregation(nn.Module):
         self.bu_conv1 = spatial(scale, fourth, fourth, 3, 2)
         self.C3_n4 = block(2 * fourth, fifth)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        third, fourth, fifth = self.backbone(x)
+    def fuse(self, maps: list[Tensor]) -> list[Tensor]:
+        """Fused maps, the finest first, of maps with strides 8, 16 and 32."""
+        third, fourth, fifth = maps
         coarse = self.lateral_conv0(fifth)
         middle = self.reduce_conv1(self.C3_p4(torch.cat([_double(coarse), fourth], dim=1)))
         fine = self.C3_p3(torch.cat([_double(middle), third], dim=1))
         up = self.C3_n3(torch.cat([self.bu_conv2(fine), middle], dim=1))
         top = self.C3_n4(torch.cat([self.bu_conv1(up), coarse], dim=1))
         return [fine, up, top]
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        return self.fuse(maps)
+
+
+class Aggregation(Fusion):
+    """The trunk with a path aggregation network behind it."""
+
+    def __init__(self, scale: Scale) -> None:
+        super().__init__(scale)
+        self.backbone = Darknet(scale)
+
+    def forward(self, x: Tensor) -> list[Tensor]:  # type: ignore[override]
+        return self.fuse(self.backbone(x))
 
 
 def _double(x: Tensor) -> Tensor:
@@ -205,12 +219,17 @@ class Head(nn.Module):
         self.reg_preds = nn.ModuleList(nn.Conv2d(hidden, 4, 1) for _ in WIDTHS)
         self.obj_preds = nn.ModuleList(nn.Conv2d(hidden, 1, 1) for _ in WIDTHS)
 
-    def level(self, index: int, x: Tensor) -> Tensor:
-        """Outputs of one level, (n, cells, 5 + classes)."""
+    def branches(self, index: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Outputs of one level, maps (n, channels, h, w): class logits, boxes, objectness logits, and the features of
+        boxes and objectness."""
         x = self.stems[index](x)
         classes = self.cls_preds[index](self.cls_convs[index](x))
         box_features = self.reg_convs[index](x)
-        boxes, objectness = self.reg_preds[index](box_features), self.obj_preds[index](box_features)
+        return classes, self.reg_preds[index](box_features), self.obj_preds[index](box_features), box_features
+
+    def level(self, index: int, x: Tensor) -> Tensor:
+        """Outputs of one level, (n, cells, 5 + classes)."""
+        classes, boxes, objectness, _ = self.branches(index, x)
         return torch.cat([boxes, objectness.sigmoid(), classes.sigmoid()], dim=1).flatten(2).transpose(1, 2)
 
 
