@@ -17,7 +17,7 @@ from cvstudio.training.average_precision import ImageBoxes, match
 from cvstudio.training.figures.coco128 import LabelledPhoto
 
 IOU = 0.55
-"""IoU threshold of the NMS, the program's default for these models."""
+"""Overlap of the non-maximum suppression that the figures of the cards were taken with."""
 
 MATCH_IOU = 0.5
 
