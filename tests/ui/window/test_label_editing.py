@@ -130,26 +130,6 @@ def test_a_box_is_drawn_relabelled_moved_and_undone_step_by_step(labelling: Main
     assert result.boxes[0] == pytest.approx(np.array(moved), abs=1e-3)
 
 
-@pytest.mark.parametrize("way", ["labels-edit", "labels-new"])
-def test_a_picture_without_labels_is_asked_for_classes(labelling: MainWindow, qtbot: QtBot, way: str) -> None:
-    notices: list[str] = []
-    labelling.controller.notice.connect(lambda level, text: notices.append(text))
-    labelling.docks["labels"].hide()
-    labelling.workspace.canvas.setFocus()
-    if way == "labels-edit":
-        key(labelling, Qt.Key.Key_L)
-    else:
-        labelling.actions_by_key[way].trigger()
-    field = panel(labelling).class_names
-    qtbot.waitUntil(lambda: field.isVisible() and labelling.focusWidget() is field, timeout=10_000)
-    assert notices == []
-    QTest.keyClicks(field, "car, bus")
-    QTest.keyClick(field, Qt.Key.Key_Return)
-    known = labelling.controller.labelling
-    qtbot.waitUntil(lambda: [category.name for category in known.categories] == ["car", "bus"], timeout=30_000)
-    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
-
-
 def test_what_is_drawn_before_any_class_is_named_gets_one(labelling: MainWindow, qtbot: QtBot) -> None:
     controller = labelling.controller
     begin(labelling, qtbot, classes="")
