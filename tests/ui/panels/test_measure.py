@@ -134,6 +134,22 @@ def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> N
     assert dict(texts(content.figures))["Boxes recall"] == "0.400"
 
 
+def test_measuring_again_keeps_the_score(content: MeasureContent, qtbot: QtBot) -> None:
+    measure(content, qtbot)
+    assert content.thresholds.score == pytest.approx(0.3)
+    set_score(content, 0.62, qtbot)
+    before = content.measured
+    content.mapping.changed.emit(0, "Red", None)
+    qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
+    assert content.thresholds.score == pytest.approx(0.62)
+    measure(content, qtbot)
+    assert content.thresholds.score == pytest.approx(0.62)
+    # The scores of another model may have another meaning.
+    content.set_model("colour-masks")
+    measure(content, qtbot)
+    assert content.thresholds.score == pytest.approx(0.3)
+
+
 def test_another_overlap_is_matched_on_a_worker(content: MeasureContent, qtbot: QtBot) -> None:
     measure(content, qtbot)
     content.tabs.setCurrentIndex(WORST)
