@@ -67,7 +67,8 @@ def _paint_boxes(
         colour = row_colour(result, row, look)
         width = look.line_width + hair * (rank > 0)
         # Dashes begin at the true corner, so that they do not move with the view.
-        dashes = Dashes(*starts[row, :2].tolist(), dash_length(look)) if result.certain else None
+        x, y = starts[row, :2].tolist()
+        dashes = Dashes(x, y, dash_length(look)) if result.certain else None
         outline(canvas, edges[row].tolist(), width, colour, chosen=rank >= 2, hair=hair, dashes=dashes)
 
 
