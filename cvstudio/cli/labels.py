@@ -11,6 +11,7 @@ from typing import Any
 from cvstudio.analyses.label_sets import SUFFIXES
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.foundation.errors import MediaError, ParamsError
+from cvstudio.foundation.names import counted
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions, annotation_format
 from cvstudio.media.annotations.summary import by_reason, summarise
@@ -136,8 +137,9 @@ def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
     print(target)
     for file, reason in accepted.failed:
         print(f"failed: {file}: {reason}", file=sys.stderr)
-    told = f"{accepted.added:,} labels added on {accepted.pictures:,} pictures; {accepted.known:,} were there already"
-    print(f"cvstudio: {told}", *left_out_lines(dict.fromkeys(left_out)), sep="\n", file=sys.stderr)
+    told = f"{counted(accepted.added, 'label')} added on {counted(accepted.pictures, 'picture')}"
+    known = f"{accepted.known:,} {'was' if accepted.known == 1 else 'were'} there already"
+    print(f"cvstudio: {told}; {known}", *left_out_lines(dict.fromkeys(left_out)), sep="\n", file=sys.stderr)
     return 1 if accepted.failed else 0
 
 
@@ -176,9 +178,9 @@ def label_facts(path: Path) -> list[tuple[str, str]]:
     used = []
     for name, objects, whole, maps in summary.counts:
         words = [
-            *([f"{objects:,} objects"] if objects else []),
-            *([f"{whole:,} pictures"] if whole else []),
-            *([f"pixels in {maps:,} pictures"] if maps else []),
+            *([counted(objects, "object")] if objects else []),
+            *([counted(whole, "picture")] if whole else []),
+            *([f"pixels in {counted(maps, 'picture')}"] if maps else []),
         ]
         used.append(f"{name:<{width}}  {', '.join(words) or 'none'}".rstrip())
     rows.append(("classes", "\n".join([f"{len(summary.counts):,}", *used])))
