@@ -14,6 +14,7 @@ from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.cli.training import evaluate as evaluate_recipe
 from cvstudio.cli.training import positive
 from cvstudio.foundation.errors import ParamsError, UserError
+from cvstudio.foundation.names import counted
 from cvstudio.foundation.progress import PartProgress, Progress
 from cvstudio.media.file_identity import quoted
 from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
@@ -231,7 +232,7 @@ def _only(evaluation: Evaluation, form: str) -> Evaluation:
 def _note(evaluation: Evaluation, bar: Bar) -> None:
     """Say what was measured, and what was not."""
     bar.note(
-        f"{evaluation.title} on {evaluation.data}: {len(evaluation.names):,} pictures, "
+        f"{evaluation.title} on {evaluation.data}: {counted(len(evaluation.names), 'picture')}, "
         f"{len(evaluation.measured)} of {len(evaluation.category_names)} classes"
     )
     unknown = [name for index, name in enumerate(evaluation.category_names) if index not in evaluation.measured]

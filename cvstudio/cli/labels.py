@@ -11,6 +11,7 @@ from typing import Any
 from cvstudio.analyses.label_sets import SUFFIXES
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.foundation.errors import MediaError, ParamsError
+from cvstudio.foundation.names import counted
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions, annotation_format
 from cvstudio.media.annotations.summary import by_reason, summarise
@@ -78,9 +79,8 @@ def run(options: argparse.Namespace) -> int:
     def work(progress: Progress) -> int:
         source = ANNOTATION_FORMATS[options.source] if options.source else annotation_format(options.set)
         labelled = source.read(options.set)
-        target, entry = options.out, ANNOTATION_FORMATS[options.to]
-        if entry.suffix and not target.suffix:  # without one, nothing would know the file again
-            target = target.with_name(target.name + entry.suffix)
+        entry = ANNOTATION_FORMATS[options.to]
+        target = entry.with_suffix(options.out)
         left_out = [
             *labelled.check(progress),
             *write_labels(labelled, target, entry, progress, options=WriteOptions(options.pictures)),
@@ -115,12 +115,13 @@ def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
     instance = AnalysisInstance(1, spec.key, {}, key, options.weights or chosen_checkpoint(key), values)
     instance.params()
     entry = ANNOTATION_FORMATS[options.to]
+    target = entry.with_suffix(options.out)
     source = annotation_format(options.labels).read(options.labels) if options.labels is not None else None
     labelled = source or empty_set(options.classes or MODELS[key].labels)
-    check_target(labelled, options.out, entry)
+    check_target(labelled, target, entry)
     if options.pictures:
         kinds = kinds_by_suffix()
-        found = find_files(options.pictures, options.out)
+        found = find_files(options.pictures, target)
         files = [file for file, asked in found if asked or kinds.get(file.suffix.casefold()) is MediaKind.IMAGE]
     else:
         files = pictures_of(labelled)
@@ -130,14 +131,15 @@ def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
         accepted = accept_predictions(instance, files, labelled, options.score, runner, progress)
     left_out = [
         *labelled.check(progress),
-        *write_labels(accepted.labelled, options.out, entry, progress, options=WriteOptions(options.with_pictures)),
+        *write_labels(accepted.labelled, target, entry, progress, options=WriteOptions(options.with_pictures)),
     ]
     bar.end()
-    print(options.out)
+    print(target)
     for file, reason in accepted.failed:
         print(f"failed: {file}: {reason}", file=sys.stderr)
-    told = f"{accepted.added:,} labels added on {accepted.pictures:,} pictures; {accepted.known:,} were there already"
-    print(f"cvstudio: {told}", *left_out_lines(dict.fromkeys(left_out)), sep="\n", file=sys.stderr)
+    told = f"{counted(accepted.added, 'label')} added on {counted(accepted.pictures, 'picture')}"
+    known = f"{accepted.known:,} {'was' if accepted.known == 1 else 'were'} there already"
+    print(f"cvstudio: {told}; {known}", *left_out_lines(dict.fromkeys(left_out)), sep="\n", file=sys.stderr)
     return 1 if accepted.failed else 0
 
 
@@ -176,9 +178,9 @@ def label_facts(path: Path) -> list[tuple[str, str]]:
     used = []
     for name, objects, whole, maps in summary.counts:
         words = [
-            *([f"{objects:,} objects"] if objects else []),
-            *([f"{whole:,} pictures"] if whole else []),
-            *([f"pixels in {maps:,} pictures"] if maps else []),
+            *([counted(objects, "object")] if objects else []),
+            *([counted(whole, "picture")] if whole else []),
+            *([f"pixels in {counted(maps, 'picture')}"] if maps else []),
         ]
         used.append(f"{name:<{width}}  {', '.join(words) or 'none'}".rstrip())
     rows.append(("classes", "\n".join([f"{len(summary.counts):,}", *used])))

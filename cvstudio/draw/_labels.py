@@ -42,7 +42,7 @@ def label_text(result: Detections, row: int, look: Look) -> str:
     number = result.identity(row)
     if look.show_labels and number is not None:
         parts.append(str(number))
-    return " ".join(parts + ([score_text] if look.show_scores and result.score_kind != "certain" else []))
+    return " ".join(parts + ([score_text] if look.show_scores and not result.certain else []))
 
 
 def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, look: Look) -> list[Label]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.draw._dashes import dash_length
 from cvstudio.draw.base import Emphasis, Look
 from cvstudio.draw.palette import RGB, row_colour
 from cvstudio.foundation.cache import Cache
@@ -35,7 +36,7 @@ class Shape(NamedTuple):
 def paint_masks(
     result: Detections, canvas: NDArray[np.uint8], scale: float, look: Look, emphasis: Emphasis, part: Part
 ) -> None:
-    """Tint the mask of each object with its colour, and outline it.
+    """Tint the mask of each object with its colour, and outline it, dashed where it is certain.
 
     `canvas` shows `part` (left, top, right, bottom) of the whole picture at `scale`.
     """
@@ -57,6 +58,8 @@ def paint_masks(
         number = int(result.ids[row])
         chosen = number in emphasis.selected or number == emphasis.hovered
         cover = min(1.0, look.mask_opacity + EMPHASISED * chosen)
+        if result.certain:
+            shape = _dashed(shape, (x1, y1), dash_length(look))
         _paint(canvas[y1 - top : y2 - top, x1 - left : x2 - left], shape, row_colour(result, row, look), cover)
 
 
@@ -82,6 +85,14 @@ def _shape(result: Detections, row: int, scale: float, part: Part, width: int) -
     shape = Shape(inside, (rows, columns))
     _shapes.put(key, shape)
     return shape
+
+
+def _dashed(shape: Shape, origin: tuple[int, int], length: int) -> Shape:
+    """`shape`, whose top left corner is `origin` on the grid, with the pixels of its outline on the dark squares of a
+    chessboard of the grid: dashes that do not move with the view."""
+    rows, columns = shape.line
+    drawn = ((rows + origin[1]) // length + (columns + origin[0]) // length) % 2 == 0
+    return shape._replace(line=(rows[drawn], columns[drawn]))
 
 
 def _paint(place: NDArray[np.uint8], shape: Shape, colour: RGB, cover: float) -> None:

@@ -1,4 +1,7 @@
-"""Detections: masks, trails, counting lines and zones, boxes and labels, in this order."""
+"""Detections: masks, trails, counting lines and zones, boxes and labels, in this order.
+
+Outlines of ground truth are dashed, so that predictions are told apart from it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import View
+from cvstudio.draw._dashes import Dashes, dash_length
 from cvstudio.draw._labels import Label, place_labels
 from cvstudio.draw._masks import paint_masks
 from cvstudio.draw._tallies import paint_tallies
@@ -51,6 +55,7 @@ def _paint_boxes(
     reach = look.px(REACH)
     visible = (edges[:, 2] > -reach) & (edges[:, 3] > -reach) & (edges[:, 0] < width + reach)
     visible &= edges[:, 1] < height + reach
+    starts = edges
     # Edges far outside need not be drawn at their position, and OpenCV's coordinates have 32 bits.
     edges = np.clip(edges, -2 * reach - look.line_width, np.array([width, height] * 2) + 2 * reach + look.line_width)
     # The best is drawn last, on top; above it the hovered box, and above that the selected ones.
@@ -60,7 +65,11 @@ def _paint_boxes(
     for row in rows:
         rank = _rank(int(result.ids[row]), emphasis)
         colour = row_colour(result, row, look)
-        outline(canvas, edges[row].tolist(), look.line_width + hair * (rank > 0), colour, chosen=rank >= 2, hair=hair)
+        width = look.line_width + hair * (rank > 0)
+        # Dashes begin at the true corner, so that they do not move with the view.
+        x, y = starts[row, :2].tolist()
+        dashes = Dashes(x, y, dash_length(look)) if result.certain else None
+        outline(canvas, edges[row].tolist(), width, colour, chosen=rank >= 2, hair=hair, dashes=dashes)
 
 
 def _rank(number: int, emphasis: Emphasis) -> int:
@@ -69,10 +78,17 @@ def _rank(number: int, emphasis: Emphasis) -> int:
 
 
 def outline(
-    canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB, *, chosen: bool, hair: int = 1
+    canvas: NDArray[np.uint8],
+    edges: list[int],
+    width: int,
+    colour: RGB,
+    *,
+    chosen: bool,
+    hair: int = 1,
+    dashes: Dashes | None = None,
 ) -> None:
     """A line of `width` px inside the edges (left, top, right, bottom) of a box and a dark hairline of `hair` px around
-    it; where `chosen`, also a white one inside."""
+    it; where `chosen`, also a white one inside. With `dashes`, all of them are broken."""
     import cv2
 
     left, top, right, bottom = edges
@@ -82,7 +98,11 @@ def outline(
     for inset, ink in lines:
         x1, y1, x2, y2 = left + inset, top + inset, right - 1 - inset, bottom - 1 - inset
         if inset <= 0 or (x1 <= x2 and y1 <= y2):
-            cv2.rectangle(canvas, (x1, y1), (max(x1, x2), max(y1, y2)), ink, 1)
+            corner = (max(x1, x2), max(y1, y2))
+            if dashes is None:
+                cv2.rectangle(canvas, (x1, y1), corner, ink, 1)
+            else:
+                dashes.paint_rectangle(canvas, (x1, y1), corner, ink)
 
 
 def paint_chips(

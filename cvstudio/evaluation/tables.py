@@ -66,8 +66,8 @@ def figures_table(evaluations: Sequence[Evaluation]) -> Table:
 
 
 def _model_columns(evaluations: Sequence[Evaluation]) -> list[Column]:
-    keys = _distinct([item.model for item in evaluations])
-    return [Column(key, item.title, kind="fraction", csv=(key,)) for key, item in zip(keys, evaluations, strict=True)]
+    keys, titles = (_distinct([getattr(item, name) for item in evaluations]) for name in ("model", "title"))
+    return [Column(key, title, kind="fraction", csv=(key,)) for key, title in zip(keys, titles, strict=True)]
 
 
 def _distinct(keys: Sequence[str]) -> list[str]:
@@ -80,12 +80,14 @@ def class_table(evaluations: Sequence[Evaluation]) -> Table:
     classes = [name for name in evaluations[0].category_names if any(name in side for side in sides)]
     names = list(dict.fromkeys(name for side in sides for figures in side.values() for name in figures))
     keys = _distinct([item.model for item in evaluations])
+    models = dict(zip(keys, _distinct([item.title for item in evaluations]), strict=True))
     columns = [Column("class", "Class", kind="label", among=evaluations[0].category_names)]
     for name in names:
         whole = name in FORM_TITLES.values() or name == "Pictures"
         for key in keys if not whole else keys[:1]:
-            title = name if whole or len(keys) == 1 else f"{name}, {key}"
-            columns.append(Column(title, title, kind="number" if whole else "fraction"))
+            alone = whole or len(keys) == 1
+            column, title = (name, name) if alone else (f"{name}, {key}", f"{name}, {models[key]}")
+            columns.append(Column(column, title, kind="number" if whole else "fraction"))
     rows: list[list[Any]] = []
     for category in classes:
         row: list[Any] = [category]

@@ -18,6 +18,11 @@ def shown_name(name: str) -> str:
     return _CONTROL.sub("\ufffd", unicodedata.normalize("NFC", name))
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun, whose plural ends in "s": "1 object", "2,000 objects"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 MOST_LISTED = 12
 
 

@@ -72,12 +72,14 @@ class Listing:
     ----------
     folders : the folders read so far, the set's own first
     complete : False while folders are still being read
+    subfolders : number of folders in the set's own folder, whether they are read or not; 0 where labels name the files
     """
 
     set: MediaSet
     files: tuple[SetFile, ...]
     folders: tuple[Path, ...]
     complete: bool
+    subfolders: int = 0
 
 
 def natural_key(name: str) -> str:
@@ -130,6 +132,7 @@ def list_set(media_set: MediaSet, progress: Progress) -> Iterator[Listing]:
     names: list[str] = []
     folders: list[Path] = []
     pending = [""]
+    own = 0
     pause, due = _FIRST_PAUSE_SECS, time.monotonic() + _FIRST_PAUSE_SECS
     while pending:
         progress.check()
@@ -140,16 +143,18 @@ def list_set(media_set: MediaSet, progress: Progress) -> Iterator[Listing]:
             if not relative:
                 raise _unreadable(media_set.path, error) from error
             continue
+        if not relative:
+            own = len(subfolders)
         folders.append(media_set.path / relative)
         if media_set.recursive:
             pending += reversed(subfolders)
         if pending and time.monotonic() > due:
-            yield _listing(media_set, names, folders, complete=False)
+            yield _listing(media_set, names, folders, own, complete=False)
             pause *= 2
             due = time.monotonic() + pause
         if len(folders) % _FOLDERS_AT_ONCE == 0:
             progress(None, relative)
-    yield _listing(media_set, names, folders, complete=True)
+    yield _listing(media_set, names, folders, own, complete=True)
 
 
 def readable_folder(path: Path) -> Path:
@@ -187,9 +192,9 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _listing(media_set: MediaSet, names: list[str], folders: list[Path], *, complete: bool) -> Listing:
+def _listing(media_set: MediaSet, names: list[str], folders: list[Path], subfolders: int, *, complete: bool) -> Listing:
     names.sort(key=natural_key)
-    return Listing(media_set, tuple(map(set_file, names)), tuple(folders), complete)
+    return Listing(media_set, tuple(map(set_file, names)), tuple(folders), complete, subfolders)
 
 
 def _unreadable(path: Path, error: OSError) -> MediaError:

@@ -131,6 +131,11 @@ class Detections(Result):
             self.tallies,
         )
 
+    @property
+    def certain(self) -> bool:
+        """Whether these are labels (ground truth), not predictions."""
+        return self.score_kind == "certain"
+
     def label(self, row: int) -> str:
         return self.labels[int(self.classes[row])]
 
@@ -168,7 +173,7 @@ class Detections(Result):
                 "score",
                 "Score",
                 kind="fraction" if self.score_kind == "probability" else "number",
-                shown=self.score_kind != "certain",
+                shown=not self.certain,
             ),
             Column("box", "Box", "px", kind="box", csv=("x1", "y1", "x2", "y2")),
             Column("track_id", "Track", shown=self.track_ids is not None),

@@ -291,7 +291,8 @@ class Library(QObject):
         if listing.complete:
             # Renaming the folder itself is only reported by its parent.
             self._watch((*listing.folders[: MAX_WATCHED - 1], listing.set.path.parent))
-        if old is None or old.files != listing.files or old.complete != listing.complete:
+        # All but the folders read, which are not shown.
+        if old is None or dataclasses.replace(old, folders=listing.folders) != listing:
             self._make_rows()
         if listing.complete:
             self.listed.emit()

@@ -11,6 +11,7 @@ class WindowRequests(QObject):
     Signals
     -------
     open_files, open_folder, open_labels : show a dialog for files, a folder or labels, and open the user's selection
+    new_labels : show the labels panel, with the focus where the classes of new labels are named
     export : show the export dialog for the current result
     export_labels : show the export dialog for the labels of the picture on the canvas
     compare : show the list of what the current result can be compared with
@@ -24,6 +25,7 @@ class WindowRequests(QObject):
     open_files = Signal()
     open_folder = Signal()
     open_labels = Signal()
+    new_labels = Signal()
     export = Signal()
     export_labels = Signal()
     compare = Signal()

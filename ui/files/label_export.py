@@ -145,8 +145,8 @@ class LabelExportDialog(QDialog):
         text = self.path.text().strip()
         if not text:
             return
-        path = Path(text).expanduser()
-        # The dialog of the system has asked already.
+        path = self._entry.with_suffix(Path(text).expanduser())
+        # The dialog of the system has asked already, about the name as it was typed there.
         if self._entry.suffix and path.is_file() and path != self._browsed:
             existing = ask_existing(self, path)
             if existing is None:

@@ -95,7 +95,8 @@ class LabelsPanel(QWidget):
         self.stack = CurrentStack()
         self.nothing = EmptyState("scan", self.tr("Open a picture to label it, or a labelled set to see its labels."))
         self.stack.addWidget(self.nothing)
-        self.stack.addWidget(self._make_beginning())
+        self.beginning = self._make_beginning()
+        self.stack.addWidget(self.beginning)
         self.stack.addWidget(self._make_content())
         self._layout.addWidget(self.stack)
         labelling = self._labelling
@@ -370,6 +371,13 @@ class LabelsPanel(QWidget):
         self.accepting.setText(self.tr("Objects that are labelled already (IoU of 0.9 or more) are left out."))
 
     # Intents --------------------------------------------------------------------------------------------------------
+
+    def name_classes(self) -> None:
+        """Let the user type the classes of new labels; nothing happens where the picture has labels."""
+        self.make()
+        self.update_now()
+        if self.stack.currentWidget() is self.beginning:
+            self.class_names.setFocus()
 
     def _begin(self) -> None:
         names = [" ".join(name.split()) for name in self.class_names.text().split(",")]

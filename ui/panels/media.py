@@ -8,12 +8,13 @@ from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
-from cvstudio.media.folders import MediaSet
+from cvstudio.media.folders import Listing, MediaSet
 from cvstudio.session.session import State
 from ui.base.icons import icon
 from ui.library.entries import Entries
 from ui.library.entries_view import EntriesView
 from ui.library.filter_bar import FilterBar, mark_checked
+from ui.library.only_folders import OnlyFolders
 from ui.library.show_in_folder import show_in_folder
 from ui.library.thumbnails import Thumbnails
 from ui.panels import PANELS
@@ -94,10 +95,14 @@ class MediaPanel(QWidget):
         head.addWidget(self._layout_button)
         head.addWidget(self._close_button)
         self._message = EmptyState("folder", "")
+        self.only_folders = OnlyFolders()
+        self.only_folders.labels_asked.connect(self._open_as_labels)
+        self.only_folders.subfolders_asked.connect(lambda: self._library.set_recursive(True))
         lists = QWidget()
         self._list_stack = QStackedLayout(lists)
         self._list_stack.addWidget(self.view)
         self._list_stack.addWidget(self._message)
+        self._list_stack.addWidget(self.only_folders)
         foot = QHBoxLayout()
         foot.setContentsMargins(12, 4, 12, 6)
         foot.addWidget(self.position)
@@ -163,6 +168,10 @@ class MediaPanel(QWidget):
         message = self._empty_text()
         self._message.set_text(message)
         self._list_stack.setCurrentIndex(1 if message else 0)
+        listing = self._library.listing
+        if message and listing is not None and _has_only_folders(listing):
+            self.only_folders.tell(listing.subfolders)
+            self._list_stack.setCurrentWidget(self.only_folders)
         self._show_position()
 
     def _name_width(self) -> int:
@@ -220,6 +229,12 @@ class MediaPanel(QWidget):
         active = self._controller.session.state.active_media
         if row != current_row or active is None or active.path != self.entries.path(row):
             self._library.go(row)
+
+    def _open_as_labels(self) -> None:
+        """Open the folder as a labelled set, in place of a set of files."""
+        media_set = self._library.current
+        if media_set is not None:
+            self._controller.open_labels([media_set.path])
 
     def search(self) -> None:
         """Focus the search field of the folder, or the list where the source is the open files."""
@@ -300,6 +315,11 @@ class MediaPanel(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.thumbnails.close()
         super().closeEvent(event)
+
+
+def _has_only_folders(listing: Listing) -> bool:
+    """Whether a folder was read to its end and holds folders that were not looked into, and no files."""
+    return listing.complete and not listing.files and listing.subfolders > 0 and not listing.set.recursive
 
 
 def _readings(state: State) -> dict[Path, str]:

@@ -156,7 +156,7 @@ def _edit(window: Window) -> list[Command]:
         Command(
             "labels-new",
             tr("New Labels …"),
-            lambda: window.show_panel("labels"),
+            window.begin_labels,
             "edit",
             (),
             "",

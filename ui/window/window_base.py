@@ -146,6 +146,13 @@ class Window(QMainWindow):
         self.show_panel("catalogue")
         self.dock_layout.content(CataloguePanel).show_task(task)
 
+    def begin_labels(self) -> None:
+        """Show the labels panel, and have the classes of new labels named where the picture has none."""
+        from ui.panels.labels import LabelsPanel
+
+        self.show_panel("labels")
+        self.dock_layout.content(LabelsPanel).name_classes()
+
     def search_folder(self) -> None:
         """Focus the search field of the media panel."""
         from ui.panels.media import MediaPanel

@@ -56,6 +56,10 @@ class AnnotationFormat:
     summary: str = ""
     implied: bool = True
 
+    def with_suffix(self, path: Path) -> Path:
+        """`path` to write to; with the suffix of a format of files where it has none, by which the file is known."""
+        return path.with_name(path.name + self.suffix) if self.suffix and not path.suffix else path
+
 
 ANNOTATION_FORMATS: Registry[AnnotationFormat] = Registry(
     "annotation format", __name__, order=lambda entry: entry.order

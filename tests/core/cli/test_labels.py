@@ -37,8 +37,8 @@ def test_info_counts_classes_pictures_and_what_was_left_out(coco, capsys):
         "  pictures  2, of which 1 are not there, 1 without a label",
         "  objects   2",
         "  classes   2",
-        "            cat            1 objects",
-        "            traffic light  1 objects",
+        "            cat            1 object",
+        "            traffic light  1 object",
         "  left out  1 x The box lies outside of the picture. (a.png)",
         "            1 x The picture is not there. (gone.png)",
     ]
@@ -131,7 +131,7 @@ def test_labels_that_are_there_stay_and_are_not_doubled(rectangles, tmp_path, ca
     (rectangles / "mine.json").write_text(json.dumps(content))
     run = ["labels", "accept", "--labels", str(rectangles / "mine.json"), "--model", "blobs", "--score", "0.2", "-q"]
     assert main([*run, "--device", "cpu", "-o", str(tmp_path / "all.json")]) == 0
-    assert "1 labels added on 1 pictures; 1 were there already" in capsys.readouterr().err
+    assert "1 label added on 1 picture; 1 was there already" in capsys.readouterr().err
     written = json.loads((tmp_path / "all.json").read_text())
     assert [item["name"] for item in written["categories"]] == ["tomato", "blue"]
     assert len(written["annotations"]) == 2

@@ -13,7 +13,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 import cvstudio.draw.text as text_module
-from cvstudio.data.geometry import View
+from cvstudio.data.geometry import Rect, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Emphasis, Look, render
 from cvstudio.draw._labels import MAX_LABELS, label_text, place_labels
@@ -47,10 +47,41 @@ def test_a_box_is_a_line_inside_its_edges_and_a_hairline_around(width, detection
     np.testing.assert_array_equal(shown, wanted)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_truth_is_dashed_where_a_prediction_is_not(masked, detections):
+    prediction = detections([[50, 60, 150, 160]])
+    if masked:
+        everywhere = PrototypeMasks(np.ones((1, 1, 1), np.float32), np.ones((1, 1), np.float32), (0.01, 0.01))
+        prediction = dataclasses.replace(prediction, masks=everywhere)
+    look = dataclasses.replace(BARE, show_masks=masked)
+    truth = dataclasses.replace(prediction, score_kind="certain")
+    whole = View.whole(GREY.size)
+    solid, dashed = (render(GREY, [(result, look)], whole) for result in (prediction, truth))
+    colour = class_colour("person")
+
+    def lengths(line):
+        return [(key, len([*group])) for key, group in itertools.groupby((line == colour).all(-1).tolist())]
+
+    assert lengths(solid[60, 50:150]) == [(True, 100)]
+    for line in (dashed[60, 50:150], dashed[159, 50:150], dashed[60:160, 50], dashed[60:160, 149]):
+        drawn = [length for key, length in lengths(line) if key]
+        gaps = [length for key, length in lengths(line) if not key]
+        assert len(gaps) >= 5
+        assert max(drawn + gaps) <= 12
+        assert 0.3 < sum(drawn) / 100 < 0.8
+    # A part of the picture, as on a zoomed canvas, is cut from the same dashes.
+    part = whole._replace(rect=Rect(73, 41, 20, 180))
+    np.testing.assert_array_equal(render(GREY, [(truth, look)], part), dashed[41:221, 73:93])
+    part = whole._replace(rect=Rect(55, 65, 20, 30))
+    np.testing.assert_array_equal(render(GREY, [(truth, look)], part), dashed[65:95, 55:75])
+
+
 def test_boxes_of_no_size_and_far_outside_are_drawn_without_harm(detections):
     found = detections([[10, 10, 10, 10], [-1e6, -1e6, 1e6, 1e6], [5e5, 0, 6e5, 10], [-4000, 50, 380, 90]])
     for scale in (0.01, 1.0, 64.0):
-        render(GREY, [(found, Look(line_width=8))], View(View.whole(GREY.size).rect, scale))
+        for kind in ("probability", "certain"):
+            result = dataclasses.replace(found, score_kind=kind)
+            render(GREY, [(result, Look(line_width=8))], View(View.whole(GREY.size).rect, scale))
 
 
 def test_the_best_box_lies_on_top(detections):

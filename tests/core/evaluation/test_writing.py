@@ -82,6 +82,10 @@ def test_two_models_stand_side_by_side(measure: Any, tmp_path: Path) -> None:
     assert by_name["Masks AP"][0] is None
     assert by_name["Boxes recall"][0] > by_name["Boxes recall"][1]
     assert "Boxes AP, colour-masks" in class_table(both).csv_columns
+    # Who reads a table sees the titles that the table of figures has.
+    titles = [column.title for column in figures_table(both).columns[1:]]
+    assert titles == ["Colour Boxes", "Colour Masks"]
+    assert {f"Boxes AP, {title}" for title in titles} <= {column.title for column in class_table(both).columns}
     written = write_evaluation(tmp_path / "out", both)
     assert {"precision-recall-boxes.png", "confusion-1.png", "confusion-boxes-2.png"} <= {path.name for path in written}
     same = [both[0], dataclasses.replace(both[1], model="colour-boxes")]

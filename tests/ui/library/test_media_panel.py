@@ -391,6 +391,23 @@ def test_the_panel_says_why_it_is_empty(panel, library, stand, ready, tmp_path, 
     qtbot.waitUntil(lambda: "not there any more" in panel._message.accessibleName(), timeout=10_000)
 
 
+@pytest.mark.parametrize("way", ["labels", "subfolders"])
+def test_a_folder_of_folders_says_so_and_offers_what_they_hold(panel, library, stand, pictures, ready, tmp_path, way):
+    folder = pictures(tmp_path / "animals", "cat/1.png", "cat/2.png", "dog/1.png")
+    stand.open_labels = lambda paths: library.open(paths, as_labels=True)
+    library.open([folder])
+    ready()
+    offer = panel.only_folders
+    assert offer.message.isVisible()
+    assert offer.message.accessibleName() == "It holds 2 folders and no files."
+    QTest.mouseClick(getattr(offer, way), Qt.MouseButton.LeftButton)
+    ready()
+    assert not offer.isVisible()
+    assert [file.name for file in library.rows] == ["cat/1.png", "cat/2.png", "dog/1.png"]
+    assert library.current.labels == (folder if way == "labels" else None)
+    assert stand.shown == "1.png"
+
+
 def test_a_press_alone_opens_nothing(panel, library, stand, some, ready, gate):
     library.open([some])
     ready()

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from cvstudio.evaluation.tables import class_table
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions
+from cvstudio.models import MODELS
 from cvstudio.session.session import State
 from ui.panels._measure.content import CONTROLS_WIDTH, MeasureContent
 from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
@@ -134,6 +136,22 @@ def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> N
     assert dict(texts(content.figures))["Boxes recall"] == "0.400"
 
 
+def test_measuring_again_keeps_the_score(content: MeasureContent, qtbot: QtBot) -> None:
+    measure(content, qtbot)
+    assert content.thresholds.score == pytest.approx(0.3)
+    set_score(content, 0.62, qtbot)
+    before = content.measured
+    content.mapping.changed.emit(0, "Red", None)
+    qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
+    assert content.thresholds.score == pytest.approx(0.62)
+    measure(content, qtbot)
+    assert content.thresholds.score == pytest.approx(0.62)
+    # The scores of another model may have another meaning.
+    content.set_model("colour-masks")
+    measure(content, qtbot)
+    assert content.thresholds.score == pytest.approx(0.3)
+
+
 def test_another_overlap_is_matched_on_a_worker(content: MeasureContent, qtbot: QtBot) -> None:
     measure(content, qtbot)
     content.tabs.setCurrentIndex(WORST)
@@ -155,6 +173,28 @@ def test_two_models_stand_side_by_side(content: MeasureContent, qtbot: QtBot) ->
     assert len(content.curve.points) == 2
 
 
+def test_models_of_the_same_task_stand_beside_each_other(content: MeasureContent) -> None:
+    first, second = content.models
+
+    def offered() -> set[str]:
+        return {MODELS[key].task for row in range(1, second.count()) if (key := second.itemData(row))}
+
+    assert (second.itemText(0), second.itemData(0)) == ("No other model", "")
+    assert offered() == {"detect"}
+    content.set_model("colour-masks", 1)
+    content._tell_terms()
+    row = second.currentIndex()
+    spoken = second.itemData(row, Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken.startswith("Colour Masks")
+    assert second.itemData(0, Qt.ItemDataRole.AccessibleTextRole) is None
+    content.set_model("pyramid-lite0")
+    assert second.currentData() == "colour-masks"
+    content.set_model("colour-classes")
+    assert offered() == {"classify"}
+    assert second.currentData() == ""
+    assert first.currentData() == "colour-classes"
+
+
 def test_a_classifier_has_its_reliability(content: MeasureContent, qtbot: QtBot) -> None:
     content.set_model("colour-classes")
     measure(content, qtbot)
@@ -174,7 +214,7 @@ def test_a_label_is_mapped_and_all_is_measured_again(
     before = content.measured
     content.mapping.changed.emit(0, "Red", None)
     qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
-    assert "1 classes of the set have no label" in content.mapping.rest.text()
+    assert "1 class of the set has no label" in content.mapping.rest.text()
     assert colour_models.CALLS == []
     path = tmp_path / "map.json"
     path.write_text('{"Red": "red"}', encoding="utf-8")

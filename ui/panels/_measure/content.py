@@ -41,6 +41,7 @@ from ui.panels._measure.confusion_view import ConfusionView
 from ui.panels._measure.filling_stack import FillingStack
 from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
 from ui.panels._measure.mapping_page import MappingPage
+from ui.panels._measure.messages import progress_text, summary_text
 from ui.panels._measure.tables import ResultTable
 from ui.panels._measure.thresholds import DEFAULT_IOU, NARROWEST_COMBO, Thresholds
 from ui.widgets.current_stack import CurrentStack
@@ -54,8 +55,6 @@ CONTROLS_WIDTH = 320
 OWNER, OVERLAP_OWNER, EXPORT_OWNER = ("measure",), ("measure", "overlap"), ("measure", "export")
 LANE = "measure"
 UPDATE_MS = 40
-WHICH = 2
-"""Models that stand side by side."""
 
 
 class MeasureContent(QWidget):
@@ -106,12 +105,13 @@ class MeasureContent(QWidget):
         folder.setAccessibleName(folder.toolTip())
         folder.clicked.connect(self.choose_folder)
         models = [model for model in MODELS if model.task in TASKS]
-        self.models = tuple(ModelChooser(models) for _ in range(WHICH))
-        self.models[1].insertItem(0, self.tr("No other model"), "")
+        self.models = (ModelChooser(models), ModelChooser(models, none=self.tr("No other model")))
+        self.models[0].currentIndexChanged.connect(lambda _: self._offer_others())
         for number, (chooser, default) in enumerate(zip(self.models, (self._default_model(), ""), strict=True)):
             key = self._settings.text(f"measure/model{number}", default)
             chooser.setCurrentIndex(max(0, chooser.findData(key)))
             chooser.currentIndexChanged.connect(lambda _: self._update())
+            self._offer_others()
         self.models[0].setToolTip(self.tr("The model that is measured"))
         self.models[1].setAccessibleName(self.tr("Second model"))
         self.models[1].setToolTip(self.tr("A second model to stand beside it, on the classes that both know"))
@@ -272,6 +272,12 @@ class MeasureContent(QWidget):
         """Choose a model; "" for none, of the second."""
         self.models[number].setCurrentIndex(max(0, self.models[number].findData(key)))
 
+    def _offer_others(self) -> None:
+        """Offer the models of the first one's task to stand beside it."""
+        key = self.models[0].currentData()
+        tasks = {model.task for model in MODELS if model.key == key}
+        self.models[1].offer([model for model in MODELS if model.task in tasks])
+
     def _tell_terms(self) -> None:
         for chooser in self.models:
             chooser.tell_terms()
@@ -312,7 +318,7 @@ class MeasureContent(QWidget):
         self._left = TimeLeft()
         self.state = "running"
         self.bar.setMaximum(0)
-        self.message.setText(self.tr("starting"))
+        self.message.setText(self.tr("Starting"))
         self._update()
         title = self.tr("Measure on {name}").format(name=source.name)
         work = measure_models(source, plans, self._iou)
@@ -321,7 +327,7 @@ class MeasureContent(QWidget):
     def cancel(self) -> None:
         """Stop; what was predicted is kept."""
         if self.state == "running":
-            self.message.setText(self.tr("stopping"))
+            self.message.setText(self.tr("Stopping"))
             self.cancel_button.setEnabled(False)
             self._controller.pipeline.lanes.cancel(OWNER)
 
@@ -347,7 +353,7 @@ class MeasureContent(QWidget):
             time_left = "" if left is None else " · " + self.tr("{time} left").format(time=duration_text(left))
             self.bar.setMaximum(0 if fraction is None else 1000)
             self.bar.setValue(round((fraction or 0.0) * 1000))
-            self.message.setText(f"{text}{time_left}")
+            self.message.setText(f"{progress_text(text)}{time_left}")
         elif event.kind in ("finished", "failed", "cancelled"):
             self._ended(event.kind)
 
@@ -359,13 +365,7 @@ class MeasureContent(QWidget):
             # The notice says why.
             self.message.setText(self.tr("It could not be measured."))
         elif self.measured is not None:
-            first = self.measured.evaluations[0]
-            text = self.tr("{pictures} pictures, {measured} of {classes} classes")
-            self.message.setText(
-                text.format(
-                    pictures=f"{len(first.names):,}", measured=len(first.measured), classes=len(first.category_names)
-                )
-            )
+            self.message.setText(summary_text(self.measured.evaluations[0]))
         self._update()
 
     def _show(self, measured: Measured) -> None:

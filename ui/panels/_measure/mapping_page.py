@@ -114,7 +114,11 @@ class MappingPage(QWidget):
         missing = mapping.unmatched_categories
         if missing:
             names = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
-            text = self.tr("{count} classes of the set have no label and are not measured: {names}")
+            text = (
+                self.tr("{count} class of the set has no label and is not measured: {names}")
+                if len(missing) == 1
+                else self.tr("{count} classes of the set have no label and are not measured: {names}")
+            )
             self.rest.setText(text.format(count=len(missing), names=names))
         self.rest.setVisible(bool(missing))
 

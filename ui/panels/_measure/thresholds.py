@@ -34,6 +34,7 @@ class Thresholds(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._scored_model = ""
         self.score_row = _slider(
             "score", self.tr("Score"), self.tr("Detections with a lower score do not count."), DEFAULT_SCORE
         )
@@ -88,9 +89,11 @@ class Thresholds(QWidget):
         return self.models.currentData() or 0
 
     def offer(self, measured: Measured) -> None:
-        """Offer what an evaluation has, at the score of its first model."""
+        """Offer what an evaluation has: at the score of its first model, or as it was where that model is the same."""
         first = measured.evaluations[0]
-        self.score_row.set_value(first.score, first.score)
+        score = self.score if first.model == self._scored_model else first.score
+        self._scored_model = first.model
+        self.score_row.set_value(score, first.score)
         forms = list(dict.fromkeys(form for item in measured.evaluations for form in item.objects))
         _fill(self.forms, [(translated(FORM_TITLES[form]), form) for form in forms])
         names = [(first.category_names[kind], kind) for kind in first.measured if _occurs(first, kind)]

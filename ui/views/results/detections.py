@@ -141,7 +141,7 @@ class DetectionsModel(QAbstractTableModel):
             return self._dot(detections, row)
         if role == Qt.ItemDataRole.TextAlignmentRole and column != LABEL:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.UserRole and column == SCORE and detections.score_kind != "certain":
+        if role == Qt.ItemDataRole.UserRole and column == SCORE and not detections.certain:
             top = 1.0 if detections.score_kind == "probability" else max(float(detections.scores.max()), 1e-9)
             return min(max(float(detections.scores[row]) / top, 0.0), 1.0)
         return None
@@ -163,7 +163,7 @@ class DetectionsModel(QAbstractTableModel):
 
     @staticmethod
     def _score_text(detections: Detections, row: int) -> str:
-        if detections.score_kind == "certain":
+        if detections.certain:
             return ""
         score = float(detections.scores[row])
         return f"{score:.0f}" if detections.score_kind == "neighbours" else f"{score:.2f}"
@@ -248,7 +248,7 @@ class ResultsTable(QTableView):
         if self.isColumnHidden(TRACK) is self._model.followed:
             self.setColumnHidden(TRACK, not self._model.followed)
         # Labels have no confidence.
-        self.setColumnHidden(SCORE, detections is not None and detections.score_kind == "certain")
+        self.setColumnHidden(SCORE, detections is not None and detections.certain)
         self.verticalScrollBar().setValue(scroll)
 
     def show_result(self, result: Detections, pointed: int | None) -> str:

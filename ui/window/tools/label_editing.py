@@ -54,11 +54,13 @@ class LabelEditing(QObject):
         return self.editor.hidden if self.editor is not None else None
 
     def toggle(self) -> None:
-        """Begin or end; says so where the picture has no labels."""
+        """Begin or end; where the picture has no labels, ask for the classes of new ones."""
         labelling = self._labelling
         if not labelling.active and labelling.annotations is None:
-            text = self.tr("This picture has no labels; open a labelled set, or begin new labels in the Labels panel.")
-            self._controller.notice.emit("info", text)
+            if labelling.media is None:
+                self._controller.notice.emit("info", self.tr("Open a picture to label it, or a labelled set."))
+            else:
+                self._controller.requests.new_labels.emit()
             return
         labelling.set_active(not labelling.active)
         state = self._controller.session.state

@@ -1,0 +1,44 @@
+"""Labels begun on a picture that has none: the keys and commands that lead to the field of their classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from cvstudio.session.session import State
+from ui.panels.labels import LabelsPanel
+from ui.window.main_window import MainWindow
+
+
+@pytest.mark.parametrize("way", ["labels-edit", "labels-new"])
+def test_a_picture_without_labels_is_asked_for_classes(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, way: str
+) -> None:
+    controller, canvas = window.controller, window.workspace.canvas
+    Pillow.fromarray(np.full((80, 120, 3), 90, np.uint8)).save(tmp_path / "one.png")
+    controller.open_paths([tmp_path / "one.png"])
+    qtbot.waitUntil(lambda: canvas.content_size is not None, timeout=30_000)
+    notices: list[str] = []
+    controller.notice.connect(lambda level, text: notices.append(text))
+    window.docks["labels"].hide()
+    canvas.setFocus()
+    if way == "labels-edit":
+        QTest.keyClick(canvas, Qt.Key.Key_L)
+    else:
+        window.actions_by_key[way].trigger()
+    field = window.dock_layout.content(LabelsPanel).class_names
+    qtbot.waitUntil(lambda: field.isVisible() and window.focusWidget() is field, timeout=10_000)
+    assert notices == []
+    QTest.keyClicks(field, "car, bus")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    known = controller.labelling
+    qtbot.waitUntil(lambda: [category.name for category in known.categories] == ["car", "bus"], timeout=30_000)
+    qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=30_000)
+    # What is registered goes after the window, which would ask for it.
+    controller.session.load(State())
