@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from cvstudio.evaluation.tables import class_table
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions
-from cvstudio.models import MODELS
 from cvstudio.session.session import State
 from ui.panels._measure.content import CONTROLS_WIDTH, MeasureContent
 from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
@@ -171,28 +169,6 @@ def test_two_models_stand_side_by_side(content: MeasureContent, qtbot: QtBot) ->
     content.tabs.setCurrentIndex(CURVES)
     assert isinstance(content.curve, CurvePlot)
     assert len(content.curve.points) == 2
-
-
-def test_models_of_the_same_task_stand_beside_each_other(content: MeasureContent) -> None:
-    first, second = content.models
-
-    def offered() -> set[str]:
-        return {MODELS[key].task for row in range(1, second.count()) if (key := second.itemData(row))}
-
-    assert (second.itemText(0), second.itemData(0)) == ("No other model", "")
-    assert offered() == {"detect"}
-    content.set_model("colour-masks", 1)
-    content._tell_terms()
-    row = second.currentIndex()
-    spoken = second.itemData(row, Qt.ItemDataRole.AccessibleTextRole)
-    assert spoken.startswith("Colour Masks")
-    assert second.itemData(0, Qt.ItemDataRole.AccessibleTextRole) is None
-    content.set_model("pyramid-lite0")
-    assert second.currentData() == "colour-masks"
-    content.set_model("colour-classes")
-    assert offered() == {"classify"}
-    assert second.currentData() == ""
-    assert first.currentData() == "colour-classes"
 
 
 def test_a_classifier_has_its_reliability(content: MeasureContent, qtbot: QtBot) -> None:

@@ -55,6 +55,8 @@ CONTROLS_WIDTH = 320
 OWNER, OVERLAP_OWNER, EXPORT_OWNER = ("measure",), ("measure", "overlap"), ("measure", "export")
 LANE = "measure"
 UPDATE_MS = 40
+WHICH = 2
+"""Models that stand side by side."""
 
 
 class MeasureContent(QWidget):
@@ -105,13 +107,12 @@ class MeasureContent(QWidget):
         folder.setAccessibleName(folder.toolTip())
         folder.clicked.connect(self.choose_folder)
         models = [model for model in MODELS if model.task in TASKS]
-        self.models = (ModelChooser(models), ModelChooser(models, none=self.tr("No other model")))
-        self.models[0].currentIndexChanged.connect(lambda _: self._offer_others())
+        self.models = tuple(ModelChooser(models) for _ in range(WHICH))
+        self.models[1].insertItem(0, self.tr("No other model"), "")
         for number, (chooser, default) in enumerate(zip(self.models, (self._default_model(), ""), strict=True)):
             key = self._settings.text(f"measure/model{number}", default)
             chooser.setCurrentIndex(max(0, chooser.findData(key)))
             chooser.currentIndexChanged.connect(lambda _: self._update())
-            self._offer_others()
         self.models[0].setToolTip(self.tr("The model that is measured"))
         self.models[1].setAccessibleName(self.tr("Second model"))
         self.models[1].setToolTip(self.tr("A second model to stand beside it, on the classes that both know"))
@@ -271,12 +272,6 @@ class MeasureContent(QWidget):
     def set_model(self, key: str, number: int = 0) -> None:
         """Choose a model; "" for none, of the second."""
         self.models[number].setCurrentIndex(max(0, self.models[number].findData(key)))
-
-    def _offer_others(self) -> None:
-        """Offer the models of the first one's task to stand beside it."""
-        key = self.models[0].currentData()
-        tasks = {model.task for model in MODELS if model.key == key}
-        self.models[1].offer([model for model in MODELS if model.task in tasks])
 
     def _tell_terms(self) -> None:
         for chooser in self.models:
