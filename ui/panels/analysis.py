@@ -32,7 +32,6 @@ from cvstudio.session.partners import open_label_sets
 from cvstudio.session.session import State
 from ui.base.icons import icon
 from ui.base.settings import downloads_folder, first_folder
-from ui.base.tab_order import tab_as_laid_out
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.panels import PANELS
@@ -114,7 +113,6 @@ class AnalysisPanel(QScrollArea):
         self._rows: dict[str, InputRow] = {}
         self._model: ModelChooser | None = None
         self._shape: tuple[Any, ...] = ()
-        self._ordered: tuple[Any, ...] = ()  # the inputs and rows that Tab goes through as they stand
 
         self._message = QLabel()
         self._message.setObjectName("message")
@@ -428,12 +426,6 @@ class AnalysisPanel(QScrollArea):
             suggested=facts.suggested,
             defaults={**defaults, **facts.values},
         )
-        rows = (self._shape, tuple(fields))
-        if rows != self._ordered:
-            self._ordered = rows
-            content = self.widget()
-            assert content is not None
-            tab_as_laid_out(content)
 
     def _tallies(self) -> Mapping[str, str]:
         from ui.panels._class_tallies import class_tallies

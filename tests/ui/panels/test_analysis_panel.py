@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from cvstudio.analyses import ANALYSES
@@ -129,26 +128,3 @@ def test_an_analysis_that_does_not_fit_cannot_be_chosen_and_says_what_it_needs(
     window.controller.open_sample("spectrogram")
     qtbot.waitUntil(lambda: usable("spectrogram") and not usable("detect"), timeout=60_000)
     assert "Picture or video" in told("detect")
-
-
-def test_tab_goes_through_the_controls_as_they_stand(
-    window: MainWindow, cat: Callable[[str], None], qtbot: QtBot
-) -> None:
-    panel = window.docks["analysis"].widget()
-    for analysis in ("grad-cam", "detect"):
-        cat(analysis)
-        qtbot.waitUntil(lambda analysis=analysis: panel.analysis.currentData() == analysis)
-    qtbot.waitUntil(panel.form.row("score").isVisible)
-    window.activateWindow()
-    panel.analysis.setFocus()
-    qtbot.waitUntil(panel.analysis.hasFocus)
-    names = []
-    for _ in range(40):
-        focused = window.focusWidget()
-        assert focused is not None
-        names.append(focused.accessibleName() or getattr(focused, "text", str)())
-        if names[-1] == "More":
-            break
-        QTest.keyClick(focused, Qt.Key.Key_Tab)
-    told = [name for name in names if name in ("Analysis", "Picture", "Model", "Minimum confidence", "Classes", "More")]
-    assert list(dict.fromkeys(told)) == ["Analysis", "Picture", "Model", "Minimum confidence", "Classes", "More"]
