@@ -214,7 +214,9 @@ def test_edited_labels_are_kept_and_undone(analyses, tmp_path, pictures):
     picture, question = analyses.ASK.inputs
     slots = (picture, dataclasses.replace(question, name="truth", accepts=frozenset({AnnotationSet})))
     with ANALYSES.lend(dataclasses.replace(analyses.ASK, inputs=slots)):
-        added = (Category("cow", "animal", False, ("nose", "ear"), ((0, 1),), 4),)
+        cow = Category("cow", "animal", False, ("nose", "ear"), ((0, 1),), 4)
+        # As many as the edits name.
+        added = (cow, *(Category(f"class {number}") for number in range(1, 11)))
         begun = AnnotationSet(edits=edits(), categories=added, pictures={"new.png": pictures / "10.png"})
         instance = make_instance("ask", {"picture": pictures / "1.png", "truth": begun})
         session = Session()

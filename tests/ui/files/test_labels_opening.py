@@ -76,7 +76,9 @@ def test_a_picture_without_labels_says_so(window: MainWindow, qtbot: QtBot, coco
     coco.write_text(json.dumps(content))
     window.open_paths([coco])
     wait_for(window, qtbot, "0.png", 0)
-    table = window.dock_layout.content(ResultsPanel).table
+    panel = window.dock_layout.content(ResultsPanel)
+    qtbot.waitUntil(lambda: isinstance(panel.table, ResultsTable), timeout=30_000)
+    table = panel.table
     assert isinstance(table, ResultsTable)
     # Nothing there has a confidence that could be lowered.
     qtbot.waitUntil(lambda: table.empty_text == "No labels on this picture.", timeout=5_000)
