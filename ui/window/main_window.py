@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cvstudio.foundation.late_import import execute
 from cvstudio.session.session import State
 from ui.base.settings import Settings
 from ui.control.controller import Controller
@@ -120,6 +121,7 @@ class MainWindow(Window):
         if self._complete:
             return
         self._complete = True
+        execute("numpy")
         from ui.base.command import install
         from ui.files.exporting import ExportController
         from ui.files.label_export import LabelExport
