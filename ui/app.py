@@ -120,6 +120,7 @@ def run_window(arguments: Sequence[str]) -> int:
     garbage.busy = lambda: window.controller.playback.playing
 
     def begin() -> None:
+        crash.rotate()
         window.controller.warm_up()
         if options.files:
             window.open_paths(options.files)
