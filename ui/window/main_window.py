@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -374,7 +374,8 @@ class MainWindow(Window):
         if not self._laid_out:
             # Sizes of docks have no effect before the window has its own.
             self._laid_out = True
-            QTimer.singleShot(0, self, self.dock_layout.divide)
+            self.layout().activate()
+            self.dock_layout.divide()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape or not self._complete:
