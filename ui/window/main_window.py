@@ -21,6 +21,7 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import (
+    QDialog,
     QMenu,
     QSizePolicy,
     QStackedWidget,
@@ -78,6 +79,8 @@ class MainWindow(Window):
         self.controller = Controller(self)
         self.controller.pipeline.cache.resize(self.settings.cache_mb << 20)
         self._complete = False
+        self.closed = False
+        """Whether the window is gone for good, and what runs is being ended."""
         self.setDockNestingEnabled(True)
         fit_least_size(self)
         self.centre = QStackedWidget()
@@ -118,7 +121,7 @@ class MainWindow(Window):
 
         The modules that only these parts need are imported here.
         """
-        if self._complete:
+        if self._complete or self.closed:
             return
         self._complete = True
         execute("numpy")
@@ -137,7 +140,7 @@ class MainWindow(Window):
         from ui.views.welcome import Welcome
         from ui.widgets.notices import Notices
         from ui.window.commands import window_commands
-        from ui.window.quitting import QuitGuard
+        from ui.window.quitting import QuitGuard, QuitKey
         from ui.window.remedies import Remedies
         from ui.window.workspace import Workspace
 
@@ -163,6 +166,7 @@ class MainWindow(Window):
         controller.long_work.finish_by(RECORDING, self.recorder.stop)
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
+        QuitKey(self, next(command.shortcuts for command in self.commands if command.key == "quit"))
         # Tab on the canvas hides the panels, as in photo editors; elsewhere it goes to the next control.
         hide_panels = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
         hide_panels.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -388,16 +392,18 @@ class MainWindow(Window):
             self.toggle_full_screen()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.complete()
-        if not self.quit_guard.may_close() or not self.project.may_close():
+        if self._complete and not (self.quit_guard.may_close() and self.project.may_close()):
             self.quit_guard.stay()
             event.ignore()
             return
         # The window is gone at once; what runs is given time to end behind it.
         end = time.monotonic() + CLOSING_SECS
+        self.closed = True
+        for dialog in self.findChildren(QDialog):
+            dialog.hide()
         self.hide()
         QGuiApplication.sync()
-        for command in self.commands:
+        for command in self.commands if self._complete else ():
             if command.hold is not None:
                 command.hold.stop()
         self.dock_layout.back()
@@ -409,6 +415,7 @@ class MainWindow(Window):
             if dock.isFloating():
                 dock.hide()
         self.dock_layout.close()
-        self.recorder.close(max(0.0, end - time.monotonic()))
+        if self._complete:
+            self.recorder.close(max(0.0, end - time.monotonic()))
         self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()))
         event.accept()
