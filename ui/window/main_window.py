@@ -378,7 +378,9 @@ class MainWindow(Window):
         if not self._laid_out:
             # Sizes of docks have no effect before the window has its own.
             self._laid_out = True
-            self.layout().activate()
+            layout = self.layout()
+            assert layout is not None
+            layout.activate()
             self.dock_layout.divide()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
