@@ -59,6 +59,14 @@ if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     os.environ.update(OMP_NUM_THREADS=str(share), OPENBLAS_NUM_THREADS=str(share))
 
 
+def pytest_sessionstart() -> None:
+    # As the program does. The plugin for Qt has imported PySide6, whose own import would be called for each import
+    # statement within a function: hundreds of thousands of times while torch traces networks.
+    from ui.environment import import_as_ever
+
+    import_as_ever()
+
+
 def pytest_unconfigure() -> None:
     # Else libraries that count what they made say at the end that it leaked.
     gc.unfreeze()

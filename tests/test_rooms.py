@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -165,11 +166,14 @@ def offences(arrows: dict[str, set[str]]) -> list[str]:
     return found
 
 
-ARROWS = graph(sources("cvstudio", "ui"))
+@functools.cache
+def arrows_of_the_house() -> dict[str, set[str]]:
+    """Those of both packages. Not made with the module, which every process of a run imports."""
+    return graph(sources("cvstudio", "ui"))
 
 
 def test_a_room_imports_only_what_lies_below_it() -> None:
-    assert offences(ARROWS) == []
+    assert offences(arrows_of_the_house()) == []
 
 
 @pytest.mark.parametrize("package", ["cvstudio", "ui"])
@@ -181,7 +185,7 @@ def test_every_folder_is_a_room_of_the_table(package: str) -> None:
 
 
 def test_no_file_imports_itself_in_a_circle() -> None:
-    assert circles(ARROWS) == []
+    assert circles(arrows_of_the_house()) == []
 
 
 def test_the_checks_see_a_wrong_arrow_and_a_circle(tmp_path: Path) -> None:
@@ -210,7 +214,7 @@ def test_no_folder_is_crowded() -> None:
 def test_what_begins_with_an_underscore_is_used_in_its_own_folder_only() -> None:
     wrong = [
         f"{name} imports {target}"
-        for name, targets in ARROWS.items()
+        for name, targets in arrows_of_the_house().items()
         for target in targets
         if target.split("/")[-1].startswith("_") and not target.endswith("/__init__.py")
         if Path(name).parent != Path(target).parent
@@ -225,7 +229,7 @@ def test_the_folders_of_models_know_only_the_floors_below() -> None:
 
     wrong = [
         f"{name} imports {target}"
-        for name, targets in ARROWS.items()
+        for name, targets in arrows_of_the_house().items()
         if name.startswith("cvstudio/models/")
         for target in targets
         if target.startswith("cvstudio/models/") and folder(target) != folder(name)
@@ -246,7 +250,7 @@ def test_the_folders_of_analyses_do_not_know_one_another() -> None:
 
     wrong = [
         f"{name} imports {target}"
-        for name, targets in ARROWS.items()
+        for name, targets in arrows_of_the_house().items()
         if name.startswith("cvstudio/analyses/")
         for target in targets
         if target.startswith("cvstudio/analyses/") and folder(target) not in ("", folder(name))
