@@ -132,7 +132,6 @@ def run_window(arguments: Sequence[str]) -> NoReturn:
     window.completed.connect(begin)
     window.show()
     code = app.exec()
-    garbage.stop()
     errors.uninstall()
     crash.end()
     end_process(code)

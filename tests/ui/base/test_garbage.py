@@ -35,6 +35,7 @@ def garbage(qapp: Any) -> Iterator[MainThreadGarbage]:
     made.start()
     yield made
     made.stop()
+    gc.freeze()  # as it was before: see the conftest
     made.deleteLater()
 
 
