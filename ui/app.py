@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -134,10 +135,10 @@ def run_window(arguments: Sequence[str]) -> NoReturn:
     code = app.exec()
     errors.uninstall()
     crash.end()
-    end_process(code)
+    end_process(app, code)
 
 
-def end_process(code: int) -> NoReturn:
+def end_process(app: QApplication, code: int) -> NoReturn:
     """End the process at once, without taking apart what it has loaded: with torch that takes up to ten seconds.
 
     The window has stopped all work by now; a thread may still be in the middle of something that cannot be interrupted,
@@ -147,6 +148,9 @@ def end_process(code: int) -> NoReturn:
     from ui.base.theme import remove_files
 
     remove_files()
+    at_work = any(thread.name.startswith("cvstudio-") for thread in threading.enumerate())
+    if app.clipboard().ownsClipboard() and not at_work:
+        app.shutdown()  # what was copied goes to the desktop, where that keeps it
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # a program without a console has none

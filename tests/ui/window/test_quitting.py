@@ -203,6 +203,8 @@ def stuck(progress):
 def leave(window):
     if "stuck" in sys.argv:
         window.controller.pipeline.submit("pool", Job("stuck", "", stuck))
+    if "copied" in sys.argv:
+        window.copy_view()
     if "tuning" in sys.argv:
         measure = lambda progress: measured_beside("pyramid-lite0", None, "cpu", progress)
         window.controller.pipeline.submit("measuring", Job("measuring", "Tuning speed in the background", measure))
@@ -228,7 +230,9 @@ sys.exit(ui.app.run_window(sys.argv[3:]))
 """
 
 
-@pytest.mark.parametrize(("after_ms", "how"), [(0, "early"), (3000, "idle"), (1500, "stuck"), (1500, "tuning")])
+@pytest.mark.parametrize(
+    ("after_ms", "how"), [(0, "early"), (3000, "idle"), (1500, "stuck"), (1500, "tuning"), (3000, "copied")]
+)
 def test_the_window_is_gone_at_once_and_the_process_soon_after(after_ms, how, tmp_path):
     from cvstudio.media.examples.files import sample_path
 
