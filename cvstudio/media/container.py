@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cvstudio.foundation.errors import MediaError
+from cvstudio.media.appended import appended_fact
 from cvstudio.media.base import SoundTrack
 from cvstudio.media.file_identity import damaged, decoding, quoted
 from cvstudio.media.pictures.headers import is_heif
@@ -30,6 +31,14 @@ _CONTAINERS = re.compile(
 # Codecs of single pictures, in which players and taggers store covers.
 _PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp")
 _MOMENT_SECS = 0.5
+_LOOKED_AT = 1 << 20
+"""Bytes behind the end of a file of which is told what they are."""
+_CONTENTS = frozenset((b"moov", b"moof", b"meta"))
+_BOXES = _CONTENTS | {
+    *(b"ftyp", b"styp", b"mdat", b"free", b"skip", b"wide", b"uuid", b"mfra", b"sidx", b"ssix", b"prft", b"emsg"),
+    *(b"pdin", b"pnot", b"udta", b"imda", b"mpvd", b"sefd"),
+}
+"""Boxes that stand outermost; a file without one of `_CONTENTS` has nothing to read."""
 _ISO = re.compile(rb".{4}(?:ftyp|moov|mdat|wide|free|skip)", re.DOTALL)
 
 
@@ -186,7 +195,7 @@ def check_whole(path: Path, head: bytes) -> None:
     length = path.stat().st_size
     with decoding(path), path.open("rb") as file:
         if _ISO.match(head):
-            whole = _iso_whole(file, length)
+            whole = _iso_end(file, length) <= length
         elif head.startswith(b"RIFF") and head[8:12] != b"WAVE":  # a WAV is read to its end, and that is told
             # 0 and the largest value come from programs that cannot go back to fill in the size.
             (size,) = struct.unpack("<I", head[4:8])
@@ -199,25 +208,50 @@ def check_whole(path: Path, head: bytes) -> None:
         raise damaged(path)
 
 
-def _iso_whole(file: BinaryIO, length: int) -> bool:
-    """Whether the outermost boxes end within `length` bytes (ISO/IEC 14496-12, 4.2)."""
-    position = 0
+def _iso_end(file: BinaryIO, length: int) -> int:
+    """Where the outermost boxes end (ISO/IEC 14496-12, 4.2), or the first would that is no box: data are appended."""
+    position, names = 0, set()
     while position + 8 <= length:
         file.seek(position)
         header = file.read(16)
         size, name = struct.unpack(">I4s", header[:8])
         if size == 1 and len(header) == 16:
             (size,) = struct.unpack(">Q", header[8:])
+        if size == 0 and name in _BOXES:
+            return length  # the last box extends to the end
         if size < 8 or not re.fullmatch(rb"[\w \xa9-]{4}", name):
-            return True  # the last box extends to the end, or other data are appended
+            return position
+        text = position + size > length and name not in _BOXES
+        if names & _CONTENTS and (text or name == b"ftyp"):
+            return position  # text that reads like a box, or another file
+        names.add(name)
         position += size
-    return position <= length
+    return position
+
+
+def appended_to(path: Path, noun: str) -> str:
+    """What is told of bytes behind the boxes of an ISO file that `noun` names; "" for none, and for other files.
+
+    Raises
+    ------
+    MediaError
+        The file cannot be read.
+    """
+    with decoding(path), path.open("rb") as file:
+        if not _ISO.match(file.read(8)):
+            return ""
+        length = path.stat().st_size
+        end = _iso_end(file, length)
+        file.seek(end)
+        return appended_fact(file.read(_LOOKED_AT), noun, length - end)
 
 
 def _ogg_whole(file: BinaryIO, length: int) -> bool:
     """Whether the last page is complete (RFC 3533, section 6); a page has less than 64 KiB."""
     file.seek(max(0, length - 65_536))
     tail = file.read()
+    if b"OggS" not in tail:
+        return True  # other bytes are appended
     page = tail[tail.rfind(b"OggS") :]
     if not page.startswith(b"OggS") or len(page) < 27 or len(page) < 27 + page[26]:
         return False

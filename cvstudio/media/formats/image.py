@@ -233,6 +233,8 @@ def _details(header: Header) -> dict[str, str]:
         details["light"] = "linear"
     if header.pages:
         details["pages"] = header.pages
+    if header.behind:
+        details["left"] = header.behind
     if not header.ended:
         details["end"] = "its mark is missing; the picture is whole"
     if profile := profile_fact(header.profile, inks=header.inks, grey=header.channels in (1, 2)):

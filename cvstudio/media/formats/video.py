@@ -15,6 +15,7 @@ from cvstudio.data.samples import Frame
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind, MovingReader
 from cvstudio.media.container import (
+    appended_to,
     check_decodable,
     check_whole,
     decode_video,
@@ -31,7 +32,7 @@ from cvstudio.media.file_identity import FileGuard, check_size, damaged, decodin
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import video_facts
 from cvstudio.media.formats._video_frames import ColorTags, FrameConverter, light_text, shown_size, square_size
-from cvstudio.media.pictures.headers import read_header
+from cvstudio.media.pictures.headers import Header, read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
 from cvstudio.media.video_length import video_length
 
@@ -210,13 +211,13 @@ class VideoReader(MovingReader):
         return self._shown[1]
 
 
-def _is_animation(path: Path, head: bytes) -> bool:
-    """Whether it is an animated GIF or PNG. For animated WebP see `cvstudio.media.formats.webp`."""
+def _animation(path: Path, head: bytes) -> Header | None:
+    """The header of an animated GIF or PNG, else None. For animated WebP see `cvstudio.media.formats.webp`."""
     header = read_header(path, head) if head.startswith((b"GIF8", b"\x89PNG")) else None
-    return header is not None and header.animated
+    return header if header is not None and header.animated else None
 
 
-def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int) -> Iterator[str]:
+def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int, appended: str) -> Iterator[str]:
     """What the file holds but the reader does not show, as short texts."""
     if cut_frames:
         yield f"{cut_frames:,} {'frame' if cut_frames == 1 else 'frames'} that the edit list leaves out"
@@ -224,13 +225,16 @@ def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int) -
         yield "another video track" if others == 1 else f"{others} further video tracks"
     if stream.metadata.get("alpha_mode") == "1":
         yield "transparency"
+    if appended:
+        yield appended
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    animation = _is_animation(path, head)
+    animation = _animation(path, head)
     if not (animation or is_container(head)):
         return None
     check_whole(path, head)
+    appended = animation.behind if animation else appended_to(path, "video")
     with open_container(path) as container:
         stream = video_stream(container)
         if stream is None:
@@ -247,7 +251,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         details = {"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]}
         if light := light_text(frame):
             details["light"] = light
-        if left := ", ".join(_left_out(container, stream, length.cut_frames)):
+        if left := ", ".join(_left_out(container, stream, length.cut_frames, appended)):
             details["left"] = left
         if length.stated_secs:
             details["length"] = f"{length.stated_secs:.3f} s in the file's header, which is wrong"

@@ -142,6 +142,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     delays = _delays(path)
     secs = sum(delays) / 1000
     details = {"codec": "webp", "format": "WebP", "profile": profile_fact(header.profile, inks=False, grey=False)}
+    details["left"] = header.behind
     return Media(
         identity,
         path,
