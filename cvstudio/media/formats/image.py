@@ -225,7 +225,10 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
 
 
 def _details(header: Header) -> dict[str, str]:
-    details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
+    bits = f"{header.bits} (float)" if header.floating else str(header.bits)
+    if header.white:
+        bits = f"{header.used_bits}, white is {header.white:,}"
+    details = {"format": header.format, "bits": bits}
     names = header.colors or {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
     if names:
         details["channels"] = names

@@ -92,6 +92,11 @@ class Header:
         return Size(self.stored.height, self.stored.width) if self.orientation >= 5 else self.stored
 
     @property
+    def used_bits(self) -> int:
+        """Bits of a number, those beyond the white of a Netpbm file not counted."""
+        return self.white.bit_length() or self.bits
+
+    @property
     def holds_depth(self) -> bool:
         """A single channel of 16 bits or of floats: what depth cameras and stereo programs write."""
         return self.channels == 1 and not self.photograph and (self.floating or self.bits == 16)
@@ -237,6 +242,7 @@ def _png(file: BinaryIO, length: int) -> Header:
         clear=clear,
         profile=_png_profile(told, grey=channels <= 2),
         indexed=colour == 3,
+        colors="palette" if colour == 3 else "",
         behind=behind,
     )
 
@@ -322,7 +328,7 @@ def _gif(file: BinaryIO, length: int) -> Header:
     width, height, packed, _, _ = _unpack(file, "<HHBBB")
     if packed & 0x80:
         file.seek(3 << (packed & 7) + 1, io.SEEK_CUR)
-    pictures, profile = 0, b""
+    pictures, profile, bits = 0, b"", (packed & 7) + 1
     while pictures < 2:
         kind = file.read(1)
         if kind == b"!":
@@ -331,6 +337,7 @@ def _gif(file: BinaryIO, length: int) -> Header:
             pictures += 1
             left, top, picture_width, picture_height, packed = _unpack(file, "<HHHHB")
             if pictures == 1:
+                bits = (packed & 7) + 1 if packed & 0x80 else bits
                 # Browsers enlarge a screen that is too small for its first picture, or of no size.
                 width, height = max(width, left + picture_width), max(height, top + picture_height)
             # A local colour table, and the byte with the minimum code size of LZW.
@@ -342,7 +349,13 @@ def _gif(file: BinaryIO, length: int) -> Header:
             profile = content[len(_GIF_PROFILE) :]
     # The picture ends where there is no second one.
     behind = appended_fact(file.read(), "picture") if pictures == 1 and kind == b";" else ""
-    return Header("GIF", Size(width, height), 3, animated=pictures > 1, profile=profile, behind=behind)
+    return Header(
+        *("GIF", Size(width, height), 3, bits),
+        animated=pictures > 1,
+        colors="palette",
+        profile=profile,
+        behind=behind,
+    )
 
 
 def _sub_blocks(file: BinaryIO) -> bytes:
@@ -357,7 +370,7 @@ def _bmp(file: BinaryIO, length: int) -> Header:
     file.seek(14)
     (header,) = _unpack(file, "<I")
     # OS/2 1.x has 16-bit sizes; later ones a height that is negative where rows run downwards.
-    width, height = _unpack(file, "<HH") if header == 12 else _unpack(file, "<ii")
+    width, height, _, bits, *packing = _unpack(file, "<HHHH") if header == 12 else _unpack(file, "<iiHHI")
     profile = b""
     if header == 124:  # BITMAPV5HEADER ends with where the profile is: behind the pixels, or in another file.
         file.seek(70)
@@ -367,7 +380,14 @@ def _bmp(file: BinaryIO, length: int) -> Header:
             profile = file.read(min(count, _MAX_PROFILE))
         elif space == _LINKED:
             profile = b"in another file"
-    return Header("BMP", Size(width, abs(height)), 3, profile=profile)
+    size = Size(width, abs(height))
+    if bits <= 8:
+        return Header("BMP", size, 3, max(1, bits), colors="palette", profile=profile)
+    bits = 5 if bits == 16 else 8
+    if packing in ([3], [6]):  # masks of the channels
+        file.seek(54)
+        bits = max(mask.bit_count() for mask in _unpack(file, "<3I"))
+    return Header("BMP", size, 3, bits, profile=profile)
 
 
 def _pnm(file: BinaryIO, length: int) -> Header:
@@ -380,7 +400,8 @@ def _pnm(file: BinaryIO, length: int) -> Header:
     if not 0 < highest < 1 << 16:
         raise ValueError("no number that white could be")
     white = highest if highest not in FULL else 0
-    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8, white=white)
+    bits = 1 if digit in (1, 4) else 16 if highest > 255 else 8
+    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, bits, white=white)
 
 
 def _tiff(file: BinaryIO, length: int, page: int = 0) -> Header:
