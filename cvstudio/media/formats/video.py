@@ -34,7 +34,7 @@ from cvstudio.media.formats._video_facts import video_facts
 from cvstudio.media.formats._video_frames import ColorTags, FrameConverter, light_text, shown_size, square_size
 from cvstudio.media.pictures.headers import Header, read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
-from cvstudio.media.video_length import video_length
+from cvstudio.media.video_length import VideoLength, video_length
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -48,6 +48,8 @@ _BACK_SECS = (0, 1, 4, 16)
 # Decoded frames that are kept, so that not every step back seeks.
 _KEPT_BYTES = 64 << 20
 _KEPT_FRAMES = 4
+_SAME_RATE = 0.01
+"""Relative difference up to which a stated rate is taken for the counted one."""
 
 
 class VideoReader(MovingReader):
@@ -229,6 +231,14 @@ def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int, a
         yield appended
 
 
+def _mean_rate(stated: float, length: VideoLength) -> float:
+    """Frames per second: as `stated`, or as counted where a variable rate was stated for another length."""
+    if length.frame_count <= 2 or length.cut_frames or not length.duration_secs:
+        return stated
+    counted = length.frame_count / length.duration_secs
+    return stated if abs(counted - stated) <= _SAME_RATE * stated else counted
+
+
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     animation = _animation(path, head)
     if not (animation or is_container(head)):
@@ -263,7 +273,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             size,
             duration_secs=length.duration_secs or None,
             frame_count=length.frame_count or None,
-            frame_rate=float(rate) if rate else None,
+            frame_rate=_mean_rate(float(rate), length) if rate else None,
             rate_hz=tracks[0].rate_hz if tracks else 0,
             channels=tracks[0].channels if tracks else 0,
             sound_tracks=tracks,

@@ -120,6 +120,23 @@ def test_steady_and_unsteady_video(tmp_path: Path) -> None:
     assert told(uneven)["Frame rate"].startswith("variable, ")
 
 
+def test_a_variable_rate_is_told_with_its_range(tmp_path: Path) -> None:
+    """0.04 s, later 0.12 s and once 0.48 s, 23 frames in 2.4 s; the track states 2.16 s, and FFmpeg's rate is for that."""
+    path = Path(__file__).parent / "cases" / "vfr.mp4"
+    assert told(path)["Frame rate"] == "variable, 2.08 to 25 fps, 9.583 on average"
+    assert open_media(path).frame_rate == pytest.approx(23 / 2.4)
+    # The rate changes late in the film.
+    times = np.cumsum([40] * 400 + [100] * 100).tolist()
+    assert told(write_media(tmp_path / "a.mp4", times))["Frame rate"].startswith("variable, 10 to 25 fps, ")
+    # One lost frame is no variable rate.
+    times = [40 * number for number in range(200) if number != 70]
+    assert told(write_media(tmp_path / "b.mp4", times))["Frame rate"] == (
+        "25 fps; 1 frame lasts longer or shorter, up to 0.08 s"
+    )
+    edited = Path(__file__).parent / "cases" / "edit.mp4"
+    assert told(edited)["Frame rate"] == "25 fps"
+
+
 def test_sound(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.flac", tone(1.5, 44100, 1).T, 44100, subtype="PCM_24")
     found = told(tmp_path / "a.flac")
