@@ -307,7 +307,7 @@ def _playback(window: Window) -> list[Command]:
         def run() -> None:
             media = window.controller.session.state.active_media
             if media is None or media.moving or media.kind is MediaKind.AUDIO:
-                player.step(count)
+                window.controller.presenter.step(count)
             else:
                 window.controller.library.step(count)
 

@@ -121,7 +121,7 @@ def test_steady_and_unsteady_video(tmp_path: Path) -> None:
 
 
 def test_a_variable_rate_is_told_with_its_range(tmp_path: Path) -> None:
-    """0.04 s, later 0.12 s and once 0.48 s, 23 frames in 2.4 s; the track states 2.16 s, and FFmpeg's rate is for that."""
+    """0.04 s, later 0.12 s and once 0.48 s, 23 frames in 2.4 s; the track states 2.16 s, to which FFmpeg counts."""
     path = Path(__file__).parent / "cases" / "vfr.mp4"
     assert told(path)["Frame rate"] == "variable, 2.08 to 25 fps, 9.583 on average"
     assert open_media(path).frame_rate == pytest.approx(23 / 2.4)
