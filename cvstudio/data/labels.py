@@ -44,6 +44,23 @@ class Category:
     file_id: int | None = None
 
 
+@dataclass(frozen=True)
+class Skeleton:
+    """The key points that were declared for a class in the program.
+
+    Parameters
+    ----------
+    keypoints, lines : see `Category.keypoints` and `Category.skeleton`
+    """
+
+    keypoints: tuple[str, ...]
+    lines: tuple[tuple[int, int], ...] = ()
+
+    def on(self, category: Category) -> Category:
+        """The class with these key points."""
+        return dataclasses.replace(category, keypoints=self.keypoints, skeleton=self.lines)
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledMask:
     """A mask as labelled, cut to its bounding box.
@@ -280,6 +297,7 @@ class LabelledSet:
         categories: Sequence[Category] = (),
         pictures: Mapping[str, Path] | None = None,
         renamed: Mapping[int, str] | None = None,
+        skeletons: Mapping[int, Skeleton] | None = None,
     ) -> LabelledSet:
         """A copy with other labels for some pictures.
 
@@ -289,17 +307,19 @@ class LabelledSet:
         categories : further classes behind those of the set
         pictures : files of further pictures by name
         renamed : other names of classes of the set, by index
+        skeletons : other key points of classes of the set, by index
         """
         known = frozenset(self.names)
+        own = list(self.categories)
+        for number, name in (renamed or {}).items():
+            if number < len(own):
+                own[number] = dataclasses.replace(own[number], name=name)
+        for number, skeleton in (skeletons or {}).items():
+            if number < len(own):
+                own[number] = skeleton.on(own[number])
         return dataclasses.replace(
             self,
-            categories=(
-                *(
-                    dataclasses.replace(category, name=renamed[number]) if renamed and number in renamed else category
-                    for number, category in enumerate(self.categories)
-                ),
-                *categories,
-            ),
+            categories=(*own, *categories),
             names=(*self.names, *(name for name in edits if name not in known)),
             pictures={**self.pictures, **(pictures or {})},
             edited={**self.edited, **edits},

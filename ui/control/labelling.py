@@ -13,7 +13,7 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.read_input import read_labels
 from cvstudio.data import label_editing as editing
 from cvstudio.data.geometry import Size
-from cvstudio.data.labels import Category, LabelledSet, PictureLabels
+from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
@@ -25,7 +25,9 @@ from cvstudio.session.label_edits import (
     with_category_added,
     with_category_renamed,
     with_labels,
+    with_layers_for,
     with_new_labels,
+    with_skeleton,
 )
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
@@ -195,7 +197,7 @@ class Labelling(QObject):
             self.active_changed.emit()
 
     def set_mode(self, mode: str) -> None:
-        """Choose what a drag on the picture does: "select", "box", "polygon" or "brush"."""
+        """Choose what a drag on the picture does: "select", "box", "polygon", "brush" or "keypoints"."""
         if mode != self.mode:
             self.mode = mode
             self.mode_changed.emit()
@@ -253,6 +255,7 @@ class Labelling(QObject):
         # Set before the listeners are told, so that they find the object that was drawn.
         before, self.selected = self.selected, selected
         state = with_annotations(self._session.state, annotations, changed)
+        state = with_layers_for(state, changed, labels, media, self._session.next_id)
         # What was selected in the result may have another number now.
         self._session.change(title, dataclasses.replace(state, selection=frozenset()), merge=merge)
         if before != selected:
@@ -322,6 +325,18 @@ class Labelling(QObject):
             return
         changed = with_category_renamed(annotations, labelled, number, name)
         title = self.tr("Rename class {name}").format(name=labelled.categories[number].name)
+        self._session.change(title, with_annotations(self._session.state, annotations, changed))
+
+    def set_skeleton(self, number: int, skeleton: Skeleton) -> None:
+        """Declare the key points of a class, in the labels of all pictures."""
+        annotations, labelled = self.annotations, self.labelled
+        if annotations is None or labelled is None:
+            return
+        category = labelled.categories[number]
+        if (category.keypoints, category.skeleton) == (skeleton.keypoints, skeleton.lines):
+            return
+        changed = with_skeleton(annotations, labelled, number, skeleton)
+        title = self.tr("Key points of {name}").format(name=category.name)
         self._session.change(title, with_annotations(self._session.state, annotations, changed))
 
     # Predictions ----------------------------------------------------------------------------------------------------

@@ -217,6 +217,7 @@ class MainWindow(Window):
         requests.open_labels.connect(self.opener.ask_labels)
         requests.new_labels.connect(self.begin_labels)
         requests.export.connect(self.exporting.ask)
+        requests.class_keypoints.connect(self.workspace.labels.ask_keypoints)
         requests.export_labels.connect(self.label_export.ask)
         requests.compare.connect(lambda: choose(self))
         requests.catalogue.connect(self.show_catalogue)

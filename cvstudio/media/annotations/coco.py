@@ -61,10 +61,12 @@ _PANOPTIC = re.compile(rb'"segments_info"\s*:')
 _KNOWN = frozenset(
     (
         *("id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"),
-        *("keypoints", "num_keypoints", "attributes", "track_id", "ignore"),
+        *("keypoints", "num_keypoints", "attributes", "track_id"),
     )
 )
 """Keys of an annotation that have a field of their own; others are its attributes."""
+_IGNORE = "ignore"
+"""Key of an annotation that older tools of COCO leave out of what they measure; kept as an attribute."""
 _LOOKED_AT = 16
 """JSON files of a folder that are looked at."""
 _DECIMALS = 6
@@ -463,8 +465,11 @@ def _to_coco(annotation: Annotation, category: int, size: Size | None) -> dict[s
         entry["num_keypoints"] = sum(seen > 0 for _, _, seen in annotation.keypoints)
     if annotation.track_id is not None:
         entry["track_id"] = annotation.track_id
-    if annotation.attributes:
-        entry["attributes"] = dict(annotation.attributes)
+    attributes = dict(annotation.attributes)
+    if attributes.get(_IGNORE) in ("0", "1", "true", "false"):
+        entry[_IGNORE] = int(attributes.pop(_IGNORE) in ("1", "true"))
+    if attributes:
+        entry["attributes"] = attributes
     return entry
 
 

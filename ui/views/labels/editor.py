@@ -9,21 +9,24 @@ from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPa
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.data import label_editing as editing
-from cvstudio.data.labels import PictureLabels
+from cvstudio.data.keypoint_editing import first_missing
+from cvstudio.data.labels import Category, PictureLabels
 from cvstudio.foundation.shapes import Point
 from ui.base.keys import claims
 from ui.views.canvas import Canvas
+from ui.views.labels.edits import KEYPOINT, Edit, LabelHandle, Mode
 from ui.views.labels.painting import LabelPainter, cursor_of
-from ui.views.labels.tool import BRUSH_WIDTH, Edit, LabelHandle, LabelTool, Mode
+from ui.views.labels.tool import BRUSH_WIDTH, LabelTool
 from ui.views.marks import paint_hint
 from ui.views.shape_editor import ARROWS, DIGITS, FAR_STEP, FINISH, REACH_PX, REMOVE, WIDTHS
 
-MODES = {Qt.Key.Key_B: Mode.BOX, Qt.Key.Key_P: Mode.POLYGON, Qt.Key.Key_M: Mode.BRUSH}
+MODES = {Qt.Key.Key_B: Mode.BOX, Qt.Key.Key_P: Mode.POLYGON, Qt.Key.Key_M: Mode.BRUSH, Qt.Key.Key_K: Mode.KEYPOINTS}
 STEPS = {Qt.Key.Key_D: 1, Qt.Key.Key_A: -1}
+SKIP, VISIBILITY = Qt.Key.Key_N, Qt.Key.Key_V
 KEYS = frozenset(
-    (*ARROWS, *REMOVE, *FINISH, *WIDTHS, *DIGITS, *MODES, *STEPS, Qt.Key.Key_C, Qt.Key.Key_Escape),
+    (*ARROWS, *REMOVE, *FINISH, *WIDTHS, *DIGITS, *MODES, *STEPS, SKIP, VISIBILITY, Qt.Key.Key_C, Qt.Key.Key_Escape),
 )
-ONCE = frozenset((*MODES, *DIGITS, Qt.Key.Key_C))
+ONCE = frozenset((*MODES, *DIGITS, SKIP, VISIBILITY, Qt.Key.Key_C))
 """Keys that do nothing more while they are held down."""
 
 
@@ -39,6 +42,7 @@ class LabelEditor(QWidget):
     mode_changed : the tool has another mode
     class_chosen : index of the class that a digit stands for
     class_asked : the user wants another class for the selected object, or for the next ones
+    keypoints_asked : the class of what is edited has no key points, but they are wanted
     menu_asked : (place on the screen, `LabelHandle` or None) of the selected object
     stepped : the next picture is wanted (1), or the previous one (-1)
     closed : the user ended the tool
@@ -55,6 +59,7 @@ class LabelEditor(QWidget):
     mode_changed = Signal()
     class_chosen = Signal(int)
     class_asked = Signal()
+    keypoints_asked = Signal()
     menu_asked = Signal(QPoint, object)
     stepped = Signal(int)
     closed = Signal()
@@ -69,6 +74,7 @@ class LabelEditor(QWidget):
         self._nudging = False
         self._width = BRUSH_WIDTH
         self._hidden: int | None = None
+        self._categories: tuple[Category, ...] = ()
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -102,6 +108,7 @@ class LabelEditor(QWidget):
             self._width = self.tool.width
         if tool is not None:
             tool.width = self._width
+            tool.categories = self._categories
         self.tool = tool
         self._cursor = None
         self._changed()
@@ -119,8 +126,11 @@ class LabelEditor(QWidget):
             self.tool.category = category
             self.update()
 
-    def set_classes(self, names: Sequence[str], colours: Sequence[QColor]) -> None:
-        """Set names and colours of the classes, in their order."""
+    def set_classes(self, names: Sequence[str], colours: Sequence[QColor], categories: Sequence[Category] = ()) -> None:
+        """Set names and colours of the classes in their order, and what else is declared of them."""
+        self._categories = self._painter.categories = tuple(categories)
+        if self.tool is not None:
+            self.tool.categories = self._categories
         self._painter.names = tuple(names)
         self._painter.colours = tuple(colours)
         self.update()
@@ -130,6 +140,9 @@ class LabelEditor(QWidget):
         tool = self.tool
         if tool is None:
             return
+        # Key points that were placed are kept, as they are many clicks.
+        if tool.skeleton is not None and tool.mode is not mode:
+            self._take(tool.finish())
         before = tool.selected
         tool.set_mode(mode)
         self._tell_selected(before)
@@ -186,6 +199,11 @@ class LabelEditor(QWidget):
         if tool is None or point is None or event.button() != Qt.MouseButton.LeftButton or self._canvas.space_held:
             event.ignore()
             return
+        if tool.mode is Mode.KEYPOINTS and not tool.point_names() and tool.handle_at(point, self.reach) is None:
+            hit = editing.number_at(tool.labels, *point)
+            if hit is None or not tool.point_names(tool.labels.annotations[hit].category):
+                self.keypoints_asked.emit()
+                return
         before = tool.selected
         erase = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if not tool.press(point, self.reach, erase=erase):
@@ -229,11 +247,14 @@ class LabelEditor(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         tool, point = self.tool, self._canvas.image_position(event.pos().toPointF())
-        if tool is None or point is None or tool.dragging or tool.corners:
+        if tool is None or point is None or tool.dragging or tool.corners or tool.skeleton is not None:
             event.accept()
             return
         handle = tool.handle_at(point, self.reach)
         before = tool.selected
+        if handle is not None and handle.part == KEYPOINT:
+            tool.point = handle.number
+            self._changed()
         if handle is None:
             tool.selected = editing.number_at(tool.labels, *point)
             self._tell_selected(before)
@@ -247,6 +268,11 @@ class LabelEditor(QWidget):
         """Remove a corner of the selected polygon."""
         if self.tool is not None:
             self._take(self.tool.delete_corner(handle))
+
+    def set_visibility(self, seen: int) -> None:
+        """Make the selected key point visible, hidden or absent."""
+        if self.tool is not None:
+            self._take(self.tool.set_visibility(seen))
 
     def leaveEvent(self, event: QEvent) -> None:
         self._cursor = None
@@ -273,6 +299,8 @@ class LabelEditor(QWidget):
         elif key in ONCE and event.isAutoRepeat():
             pass
         elif key in STEPS:
+            if tool is not None and tool.skeleton is not None:
+                self._take(tool.finish())
             self.stepped.emit(STEPS[key])
         elif key == Qt.Key.Key_Escape:
             self._escape()
@@ -286,7 +314,11 @@ class LabelEditor(QWidget):
         elif key in REMOVE:
             self._take(tool.delete())
         elif key in FINISH:
-            self._take(tool.finish() if tool.corners else None)
+            self._take(tool.finish() if tool.corners or tool.skeleton is not None else None)
+        elif key == SKIP:
+            self._take(tool.skip_keypoint())
+        elif key == VISIBILITY:
+            self._toggle_visibility(tool)
         elif key in MODES:
             self.set_mode(MODES[key])
         elif key in DIGITS:
@@ -296,6 +328,13 @@ class LabelEditor(QWidget):
             self._changed()
         else:
             self.class_asked.emit()
+
+    def _toggle_visibility(self, tool: LabelTool) -> None:
+        """Of the key point under the cursor, else of the selected one."""
+        handle = tool.handle_at(self._cursor, self.reach) if self._cursor is not None else None
+        if handle is not None and handle.part == KEYPOINT:
+            tool.point = handle.number
+        self._take(tool.toggle_visibility())
 
     def _escape(self) -> None:
         tool = self.tool
@@ -338,6 +377,14 @@ class LabelEditor(QWidget):
         done = self.tr("Esc: done")
         if tool.corners:
             return self.tr("Click for each corner · Enter or double-click: finish · Del: one back · Esc: cancel")
+        if tool.mode is Mode.KEYPOINTS:
+            return self._keypoints_hint(tool, done)
+        if tool.point is not None:
+            names = tool.point_names()
+            name = names[tool.point] if tool.point < len(names) else str(tool.point + 1)
+            return self.tr("{name} · drag to move · V: hidden or visible · Del: absent · Esc: deselect").format(
+                name=name
+            )
         if tool.mode is Mode.BRUSH:
             width = self.tr("[ ] width {width} px").format(width=f"{tool.width:g}")
             parts = [self._named(self.tr("Drag to paint {label}")), width, self.tr("Shift: erase")]
@@ -348,8 +395,25 @@ class LabelEditor(QWidget):
             drawn = self._named(self.tr("Click for the corners of a polygon: {label}"))
             return " · ".join((drawn, self.tr("1–9 C: class"), done))
         if tool.selected is None:
-            return self.tr("Click to select · B box · P polygon · M brush · D A next and previous picture · Esc: done")
+            return self.tr(
+                "Click to select · B box · P polygon · M brush · K key points · D A next, previous picture · Esc: done"
+            )
         return self.tr("Drag to move, handles to resize · 1–9 C: class · Del: delete · Esc: deselect")
+
+    def _keypoints_hint(self, tool: LabelTool, done: str) -> str:
+        names, skeleton = tool.point_names(), tool.skeleton
+        if skeleton is not None and skeleton.next is not None:
+            count = self.tr("{number} of {count}").format(number=skeleton.next + 1, count=len(skeleton.names))
+            name = self.tr("Click: {name} ({count})").format(name=skeleton.names[skeleton.next], count=count)
+            keys = self.tr("Shift: hidden · N: skip · Del: one back · Enter: finish · Esc: cancel")
+            return f"{name} · {keys}"
+        if tool.selected is None:
+            return self.tr("Click an object to give it key points, or beside all for a new one") + f" · {done}"
+        missing = first_missing(tool.labels.annotations[tool.selected].keypoints, len(names))
+        if missing is None:
+            return self.tr("Drag a point to move it · V: hidden or visible · Del: absent") + f" · {done}"
+        name = self.tr("Click: {name}").format(name=names[missing])
+        return " · ".join((name, self.tr("Shift: hidden · N: skip"), done))
 
     def _named(self, text: str) -> str:
         tool = self.tool

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QColor, QCursor
 from PySide6.QtWidgets import QMenu
 
+from cvstudio.data.keypoint_editing import ABSENT, HIDDEN, VISIBLE
 from ui.base.icons import icon
 from ui.control.controller import Controller
 from ui.control.frame_on_screen import FrameOnScreen
@@ -19,7 +20,8 @@ from ui.views.canvas import Canvas
 if TYPE_CHECKING:
     from ui.views.labels.class_chooser import ClassChooser
     from ui.views.labels.editor import LabelEditor
-    from ui.views.labels.tool import Edit, LabelHandle
+    from ui.views.labels.edits import Edit, LabelHandle
+    from ui.views.labels.keypoints_dialog import KeypointsDialog
 
 
 class LabelEditing(QObject):
@@ -103,6 +105,7 @@ class LabelEditing(QObject):
             editor.mode_changed.connect(self._mode_changed)
             editor.class_chosen.connect(labelling.set_category)
             editor.class_asked.connect(self.ask_class)
+            editor.keypoints_asked.connect(self._ask_keypoints)
             editor.menu_asked.connect(self._show_menu)
             editor.stepped.connect(self._controller.library.step)
             editor.closed.connect(partial(labelling.set_active, False))
@@ -127,7 +130,8 @@ class LabelEditing(QObject):
             return
         self._show_classes()
         if other:
-            from ui.views.labels.tool import LabelTool, Mode
+            from ui.views.labels.edits import Mode
+            from ui.views.labels.tool import LabelTool
 
             editor.set_tool(LabelTool(labelling.labels, size, labelling.category))
             editor.set_mode(Mode(labelling.mode))
@@ -139,7 +143,8 @@ class LabelEditing(QObject):
 
         names = tuple(category.name for category in self._labelling.categories)
         assert self.editor is not None
-        self.editor.set_classes(names, [QColor(*class_colour(name, names)) for name in names])
+        colours = [QColor(*class_colour(name, names)) for name in names]
+        self.editor.set_classes(names, colours, self._labelling.categories)
 
     def _show_category(self) -> None:
         if self.editor is not None:
@@ -148,7 +153,7 @@ class LabelEditing(QObject):
     def _show_mode(self) -> None:
         editor = self.editor
         if editor is not None and editor.tool is not None and editor.tool.mode != self._labelling.mode:
-            from ui.views.labels.tool import Mode
+            from ui.views.labels.edits import Mode
 
             editor.set_mode(Mode(self._labelling.mode))
             editor.setFocus()
@@ -167,6 +172,8 @@ class LabelEditing(QObject):
             "reshape": self.tr("Reshape label"),
             "brush": self.tr("Brush label"),
             "erase": self.tr("Erase label"),
+            "keypoints": self.tr("Place key points"),
+            "visibility": self.tr("Change the visibility of a key point"),
             "delete": self.tr("Delete label"),
         }
         merge = "labels.nudge" if nudging else None
@@ -204,12 +211,51 @@ class LabelEditing(QObject):
         menu.addAction(icon("list"), self.tr("Change the Class …") + "\tC", partial(self.ask_class, place))
         menu.addAction(icon("copy"), self.tr("Duplicate"), partial(labelling.duplicate, number))
         menu.addAction(icon("layers"), self.tr("Bring to Front"), partial(labelling.bring_to_front, number))
+        from ui.views.labels.edits import KEYPOINT
+
+        if handle is not None and handle.part == KEYPOINT:
+            self._add_keypoint_actions(menu, handle.number)
         if handle is not None and handle.part >= 0 and not handle.adds:
             menu.addAction(icon("minus"), self.tr("Remove This Corner"), partial(editor.delete_corner, handle))
         menu.addSeparator()
         delete = self.tr("Delete") + "\t" + self.tr("Del")
         menu.addAction(icon("trash-2"), delete, partial(labelling.delete, {number}))
         return menu
+
+    def _add_keypoint_actions(self, menu: QMenu, number: int) -> None:
+        labelling, editor = self._labelling, self.editor
+        assert labelling.selected is not None
+        assert editor is not None
+        seen_now = labelling.labels.annotations[labelling.selected].keypoints[number][2]
+        menu.addSeparator()
+        for seen, text in (
+            (VISIBLE, self.tr("Point Is Visible")),
+            (HIDDEN, self.tr("Point Is Hidden")),
+            (ABSENT, self.tr("Point Is Absent")),
+        ):
+            action = menu.addAction(text, partial(editor.set_visibility, seen))
+            action.setCheckable(True)
+            action.setChecked(seen == seen_now)
+
+    def _ask_keypoints(self) -> None:
+        """Ask for the key points of the class of the selected object, or of the next one."""
+        labelling = self._labelling
+        number = labelling.category
+        if labelling.selected is not None:
+            number = labelling.labels.annotations[labelling.selected].category
+        if number < len(labelling.categories):
+            self.ask_keypoints(number)
+        else:
+            self._controller.notice.emit("info", self.tr("Name a class first; key points belong to a class."))
+
+    def ask_keypoints(self, number: int) -> KeypointsDialog:
+        """Open the dialog for the key points of a class."""
+        from ui.views.labels.keypoints_dialog import KeypointsDialog
+
+        dialog = KeypointsDialog(self._canvas.window(), self._labelling.categories[number])
+        dialog.chosen.connect(partial(self._labelling.set_skeleton, number))
+        dialog.open()
+        return dialog
 
     def _show_menu(self, place: QPoint, handle: LabelHandle | None) -> None:
         self.menu(place, handle).popup(place)
