@@ -164,10 +164,11 @@ def is_labels(path: Path) -> bool:
         return False
 
 
-def label_facts(path: Path) -> list[tuple[str, str]]:
-    """Facts about a labelled set as (title, text). Raises MediaError."""
+def label_facts(path: Path, progress: Progress) -> list[tuple[str, str]]:
+    """Facts about a labelled set as (title, text). Raises MediaError and Cancelled."""
     found = annotation_format(path)
-    summary = summarise(found.read(path), Progress())
+    progress(None, f"reading {path.name}")
+    summary = summarise(found.read(path), progress)
     pictures = f"{summary.pictures:,}"
     if summary.missing:
         pictures += f", of which {summary.missing:,} are not there"

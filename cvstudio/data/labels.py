@@ -203,13 +203,17 @@ class LeftOut:
     count: int = 1
 
 
+Seen = Callable[[str, PictureLabels], None]
+"""Callable (name, labels): the labels of a picture as its file has them."""
+
+
 class Check(Protocol):
     """See `LabelledSet.check`."""
 
-    def __call__(self, progress: Progress | None = None) -> tuple[LeftOut, ...]: ...
+    def __call__(self, progress: Progress | None = None, seen: Seen | None = None) -> tuple[LeftOut, ...]: ...
 
 
-def no_left_out(progress: Progress | None = None) -> tuple[LeftOut, ...]:
+def no_left_out(progress: Progress | None = None, seen: Seen | None = None) -> tuple[LeftOut, ...]:
     """The `Check` of a set that comes from no file."""
     return ()
 
@@ -226,7 +230,8 @@ class LabelledSet:
     names : names of the labelled pictures as the file has them, with "/" between folders, in its order
     pictures : file of each picture by name; a name that is absent has no file
     load : callable (name) -> labels of that picture as the file has them. Raises MediaError
-    check : callable (progress) -> everything that was left out; may read all labels. Raises Cancelled
+    check : callable (progress, seen) -> everything that was left out. Raises Cancelled
+        It reads all labels, and hands them to `seen`, for who needs them besides.
     edited : labels by name that take the place of those in the file
     added : names of pictures that were added in the program, and are known by their file alone
     file_ids : ids of the pictures by name, as in the file, where it has ids

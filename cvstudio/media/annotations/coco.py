@@ -136,7 +136,7 @@ class Document:
         images: list[object] = []
         categories: list[object] = []
         keys: set[str] = set()
-        for key, value, span in self._text.members():
+        for key, value, span in self._text.members({"annotations": "image_id"}):
             if key == "annotations" and isinstance(value, dict) and span is not None:
                 spans.setdefault(identity(value.get("image_id")), []).append(span)
             elif key in ("images", "categories") and span is not None:
@@ -210,9 +210,15 @@ class Document:
                 self.collector.add(reason, count=len(own))
         return found
 
-    def annotations(self, name: str) -> list[Mapping[str, object]]:
+    def annotations(self, name: str, report: Report) -> list[Mapping[str, object]]:
         """Annotations of a picture."""
-        return mappings([self._text.parsed(span) for span in self._spans.get(name, ())])
+        found: list[object] = []
+        for span in self._spans.get(name, ()):
+            try:
+                found.append(self._text.parsed(span))
+            except ValueError:
+                report("A label is no valid JSON.")
+        return mappings(found)
 
 
 def _read(path: Path) -> LabelledSet:
@@ -221,7 +227,7 @@ def _read(path: Path) -> LabelledSet:
 
     def read(name: str, report: Report) -> PictureLabels:
         size = document.sizes.get(name) or picture_size(pictures[name])
-        found = [_annotation(item, document, size, report) for item in document.annotations(name)]
+        found = [_annotation(item, document, size, report) for item in document.annotations(name, report)]
         valid = [item for item in found if item is not None]
         if size is not None and any(item.box[2] > size.width + 1 or item.box[3] > size.height + 1 for item in valid):
             # Some programs state the size as it lies in the file of a photograph that is shown upright.
@@ -317,8 +323,10 @@ def _keypoints(value: object, report: Report) -> tuple[tuple[float, float, int],
 
 
 def _attributes(item: Mapping[str, object]) -> dict[str, str]:
-    others = {name: value for name, value in item.items() if name not in _KNOWN}
     attributes: dict[str, str] = {}
+    if item.keys() <= _KNOWN and not item.get("attributes"):  # as of most
+        return attributes
+    others = {name: value for name, value in item.items() if name not in _KNOWN}
     for name, value in (*mapping(item.get("attributes")).items(), *others.items()):
         with suppress(ValueError):  # of NaN, which is no JSON
             attributes[name] = value if isinstance(value, str) else json_text(value)

@@ -8,6 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -139,18 +140,9 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
     """
     size, channels, bits, orientation, progressive, pages = Size(0, 0), 0, 8, 1, False, 1
     profile: dict[int, bytes] = {}
-    file.seek(2)
-    while True:
-        marker = file.read(1)
-        if marker != b"\xff":
-            raise ValueError("no marker where one must be")
-        while marker == b"\xff":
-            marker = file.read(1)
-        code = marker[0]
-        (count,) = _unpack(file, ">H")
-        body = file.read(count - 2)
+    for code, body in _jpeg_segments(file):
         _check_jpeg_frame(Path(file.name), code, body)
-        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+        if _is_frame(code):
             bits, height, width, channels = struct.unpack(">BHHB", body[:6])
             size, progressive = Size(width, height), code in (0xC2, 0xC6, 0xCA, 0xCE)
         elif code == 0xE1 and body.startswith(b"Exif\0\0"):
@@ -176,6 +168,41 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
                 behind="" if other else appended_fact(data[end.position :], "picture"),
             )
             return dataclasses.replace(header, inks=True, colors="CMYK") if channels == 4 else header
+    raise AssertionError("the segments end with an error")
+
+
+def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of the segments of a JPEG; behind that of a scan there are none. Raises ValueError."""
+    file.seek(2)
+    while True:
+        marker = file.read(1)
+        if marker != b"\xff":
+            raise ValueError("no marker where one must be")
+        while marker == b"\xff":
+            marker = file.read(1)
+        (count,) = _unpack(file, ">H")
+        yield marker[0], file.read(count - 2)
+
+
+def jpeg_size(head: bytes) -> Size | None:
+    """The size of a JPEG, upright, from the first bytes of its file; None where `head` does not tell it."""
+    orientation = 1
+    if not head.startswith(b"\xff\xd8"):
+        return None
+    with suppress(ValueError, IndexError, KeyError, struct.error):
+        for code, body in _jpeg_segments(io.BytesIO(head)):
+            if code == 0xE1 and body.startswith(b"Exif\0\0"):
+                orientation = _exif_orientation(body[6:])
+            elif _is_frame(code):
+                height, width = struct.unpack(">HH", body[1:5])
+                size = Size(height, width) if orientation >= 5 else Size(width, height)
+                return size if min(size) > 0 else None
+    return None
+
+
+def _is_frame(code: int) -> bool:
+    """Whether a marker of a JPEG begins a frame."""
+    return 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC)
 
 
 def _check_jpeg_frame(path: Path, code: int, body: bytes) -> None:

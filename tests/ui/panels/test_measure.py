@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cvstudio.cli.main import main
 from cvstudio.evaluation.tables import class_table
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions
+from cvstudio.models import MODELS
 from cvstudio.session.session import State
 from ui.panels._measure.content import CONTROLS_WIDTH, MeasureContent
 from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
@@ -341,3 +343,47 @@ def test_the_numbers_are_those_of_the_command_line(content: MeasureContent, labe
     figures = dict(texts(content.figures))
     for name, value in cvstudio.evaluate("colour-boxes", labels).summary().items():
         assert figures[name] == ("–" if np.isnan(value) else f"{value:.3f}")
+
+
+def test_two_models_have_the_numbers_of_the_command_line(
+    content: MeasureContent,
+    labels: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setitem(MODELS["colour-masks"].defaults, "score", 0.95)
+    monkeypatch.setitem(content._changes, (labels, "colour-masks"), {"green": None})
+    (tmp_path / "none.json").write_text("{}")
+    (tmp_path / "map.json").write_text('{"green": null}')
+    content.set_model("colour-masks", 1)
+    measure(content, qtbot)
+    maps = [str(part) for name in ("none", "map") for part in ("--map", tmp_path / f"{name}.json")]
+    capsys.readouterr()
+    assert main(["evaluate", "colour-boxes", "colour-masks", "--data", str(labels), *maps, "--json", "-q"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    figures = {row["figure"]: row for row in printed["figures"]}
+    assert figures["Boxes recall"]["colour-boxes"] != figures["Boxes recall"]["colour-masks"]
+
+    def rows(name: str) -> list[list[str]]:
+        cells = [row.values() for row in printed[name]]
+        return [
+            ["–" if item is None else f"{item:.3f}" if isinstance(item, float) else str(item) for item in row]
+            for row in cells
+        ]
+
+    assert texts(content.figures) == rows("figures")
+    content.tabs.setCurrentIndex(CLASSES)
+    content.update_page()
+    assert texts(content.classes) == rows("classes")
+    # The slider is that of the model whose pages are shown.
+    assert content.thresholds.score_row.value() == pytest.approx(0.3)
+    content.thresholds.models.setCurrentIndex(1)
+    assert content.thresholds.score_row.value() == pytest.approx(0.95)
+    set_score(content, 0.4, qtbot)
+    assert content.thresholds.scores == (0.3, 0.4)
+    content.export(tmp_path / "out.json")
+    qtbot.waitUntil(lambda: not content._controller.pipeline.busy, timeout=30_000)
+    models = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["models"]
+    assert [item["score"] for item in models] == [0.3, 0.4]

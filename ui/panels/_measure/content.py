@@ -316,7 +316,7 @@ class MeasureContent(QWidget):
         self.message.setText(self.tr("Starting"))
         self._update()
         title = self.tr("Measure on {name}").format(name=source.name)
-        work = measure_models(source, plans, self._iou)
+        work = measure_models(source, plans, self._iou, self._controller.pipeline.noticed.emit)
         self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
 
     def cancel(self) -> None:
@@ -393,7 +393,7 @@ class MeasureContent(QWidget):
 
     def _at_score(self) -> tuple[Evaluation, ...]:
         assert self.measured is not None
-        return tables.at_score(self.measured.evaluations, self.thresholds.score)
+        return tables.at_scores(self.measured.evaluations, self.thresholds.scores)
 
     def _show_figures(self, evaluation: Evaluation, form: str) -> None:
         self.figures.show_table(tables.figures_table(self._at_score()))
@@ -405,12 +405,13 @@ class MeasureContent(QWidget):
         from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
 
         assert self.measured is not None
-        items = self.measured.evaluations
+        items = self._at_score()
         if form:
-            plot = self._plot(CurvePlot)
-            kind, score = self.thresholds.kind, self.thresholds.score
+            plot, kind = self._plot(CurvePlot), self.thresholds.kind
             curves = [
-                (item.title, item.objects[form].curve(self._iou, kind), score) for item in items if form in item.objects
+                (item.title, item.objects[form].curve(self._iou, kind), item.score)
+                for item in items
+                if form in item.objects
             ]
             plot.show_curves(curves)
             return
@@ -454,8 +455,10 @@ class MeasureContent(QWidget):
         evaluation = self.evaluation
         if evaluation is None or self.measured is None:
             return
-        score = self.thresholds.score
-        models = [ShownModel(plan.model, plan.weights, score) for plan in self.measured.plans]
+        models = [
+            ShownModel(plan.model, plan.weights, score)
+            for plan, score in zip(self.measured.plans, self.thresholds.scores, strict=True)
+        ]
         self._pictures.show(evaluation.pictures[evaluation.names[number]], self.measured.annotations, models)
 
     def _map(self, number: int, label: str, category: str | None) -> None:
@@ -484,10 +487,10 @@ class MeasureContent(QWidget):
         """Write the evaluation at the thresholds of the sliders, on a worker thread."""
         if self.measured is None:
             return
-        evaluations, iou, score = self.measured.evaluations, self._iou, self.thresholds.score
+        evaluations, iou = self._at_score(), self._iou
 
         def work(progress: Progress) -> Any:
-            write_evaluation(target, evaluations, iou=iou, score=score, progress=progress)
+            write_evaluation(target, evaluations, iou=iou, progress=progress)
             yield target.name
 
         title = self.tr("Export the evaluation")
