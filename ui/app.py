@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING
 # Nothing that is imported or built for the window is garbage, and the search for it takes a tenth of the start.
 gc.disable()
 
+from cvstudio.foundation.late_import import import_when_used  # noqa: E402
+
+import_when_used("numpy")
+
 from ui import environment  # noqa: E402  (it imports much)
 
 environment.prepare()
+environment.import_as_ever()
 
 from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prepared first)
 from PySide6.QtGui import QIcon  # noqa: E402
@@ -115,6 +120,7 @@ def run_window(arguments: Sequence[str]) -> int:
     garbage.busy = lambda: window.controller.playback.playing
 
     def begin() -> None:
+        crash.rotate()
         window.controller.warm_up()
         if options.files:
             window.open_paths(options.files)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import logging
-import logging.handlers
 from pathlib import Path
 from typing import IO
 
@@ -42,23 +41,33 @@ class CrashLog:
             if self.path.exists():
                 self.path.replace(crashed_log)
                 self.previous = crashed_log
-        self._handler = logging.handlers.RotatingFileHandler(
-            self.path, maxBytes=1_000_000, backupCount=2, encoding="utf-8"
-        )
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        root = logging.getLogger()
-        root.addHandler(self._handler)
-        root.setLevel(logging.INFO)
+        self._log_to(logging.FileHandler(self.path, encoding="utf-8"))
+        logging.getLogger().setLevel(logging.INFO)
         self._faults = self.path.open("a", encoding="utf-8")
         faulthandler.enable(self._faults)
         self._marker.write_text("", encoding="utf-8")
+
+    def rotate(self) -> None:
+        """Begin a new file whenever the log has grown long; what that needs is imported after the first picture."""
+        from logging.handlers import RotatingFileHandler
+
+        self._log_to(RotatingFileHandler(self.path, maxBytes=1_000_000, backupCount=2, encoding="utf-8"))
+
+    def _log_to(self, handler: logging.Handler | None) -> None:
+        """Log to `handler` in place of the one before."""
+        root = logging.getLogger()
+        before, self._handler = self._handler, handler
+        if handler is not None:
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            root.addHandler(handler)
+        if before is not None:
+            root.removeHandler(before)
+            before.close()
 
     def end(self) -> None:
         """Stop logging and remove the marker: the program ends normally."""
         faulthandler.disable()
         if self._faults is not None:
             self._faults.close()
-        if self._handler is not None:
-            logging.getLogger().removeHandler(self._handler)
-            self._handler.close()
+        self._log_to(None)
         self._marker.unlink(missing_ok=True)

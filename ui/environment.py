@@ -1,23 +1,11 @@
-"""Environment of the process before Qt starts: settings that other libraries leave behind are undone.
-
-PySide6 reads the source of each module that is imported after it, which took a twentieth of the start. So the parts of
-the core that the window's first picture needs are imported here, before Qt.
-"""
+"""Environment of the process before Qt starts: settings that other libraries leave behind are undone."""
 
 from __future__ import annotations
 
+import builtins
 import os
 from pathlib import Path
 
-import cvstudio.media.camera
-import cvstudio.media.playback.player
-import cvstudio.media.thumbnails
-import cvstudio.models.inspection.tuning_process
-import cvstudio.models.runtime.host
-import cvstudio.session.browsing
-import cvstudio.session.label_edits
-import cvstudio.session.labelled_sets
-import cvstudio.session.resolve  # noqa: F401
 from cvstudio.models.runtime.cpu_threads import let_waiting_threads_sleep
 
 QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
@@ -34,6 +22,16 @@ def prepare() -> None:
     for name in QT_VARIABLES:
         if "cv2" in Path(os.environ.get(name, "")).parts:
             del os.environ[name]
+
+
+def import_as_ever() -> None:
+    """Import Qt, and undo what PySide6 does to the import of every module: it reads the source, also of torch's many.
+
+    It looks there for its optional features, such as names in snake case, none of which the program uses.
+    """
+    import PySide6.QtCore  # noqa: F401
+
+    builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
 
 
 def after_application() -> None:

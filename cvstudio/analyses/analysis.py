@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, Several, TextInput
 from cvstudio.analyses.stages import Stage
@@ -20,6 +19,9 @@ from cvstudio.models import MODELS
 from cvstudio.models.spec import ModelSpec
 from cvstudio.models.terms import Place, terms
 from cvstudio.results.result import can_be_placed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Accepted = MediaKind | Text | Several | type[Any]
 

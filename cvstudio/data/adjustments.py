@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size
 from cvstudio.data.pixel_map import PixelMap
 from cvstudio.data.samples import DepthMap, Image
 from cvstudio.foundation.errors import MediaError, ParamsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 S = TypeVar("S", bound=Image | DepthMap)
 Flip = Literal["", "h", "v", "hv"]

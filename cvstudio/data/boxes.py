@@ -7,12 +7,14 @@ Source of the greedy rule: Felzenszwalb et al., "Object Detection with Discrimin
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-F = TypeVar("F", np.float32, np.float64)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+F = TypeVar("F", "np.float32", "np.float64")
 
 _FIRST = 16
 _BLOCK = 64
@@ -20,7 +22,7 @@ _BLOCK = 64
 _FEW_PAIRS = 100_000
 """Up to this number of candidate pairs, testing the pairs is faster than testing blocks; measured at 2,000 boxes."""
 
-_Sides = NDArray[np.float32]
+_Sides: TypeAlias = "NDArray[np.float32]"
 """(5, n): rows x1, y1, x2, y2 and area, so that operations run over contiguous memory."""
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.labels import LabelledMask
 from cvstudio.foundation.shapes import Box, Point, Polygon
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Window = tuple[int, int, int, int]
 """Left, top, right and bottom in whole pixels of the picture."""

@@ -7,16 +7,18 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.pixel_map import PixelMap
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NO_CLASS = -1
 """Pixel of a `LabelMap` that nobody labelled; it counts neither for nor against a prediction."""

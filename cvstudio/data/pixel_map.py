@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, readonly
 
-N = TypeVar("N", bound=np.generic)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+N = TypeVar("N", bound="np.generic")
 
 
 @dataclass(frozen=True)

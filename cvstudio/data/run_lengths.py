@@ -7,13 +7,16 @@ that was never written: so they are read here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_masks import cut
 from cvstudio.data.labels import LabelledMask
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _CONTINUES, _NEGATIVE, _BITS = 0x20, 0x10, 5
 _FIRST_CHARACTER = 48

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.srgb import srgb8
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Transfer = Literal["srgb", "linear"]
 DepthUnit = Literal["m", "mm", "px", "relative"]

@@ -16,10 +16,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame
@@ -28,6 +27,9 @@ from cvstudio.foundation.priority import start_first
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import BaseReader, Media, MediaKind
 from cvstudio.media.camera_tap import new_source, tap_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PREFIX = "camera:"
 SIZES = (Size(640, 480), Size(1280, 720), Size(1920, 1080))

@@ -210,7 +210,8 @@ def check_whole(path: Path, head: bytes) -> None:
 
 def _iso_end(file: BinaryIO, length: int) -> int:
     """Where the outermost boxes end (ISO/IEC 14496-12, 4.2), or the first would that is no box: data are appended."""
-    position, names = 0, set()
+    position = 0
+    names: set[bytes] = set()
     while position + 8 <= length:
         file.seek(position)
         header = file.read(16)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.base import PLAIN_READINGS
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FIT = Size(192, 144)
 """Largest size of a thumbnail in pixels: a grid entry on a screen with a pixel ratio of 2."""

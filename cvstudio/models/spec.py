@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from cvstudio.data.samples import Image
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.detections import Detections
-from cvstudio.weights.declaration import Weights
+
+if TYPE_CHECKING:
+    from cvstudio.data.samples import Image
+    from cvstudio.results.detections import Detections
+    from cvstudio.weights.declaration import Weights
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cvstudio.foundation.errors import WeightsError
 from cvstudio.models.checkpoints import chosen_checkpoint
-from cvstudio.models.spec import ModelSpec
-from cvstudio.weights.declaration import Weights
+
+if TYPE_CHECKING:
+    from cvstudio.models.spec import ModelSpec
+    from cvstudio.weights.declaration import Weights
 
 UNSTATED = "licence not stated"
 """Licence of a file of the user of which none is known."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.data.boxes import iou_with, nms, smallest_at
 from cvstudio.data.geometry import Size, check_arrays, readonly
@@ -21,6 +20,8 @@ from cvstudio.results.tables import ABSENT, Column, Table, number
 from cvstudio.results.tallies import Tallies
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
     from cvstudio.results.agreement import BoxAgreement
 
 

@@ -12,7 +12,6 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.label_editing import new_name
 from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton
 from cvstudio.media import Media
-from cvstudio.results.detections import Detections
 from cvstudio.session.layers import layers_on, with_inserted, with_layer
 from cvstudio.session.session import State, replace_instance
 
@@ -119,6 +118,8 @@ def with_new_labels(state: State, classes: Sequence[str], next_id: Callable[[], 
     StopIteration
         The canvas shows nothing that can be labelled.
     """
+    from cvstudio.results.detections import Detections
+
     media = state.active_media
     spec, slot = next(
         (item, slot)

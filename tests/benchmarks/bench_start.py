@@ -29,32 +29,37 @@ app.processEvents()
 print(time.perf_counter() - began)
 """
 
-# As `ui.app.run_window` does it; what the first picture does without follows it.
+# What the first picture does without follows it.
 OURS = """
 import time; began = time.perf_counter()
-import sys
-from ui.app import make_application
-app = make_application()
-from ui.window.main_window import MainWindow
-window = MainWindow(late=True)
-complete = []
-window.completed.connect(lambda: complete.append(time.perf_counter() - began))
-window.show()
-from PySide6.QtTest import QTest
-assert QTest.qWaitForWindowExposed(window)
-app.processEvents()
-visible = time.perf_counter() - began
-while not complete:
+import os, ui.launch
+
+def look():
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication
+    from ui.window.main_window import MainWindow
+    app = QApplication.instance()
+    window = next(item for item in app.topLevelWidgets() if isinstance(item, MainWindow))
+    complete = []
+    window.completed.connect(lambda: complete.append(time.perf_counter() - began))
+    assert QTest.qWaitForWindowExposed(window)
     app.processEvents()
-print(visible, *complete)
-window.close()
+    visible = time.perf_counter() - began
+    while not complete:
+        app.processEvents()
+    print(visible, *complete, flush=True)
+    os._exit(0)
+
+import ui.app
+ui.app.QApplication.exec = staticmethod(look)
+ui.launch.main([])
 """
 
 
 def seconds(code: str, home: str) -> list[float]:
     # As for a user, from compiled modules, whatever this shell says; each window at its first size.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["XDG_CONFIG_HOME"] = home
+    environment |= {f"XDG_{name}_HOME": home for name in ("CONFIG", "STATE", "CACHE", "DATA")}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True, env=environment
     )

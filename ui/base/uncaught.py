@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import platform
 import sys
 import threading
 import time
@@ -136,5 +135,7 @@ class UncaughtErrors(QObject):
 
 def versions() -> str:
     """Versions of cvstudio, Python and Qt, and the operating system, on one line."""
+    import platform
+
     python, system = platform.python_version(), platform.platform()
     return f"cvstudio {cvstudio.__version__}, Python {python}, Qt {qVersion()}, {system}"

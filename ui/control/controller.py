@@ -24,7 +24,6 @@ from cvstudio.foundation.lanes import CLOSE_SECS, Event, Job
 from cvstudio.foundation.params import from_mapping
 from cvstudio.media import Media, MediaKind
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.results.detections import Detections
 from cvstudio.session.browsing import with_read_as, with_shown
 from cvstudio.session.session import Session, State, add_media, replace_instance
 from cvstudio.session.transitions import with_analysis, with_model, with_reading, with_sample, without_media
@@ -48,6 +47,7 @@ from ui.control.window_requests import WindowRequests
 
 if TYPE_CHECKING:
     from cvstudio.draw import Look
+    from cvstudio.results.detections import Detections
 
 log = logging.getLogger(__name__)
 
@@ -370,6 +370,8 @@ class Controller(QObject):
 
     def detections(self) -> Detections | None:
         """Current result where it is of type `Detections`, else None."""
+        from cvstudio.results.detections import Detections
+
         result = self.current_result()
         return result if isinstance(result, Detections) else None
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import xxhash
-
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import Cancelled, UserError
 from cvstudio.foundation.file_locks import lock_file
@@ -154,4 +152,6 @@ class UnfinishedWork:
 
 
 def _key(kind: str, target: Path) -> str:
+    import xxhash
+
     return xxhash.xxh3_64_hexdigest(f"{kind} {target.absolute()}".encode(errors="surrogateescape"))

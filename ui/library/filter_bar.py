@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QWidget
 
 from cvstudio.media import MediaKind
@@ -38,7 +38,6 @@ class FilterBar(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search this folder"))
         self.search.setAccessibleName(self.tr("Search this folder"))
-        self.search.setClearButtonEnabled(True)
         # Files dropped anywhere in the window are opened, rather than inserted as text.
         self.search.setAcceptDrops(False)
         self.search.textChanged.connect(lambda text: library.set_filter(dataclasses.replace(library.filter, text=text)))
@@ -57,6 +56,11 @@ class FilterBar(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.search, 1)
         layout.addWidget(self.button)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Only now: Qt loads its first icon from the style for it, which an empty window does without.
+        self.search.setClearButtonEnabled(True)
 
     def show_listing(self, listing: Listing | None) -> None:
         """Show the filter of the current folder, as each folder has its own."""

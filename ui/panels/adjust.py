@@ -86,10 +86,6 @@ class AdjustParams:
     ] = ""
 
 
-FIELDS = fields_of(AdjustParams)
-CROP = next(field for field in FIELDS if field.name == "crop")
-
-
 class AdjustPanel(QStackedWidget):
     """Controls of the adjustments of the picture on the canvas; they hold for the current analysis."""
 
@@ -232,7 +228,9 @@ class AdjustPanel(QStackedWidget):
         self.reset.setEnabled(not now.identity)
         self.window_drag.setEnabled(image is not None)
         self._show_scope(media)
-        fields = tuple(field for field in FIELDS if (moves if field.name == "crop" else image is not None))
+        fields = tuple(
+            field for field in fields_of(AdjustParams) if (moves if field.name == "crop" else image is not None)
+        )
         histograms = {"levels": self._histogram} if self._histogram is not None else {}
         self.form.set_fields(fields, _values(now), histograms=histograms)
         self._show_preview(image, now)
@@ -337,7 +335,8 @@ class AdjustPanel(QStackedWidget):
             editor.released.connect(self._controller.end_drag)
             editor.dropped.connect(self._controller.cancel_drag)
             editor.closed.connect(editor.end)
-        self._editor.begin(tool_for(CROP, _box(self.adjustments.crop), size))
+        crop = next(field for field in fields_of(AdjustParams) if field.name == "crop")
+        self._editor.begin(tool_for(crop, _box(self.adjustments.crop), size))
 
     def _toggle_drag(self) -> None:
         if self._drag is not None and self._drag.isVisible():

@@ -27,7 +27,6 @@ from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
-from cvstudio.results.detections import Detections
 from ui.base.icons import icon
 from ui.base.settings import first_folder, videos_folder
 from ui.control.tracking_job import TrackingProgress, follow_all
@@ -123,6 +122,8 @@ class CountsPanel(QWidget):
 
     def _instance(self) -> AnalysisInstance | None:
         """The current analysis, where it tracks boxes over frames."""
+        from cvstudio.results.detections import Detections
+
         instance = self._controller.session.state.instance
         fits = instance is not None and instance.spec.temporal is not None and instance.spec.result is Detections
         return instance if fits else None

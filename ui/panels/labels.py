@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.data.geometry import Rect
 from cvstudio.data.labels import Annotation
-from cvstudio.results.detections import Detections
+from cvstudio.foundation.params import Doc, Field, Range
 from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.panels import PANELS
@@ -34,7 +34,8 @@ from ui.widgets.empty_state import EmptyState
 from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
 if TYPE_CHECKING:
-    pass
+    from cvstudio.results.detections import Detections
+    from ui.widgets.rows.slider_row import SliderRow
 
 UPDATE_MS = 60
 """A table of many rows paints slower than the picture: it follows with a delay."""
@@ -280,6 +281,8 @@ class LabelsPanel(QWidget):
 
     def predictions(self) -> Detections | None:
         """Result of the topmost visible layer with boxes that are not labels; None without one."""
+        from cvstudio.results.detections import Detections
+
         for item in reversed(self._controller.shown.layers):
             instance = item.layer.instance
             if isinstance(item.result, Detections) and instance.visible and annotations_of(instance) is None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cvstudio.foundation.late_import import execute
 from cvstudio.session.session import State
 from ui.base.settings import Settings
 from ui.control.controller import Controller
@@ -120,6 +121,7 @@ class MainWindow(Window):
         if self._complete:
             return
         self._complete = True
+        execute("numpy")
         from ui.base.command import install
         from ui.files.exporting import ExportController
         from ui.files.label_export import LabelExport
@@ -373,7 +375,8 @@ class MainWindow(Window):
         if not self._laid_out:
             # Sizes of docks have no effect before the window has its own.
             self._laid_out = True
-            QTimer.singleShot(0, self, self.dock_layout.divide)
+            self.layout().activate()
+            self.dock_layout.divide()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape or not self._complete:

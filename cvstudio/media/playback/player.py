@@ -15,14 +15,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.samples import Waveform
 from cvstudio.foundation.errors import UserError
 from cvstudio.media.playback.sound_card import Backend, Output, PlaybackError, SoundDevice
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 AHEAD_SECS = 1.0
 """Length of the ring: longer than the longest stall of the interpreter (a large import)."""

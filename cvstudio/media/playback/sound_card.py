@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.foundation.errors import UserError
 
-Fill = Callable[[NDArray[np.float32], float], None]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Fill: TypeAlias = "Callable[[NDArray[np.float32], float], None]"
 """Called by the card's own thread to fill float32 (frames, channels); the number is the delay in seconds until the
 first of them is heard."""
 

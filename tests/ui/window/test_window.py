@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -374,7 +375,17 @@ def test_a_crash_leaves_a_log_that_the_next_start_offers(tmp_path, window):
     again = CrashLog(tmp_path)
     again.start()
     assert again.previous is None
+    logging.getLogger("cvstudio").error("before the window is complete")
+    again.rotate()
+    logging.getLogger("cvstudio").error("and after it")
     again.end()
+    lines = again.path.read_text(encoding="utf-8").splitlines()
+    assert [line.rpartition(": ")[2] for line in lines[-2:]] == ["before the window is complete", "and after it"]
+    assert not any(handler.baseFilename == str(again.path) for handler in _log_files())
+
+
+def _log_files():
+    return [item for item in logging.getLogger().handlers if isinstance(item, logging.FileHandler)]
 
 
 def test_a_job_that_takes_long_is_listed_until_it_ends_and_can_be_cancelled(window, qtbot):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -150,6 +149,8 @@ class Row(QWidget):
     def _update_tooltip(self, default: str) -> None:
         if default == self._described:
             return
+        import html
+
         self._described = default
         doc = self.field.doc
         description = " ".join(QCoreApplication.translate("params", text) for text in (doc.what, doc.hint) if text)
