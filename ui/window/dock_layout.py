@@ -224,6 +224,11 @@ class DockLayout:
         self.docks[key].raise_()
         self.column.reveal(key)
 
+    @property
+    def away(self) -> bool:
+        """Whether `toggle_all` has hidden the panels."""
+        return self._away.away
+
     def toggle_all(self) -> bool:
         """Hide the visible panels, or show them again; returns whether they are hidden now."""
         return self._away.toggle()
