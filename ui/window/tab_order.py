@@ -137,7 +137,9 @@ def _side(window: QMainWindow, child: QWidget) -> int:
     if child is window.statusBar():
         return len(SIDES)
     # A strip of a folded column, or the tabs of docks that share a place.
-    middle, centre = child.geometry().center().x(), window.centralWidget().geometry()
+    central = window.centralWidget()
+    assert central is not None
+    middle, centre = child.geometry().center().x(), central.geometry()
     if middle < centre.left():
         return SIDES.index(Qt.DockWidgetArea.LeftDockWidgetArea)
     if middle > centre.right():
