@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
 
 from cvstudio.data.geometry import Rect
 from cvstudio.data.labels import Annotation
-from cvstudio.foundation.params import Doc, Field, Range
 from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.panels import PANELS
@@ -35,7 +34,6 @@ from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
 if TYPE_CHECKING:
     from cvstudio.results.detections import Detections
-    from ui.widgets.rows.slider_row import SliderRow
 
 UPDATE_MS = 60
 """A table of many rows paints slower than the picture: it follows with a delay."""
