@@ -66,7 +66,8 @@ def spliced(path: Path, container: InputContainer) -> InputContainer:
         return container
     container.close()
     script: Any = _Script(_script(path, parts), name)
-    return av.open(script, "r", format="concat", options={"safe": "0", **_PROTOCOLS})
+    whole: InputContainer = av.open(script, format="concat", options={"safe": "0", **_PROTOCOLS})
+    return whole
 
 
 def parts_facts(path: Path, container: InputContainer) -> tuple[str, str]:
