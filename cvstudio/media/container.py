@@ -14,6 +14,7 @@ from cvstudio.media.appended import appended_fact
 from cvstudio.media.base import SoundTrack
 from cvstudio.media.file_identity import damaged, decoding, quoted
 from cvstudio.media.pictures.headers import is_heif
+from cvstudio.media.spliced import format_name, spliced
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -48,12 +49,16 @@ def is_container(head: bytes) -> bool:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open with FFmpeg, which is allowed to read this file only. Raises MediaError."""
+    """Open with FFmpeg, which is allowed to read this file only; recordings one behind the other as one.
+
+    Raises MediaError.
+    """
     import av
 
     with decoding(path):
         # "file:" because a colon or a percent sign in a name would mean something to FFmpeg.
-        return av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+        container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+        return spliced(path, container)
 
 
 def video_streams(container: InputContainer) -> list[VideoStream]:
@@ -163,7 +168,7 @@ def seeks_exactly(container: InputContainer) -> bool:
     seek; a frame of a GIF or an animated PNG holds only the changes to the previous one. For these, going back means
     decoding from the beginning.
     """
-    return container.format.name not in ("mpeg", "mpegvideo", "gif", "apng")
+    return format_name(container) not in ("mpeg", "mpegvideo", "gif", "apng")
 
 
 def time_base(stream: VideoStream | AudioStream) -> Fraction:
@@ -210,8 +215,8 @@ def check_whole(path: Path, head: bytes) -> None:
 
 def _iso_end(file: BinaryIO, length: int) -> int:
     """Where the outermost boxes end (ISO/IEC 14496-12, 4.2), or the first would that is no box: data are appended."""
-    position = 0
     names: set[bytes] = set()
+    position = 0
     while position + 8 <= length:
         file.seek(position)
         header = file.read(16)

@@ -257,7 +257,7 @@ def _themes(window: Window) -> list[Command]:
             (),
             picture,
             words,
-            checked=lambda name=name: window.settings.text("theme", "system") == name,
+            checked=partial(_has_theme, window, name),
         )
         for name, title, picture, words in (
             ("dark", tr("Dark Theme"), "moon", ("dark mode", "night", "다크 모드")),
@@ -265,6 +265,10 @@ def _themes(window: Window) -> list[Command]:
             ("system", tr("System Theme"), "monitor", ()),
         )
     ]
+
+
+def _has_theme(window: Window, name: str) -> bool:
+    return window.settings.text("theme", "system") == name
 
 
 def _columns(window: Window) -> list[Command]:

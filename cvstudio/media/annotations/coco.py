@@ -14,15 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cvstudio.data.geometry import Size
-from cvstudio.data.labels import (
-    Annotation,
-    Category,
-    LabelledMask,
-    LabelledSet,
-    LeftOut,
-    PictureLabels,
-    area_of,
-)
+from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels, area_of
 from cvstudio.data.run_lengths import counts_of, mask_of, text_of
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.json_text import json_text

@@ -29,8 +29,8 @@ _READ_BYTES = 64 << 20
 """Videos up to this size are read whole, to tell how even their frames are and which are not shown."""
 _JITTER_SECS = 0.0021
 """Spread of intervals that rounding to milliseconds causes at a constant rate, and a margin."""
-_FEW = 0.01
-"""Share of frames that last longer or shorter up to which the rate is not called variable."""
+_FEW, _LEAST_FEW = 0.01, 2
+"""Share, or number, of frames that last longer or shorter up to which the rate is not called variable."""
 
 
 def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
@@ -128,7 +128,7 @@ def rate_text(rate: float, gaps: Sequence[float]) -> str:
     odd = sum(abs(gap - typical) > _JITTER_SECS / 2 for gap in gaps)
     if not odd:
         return f"{rate:.5g} fps"
-    if odd <= len(gaps) * _FEW:
+    if odd <= max(_LEAST_FEW, len(gaps) * _FEW) and odd <= len(gaps) / 10:
         # A recording of one rate that lost frames here and there.
         frames = "1 frame lasts" if odd == 1 else f"{odd:,} frames last"
         return f"{1 / typical:.5g} fps; {frames} longer or shorter, up to {max(gaps):.3g} s"

@@ -34,6 +34,7 @@ from cvstudio.media.formats._video_facts import video_facts
 from cvstudio.media.formats._video_frames import ColorTags, FrameConverter, light_text, shown_size, square_size
 from cvstudio.media.pictures.headers import Header, read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
+from cvstudio.media.spliced import format_name, parts_facts
 from cvstudio.media.video_length import VideoLength, video_length
 
 if TYPE_CHECKING:
@@ -231,9 +232,9 @@ def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int, a
         yield appended
 
 
-def _mean_rate(stated: float, length: VideoLength) -> float:
-    """Frames per second: as `stated`, or as counted where a variable rate was stated for another length."""
-    if length.frame_count <= 2 or length.cut_frames or not length.duration_secs:
+def _mean_rate(stated: float, length: VideoLength, format_: str) -> float:
+    """Frames per second: as `stated`, or as counted where an MP4 states a variable rate for another length."""
+    if format_ != "mov" or length.frame_count <= 2 or length.cut_frames or not length.duration_secs:
         return stated
     counted = length.frame_count / length.duration_secs
     return stated if abs(counted - stated) <= _SAME_RATE * stated else counted
@@ -258,10 +259,13 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         check_size(path, size)
         tracks = sound_tracks(container)
         length = video_length(path, container, stream, first)
-        details = {"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]}
+        details = {"codec": stream.codec_context.name, "format": format_name(container).split(",")[0]}
+        parts, behind = parts_facts(path, container)
+        if parts:
+            details["parts"] = parts
         if light := light_text(frame):
             details["light"] = light
-        if left := ", ".join(_left_out(container, stream, length.cut_frames, appended)):
+        if left := ", ".join(_left_out(container, stream, length.cut_frames, appended or behind)):
             details["left"] = left
         if length.stated_secs:
             details["length"] = f"{length.stated_secs:.3f} s in the file's header, which is wrong"
@@ -273,7 +277,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             size,
             duration_secs=length.duration_secs or None,
             frame_count=length.frame_count or None,
-            frame_rate=_mean_rate(float(rate), length) if rate else None,
+            frame_rate=_mean_rate(float(rate), length, details["format"]) if rate else None,
             rate_hz=tracks[0].rate_hz if tracks else 0,
             channels=tracks[0].channels if tracks else 0,
             sound_tracks=tracks,

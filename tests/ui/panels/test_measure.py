@@ -414,8 +414,7 @@ def test_two_models_have_the_numbers_of_the_command_line(
         ]
 
     assert texts(content.figures) == rows("figures")
-    content.tabs.setCurrentIndex(CLASSES)
-    content.update_page()
+    content.tabs.turn(CLASSES)
     assert texts(content.classes) == rows("classes")
     # The slider is that of the model whose pages are shown.
     assert content.thresholds.score_row.value() == pytest.approx(0.3)
