@@ -92,6 +92,7 @@ class AnnotationSet:
     pictures : files by name of pictures that the file does not name
     renamed : other names of classes of the file, by index
     skeletons : other key points of classes of the file, by index
+    videos : files of videos that the file does not name, by what the names of their frames begin with
     classes : names of the classes of the file to which the numbers in the edits belong; None where they are not known
     """
 
@@ -104,6 +105,7 @@ class AnnotationSet:
     renamed: Mapping[int, str] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
     skeletons: Mapping[int, Skeleton] = field(default_factory=dict)
+    videos: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -122,7 +124,8 @@ class AnnotationSet:
 
     def key(self, pts: float | None) -> SourceKey:
         """See `SourceKey`."""
-        return ("annotations", self.format, self.id, *((self._edits_id,) if self.edited else ())), None
+        # With the time, as the frames of a video have labels of their own.
+        return ("annotations", self.format, self.id, *((self._edits_id,) if self.edited else ())), pts
 
     @functools.cached_property
     def _edits_id(self) -> str:
@@ -134,7 +137,7 @@ class AnnotationSet:
             digest.update(json_text([number, skeleton.keypoints, skeleton.lines]).encode())
         if self.classes is not None:
             digest.update(json_text(self.classes).encode())
-        for name, path in sorted(self.pictures.items()):
+        for name, path in (*sorted(self.pictures.items()), *sorted(self.videos.items())):
             digest.update(json_text([name, str(path)]).encode())
         for name, labels in sorted(self.edits.items()):
             digest.update(json_text([name, labels_id(labels)]).encode())
@@ -156,7 +159,12 @@ class AnnotationSet:
             return labelled
         own = self.based_on(labelled)
         return labelled.with_edits(
-            own.edits, categories=own.categories, pictures=own.pictures, renamed=own.renamed, skeletons=own.skeletons
+            own.edits,
+            categories=own.categories,
+            pictures=own.pictures,
+            renamed=own.renamed,
+            skeletons=own.skeletons,
+            videos=own.videos,
         )
 
     def based_on(self, labelled: LabelledSet) -> AnnotationSet:

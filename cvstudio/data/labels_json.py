@@ -142,6 +142,7 @@ def _annotation_from_json(saved: Mapping[str, Any]) -> Annotation:
         attributes={str(name): str(value) for name, value in saved.get("attributes", {}).items()},
         track_id=int(track_id) if track_id is not None else None,
         file_id=int(file_id) if file_id is not None else None,
+        interpolated=bool(saved.get("interpolated", False)),
     )
 
 

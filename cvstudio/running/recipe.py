@@ -158,6 +158,8 @@ def annotations_to_json(annotations: AnnotationSet, base: Path) -> dict[str, Any
         saved["classes"] = list(annotations.classes)
     if annotations.pictures:
         saved["pictures"] = {name: path_to_json(path, base) for name, path in annotations.pictures.items()}
+    if annotations.videos:
+        saved["videos"] = {prefix: path_to_json(path, base) for prefix, path in annotations.videos.items()}
     if annotations.edits:
         saved["edits"] = {name: labels_to_json(labels) for name, labels in annotations.edits.items()}
     return saved
@@ -178,6 +180,7 @@ def annotations_from_json(saved: Mapping[str, Any], base: Path) -> AnnotationSet
         {int(number): str(name) for number, name in saved.get("renamed", {}).items()},
         tuple(map(str, saved["classes"])) if saved.get("classes") is not None else None,
         {int(number): skeleton_from_json(item) for number, item in saved.get("skeletons", {}).items()},
+        {str(prefix): path_from_json(where, base) for prefix, where in saved.get("videos", {}).items()},
     )
 
 

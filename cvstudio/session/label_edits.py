@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
 from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.frame_names import frame_name
 from cvstudio.data.label_editing import new_name
 from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton
 from cvstudio.media import Media
@@ -50,6 +51,21 @@ def with_labels(
     name = new_name({*labelled.names, *labelled.pictures}, media.path)
     changed = annotations.with_labels(name, labels)
     return dataclasses.replace(changed, pictures={**changed.pictures, name: media.path})
+
+
+def with_frame_labels(
+    annotations: AnnotationSet, labelled: LabelledSet, media: Media, frames: Mapping[int, PictureLabels]
+) -> AnnotationSet:
+    """A copy of a labelled set, read as `labelled`, with other labels for frames of a video, which may be new in it."""
+    annotations = annotations.based_on(labelled)
+    prefix = labelled.video_prefix(media.path)
+    videos = annotations.videos
+    if prefix is None:
+        taken = {video.rpartition("/")[0] for video in labelled.videos} | {*labelled.names, *labelled.pictures}
+        prefix = f"{new_name(taken, media.path)}/"
+        videos = {**videos, prefix: media.path}
+    edits = {frame_name(prefix, number): labels for number, labels in frames.items()}
+    return dataclasses.replace(annotations, edits={**annotations.edits, **edits}, videos=videos)
 
 
 def with_category_renamed(annotations: AnnotationSet, labelled: LabelledSet, number: int, name: str) -> AnnotationSet:

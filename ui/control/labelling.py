@@ -14,6 +14,7 @@ from cvstudio.analyses.read_input import read_labels
 from cvstudio.data import label_editing as editing
 from cvstudio.data.geometry import Size
 from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton
+from cvstudio.data.track_editing import object_of
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
@@ -31,6 +32,7 @@ from cvstudio.session.label_edits import (
 )
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
+from ui.control.labelled_frames import LabelledFrames
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Labelling(QObject):
         self.category = 0
         self.active = False
         self.mode = "select"
+        self.frames = LabelledFrames(self)
         pipeline.job_event.connect(self._job_event)
 
     # What is edited -------------------------------------------------------------------------------------------------
@@ -89,13 +92,23 @@ class Labelling(QObject):
 
     @property
     def media(self) -> Media | None:
-        """The picture on the canvas; None where it is no picture."""
+        """The picture or video on the canvas; None where it is neither."""
         media = self._session.state.active_media
-        return media if media is not None and media.kind is MediaKind.IMAGE else None
+        if media is None or (media.kind is MediaKind.VIDEO and not media.frame_rate):
+            return None
+        return media if media.kind in (MediaKind.IMAGE, MediaKind.VIDEO) else None
+
+    @property
+    def name(self) -> str | None:
+        """Name of the picture or frame in the set; None where that does not name it."""
+        media, labelled = self.media, self.labelled
+        if media is None or labelled is None:
+            return None
+        return labelled.frame_of(media.path, self.frames.number) if media.moving else labelled.name_of(media.path)
 
     @property
     def size(self) -> Size | None:
-        """Size of the picture; None without one."""
+        """Size of the picture or frame; None without one."""
         return self.media.size if self.media is not None else None
 
     @property
@@ -111,7 +124,7 @@ class Labelling(QObject):
     @property
     def edited(self) -> bool:
         """Whether the labels of the picture are not those of the file."""
-        name = self.labelled.name_of(self.media.path) if self.labelled is not None and self.media is not None else None
+        name = self.name
         return name is not None and self.labelled is not None and name in self.labelled.edited
 
     @property
@@ -172,9 +185,19 @@ class Labelling(QObject):
             self._select(None)
         self.changed.emit()
 
+    @property
+    def labelled_in_file(self) -> LabelledSet | None:
+        """The labels as they are on disk; None where they are not read."""
+        return self._file[1] if self._file is not None else None
+
+    def show_frame(self, track: int | None) -> None:
+        """Show the labels of another frame, with the object of the identity `track` selected where it is there."""
+        self.labels = self._labels_of(self.labelled)
+        self._select(object_of(self.labels, track) if track is not None else None)
+        self.changed.emit()
+
     def _labels_of(self, labelled: LabelledSet | None) -> PictureLabels:
-        media = self.media
-        name = labelled.name_of(media.path) if labelled is not None and media is not None else None
+        name = self.name
         if labelled is None or name is None:
             return PictureLabels()
         try:
@@ -183,6 +206,10 @@ class Labelling(QObject):
             self.labelled = None
             self.notice.emit("error", translated(str(error)))
             return PictureLabels()
+
+    def say(self, text: str) -> None:
+        """Tell the user something."""
+        self.notice.emit("info", text)
 
     # Choices --------------------------------------------------------------------------------------------------------
 
@@ -205,6 +232,7 @@ class Labelling(QObject):
     def select(self, number: int | None) -> None:
         """Select an object of the picture; not an undo step."""
         if number is None or number < len(self.labels.annotations):
+            self.frames.left = None
             self._select(number)
 
     def _select(self, number: int | None) -> None:
@@ -250,8 +278,27 @@ class Labelling(QObject):
             return
         if labels.size is None:
             labels = dataclasses.replace(labels, size=media.size)
-        changed = with_labels(annotations, labelled, media, labels)
+        if media.moving:
+            changed = self.frames.with_edited(annotations, labels)
+        else:
+            changed = with_labels(annotations, labelled, media, labels)
         changed = dataclasses.replace(changed, categories=(*changed.categories, *new))
+        self.change(title, changed, labels, selected, merge)
+
+    def change(
+        self, title: str, changed: AnnotationSet, labels: PictureLabels, selected: int | None, merge: str | None = None
+    ) -> None:
+        """Put a labelled set in place of the one that is edited.
+
+        Parameters
+        ----------
+        title, selected, merge : see `edit`
+        changed : the set
+        labels : of the picture in it
+        """
+        annotations, media = self.annotations, self.media
+        assert annotations is not None
+        assert media is not None
         # Set before the listeners are told, so that they find the object that was drawn.
         before, self.selected = self.selected, selected
         state = with_annotations(self._session.state, annotations, changed)

@@ -261,6 +261,8 @@ class LabelsPanel(QWidget):
         return TableRow(number, cells)
 
     def _kind(self, annotation: Annotation) -> str:
+        if annotation.interpolated:
+            return self.tr("interpolated")
         if annotation.mask is not None:
             return self.tr("crowd mask") if annotation.crowd else self.tr("mask")
         if annotation.polygons:

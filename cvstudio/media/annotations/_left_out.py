@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cvstudio.data.frame_names import frame_number
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_masks import box_of as mask_box
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels, Seen
@@ -87,6 +88,7 @@ def lazy_set(
     before: Iterable[LeftOut] = (),
     *,
     file_ids: Mapping[str, int | str] | None = None,
+    videos: Mapping[str, Path] | None = None,
 ) -> LabelledSet:
     """A set whose labels are read picture by picture.
 
@@ -96,8 +98,9 @@ def lazy_set(
     pictures : file of each labelled picture by name, in order; None for one that has no file
     read : callable (name, report) -> the labels of one picture. Raises MediaError
     before : what was left out already
-    file_ids : see `LabelledSet`
+    file_ids, videos : see `LabelledSet`
     """
+    prefixes = tuple(videos or ())
     files = {name: file for name, file in pictures.items() if file is not None}
     found = tuple(before)
 
@@ -111,7 +114,7 @@ def lazy_set(
         for number, name in enumerate(pictures):
             if progress is not None:
                 progress(number / len(pictures), name)
-            if name not in files:
+            if name not in files and all(frame_number(name, prefix) is None for prefix in prefixes):
                 collector.add(NO_PICTURE, name)
             try:
                 labels = read(name, collector.at(name))
@@ -125,7 +128,8 @@ def lazy_set(
                 collector.add(OTHER_SIZE, name)
         return collector.left_out
 
-    return LabelledSet(path, key, tuple(categories), tuple(pictures), files, load, check, file_ids=file_ids or {})
+    names, ids = tuple(pictures), file_ids or {}
+    return LabelledSet(path, key, tuple(categories), names, files, load, check, file_ids=ids, videos=videos or {})
 
 
 def checked(annotation: Annotation, size: Size | None, report: Report) -> Annotation | None:

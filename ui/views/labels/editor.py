@@ -22,11 +22,24 @@ from ui.views.shape_editor import ARROWS, DIGITS, FAR_STEP, FINISH, REACH_PX, RE
 
 MODES = {Qt.Key.Key_B: Mode.BOX, Qt.Key.Key_P: Mode.POLYGON, Qt.Key.Key_M: Mode.BRUSH, Qt.Key.Key_K: Mode.KEYPOINTS}
 STEPS = {Qt.Key.Key_D: 1, Qt.Key.Key_A: -1}
-SKIP, VISIBILITY = Qt.Key.Key_N, Qt.Key.Key_V
+SKIP, VISIBILITY, CONTINUE = Qt.Key.Key_N, Qt.Key.Key_V, Qt.Key.Key_T
 KEYS = frozenset(
-    (*ARROWS, *REMOVE, *FINISH, *WIDTHS, *DIGITS, *MODES, *STEPS, SKIP, VISIBILITY, Qt.Key.Key_C, Qt.Key.Key_Escape),
+    (
+        *ARROWS,
+        *REMOVE,
+        *FINISH,
+        *WIDTHS,
+        *DIGITS,
+        *MODES,
+        *STEPS,
+        SKIP,
+        VISIBILITY,
+        CONTINUE,
+        Qt.Key.Key_C,
+        Qt.Key.Key_Escape,
+    ),
 )
-ONCE = frozenset((*MODES, *DIGITS, SKIP, VISIBILITY, Qt.Key.Key_C))
+ONCE = frozenset((*MODES, *DIGITS, SKIP, VISIBILITY, CONTINUE, Qt.Key.Key_C))
 """Keys that do nothing more while they are held down."""
 
 
@@ -44,12 +57,15 @@ class LabelEditor(QWidget):
     class_asked : the user wants another class for the selected object, or for the next ones
     keypoints_asked : the class of what is edited has no key points, but they are wanted
     menu_asked : (place on the screen, `LabelHandle` or None) of the selected object
-    stepped : the next picture is wanted (1), or the previous one (-1)
+    stepped : the next picture or frame is wanted (1), or the previous one (-1)
+    labelled_stepped : the next one with labels is wanted (1), or the previous one (-1)
+    continued : what is labelled on a frame before is wanted on this one, too
     closed : the user ended the tool
 
     Attributes
     ----------
     tool : None while no picture is edited
+    moving : whether it is a frame of a video, which the hint is about
     """
 
     edited = Signal(object, bool)
@@ -62,6 +78,8 @@ class LabelEditor(QWidget):
     keypoints_asked = Signal()
     menu_asked = Signal(QPoint, object)
     stepped = Signal(int)
+    labelled_stepped = Signal(int)
+    continued = Signal()
     closed = Signal()
 
     def __init__(self, canvas: Canvas) -> None:
@@ -75,6 +93,7 @@ class LabelEditor(QWidget):
         self._width = BRUSH_WIDTH
         self._hidden: int | None = None
         self._categories: tuple[Category, ...] = ()
+        self.moving = False
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -301,7 +320,8 @@ class LabelEditor(QWidget):
         elif key in STEPS:
             if tool is not None and tool.skeleton is not None:
                 self._take(tool.finish())
-            self.stepped.emit(STEPS[key])
+            shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            (self.labelled_stepped if shift else self.stepped).emit(STEPS[key])
         elif key == Qt.Key.Key_Escape:
             self._escape()
         elif tool is None or tool.dragging:
@@ -317,6 +337,8 @@ class LabelEditor(QWidget):
             self._take(tool.finish() if tool.corners or tool.skeleton is not None else None)
         elif key == SKIP:
             self._take(tool.skip_keypoint())
+        elif key == CONTINUE:
+            self.continued.emit()
         elif key == VISIBILITY:
             self._toggle_visibility(tool)
         elif key in MODES:
@@ -394,6 +416,11 @@ class LabelEditor(QWidget):
         if tool.mode is Mode.POLYGON:
             drawn = self._named(self.tr("Click for the corners of a polygon: {label}"))
             return " · ".join((drawn, self.tr("1–9 C: class"), done))
+        if tool.selected is None and self.moving:
+            return self.tr(
+                "Click to select · B box · T objects of the frame before · D A next, previous frame · "
+                "Shift: labelled frame · Esc: done"
+            )
         if tool.selected is None:
             return self.tr(
                 "Click to select · B box · P polygon · M brush · K key points · D A next, previous picture · Esc: done"

@@ -97,7 +97,10 @@ class LabelPainter:
         else:
             if annotation.mask is None:
                 painter.fillRect(box.boundingRect(), fill)
-            paint_outline(painter, box, closed=True, colour=colour)
+            paint_outline(painter, box, closed=True, colour=SHADE if annotation.interpolated else colour)
+            if annotation.interpolated:
+                painter.setPen(QPen(colour, 1.5, Qt.PenStyle.DashLine))
+                painter.drawPolygon(box)
 
     def _paint_name(self, painter: QPainter, annotation: Annotation) -> None:
         """The class above the box, or in it where there is no room above."""

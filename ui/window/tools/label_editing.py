@@ -39,7 +39,7 @@ class LabelEditing(QObject):
         self._controller = controller
         self._labelling = controller.labelling
         self._canvas = canvas
-        self._edited_media = ""
+        self._edited_media = "", 0
         self._edited_sample: Any = None
         self.editor: LabelEditor | None = None
         self.chooser: ClassChooser | None = None
@@ -86,7 +86,7 @@ class LabelEditing(QObject):
     def _toggled(self) -> None:
         if self._labelling.active:
             self._make_editor().begin()
-            self._edited_media, self._edited_sample = "", None
+            self._edited_media, self._edited_sample = ("", 0), None
             self._show()
         elif self.editor is not None:
             self.editor.end()
@@ -107,7 +107,9 @@ class LabelEditing(QObject):
             editor.class_asked.connect(self.ask_class)
             editor.keypoints_asked.connect(self._ask_keypoints)
             editor.menu_asked.connect(self._show_menu)
-            editor.stepped.connect(self._controller.library.step)
+            editor.stepped.connect(self._step)
+            editor.labelled_stepped.connect(self._step_to_labelled)
+            editor.continued.connect(labelling.frames.continue_tracks)
             editor.closed.connect(partial(labelling.set_active, False))
         return self.editor
 
@@ -121,21 +123,23 @@ class LabelEditing(QObject):
         if editor is None or not labelling.active:
             return
         size, media, sample = labelling.size, labelling.media, self._controller.shown.sample
-        other = media is None or media.id != self._edited_media
+        place = (media.id if media is not None else "", labelling.frames.number)
+        other = place != self._edited_media
         # Until the canvas has the picture, the one before is still on it.
         late = sample is None or self._canvas.content_size != size or (other and sample is self._edited_sample)
         if not labelling.ready or size is None or media is None or late:
-            self._edited_media = ""
+            self._edited_media = "", 0
             editor.set_tool(None)
             return
         self._show_classes()
+        editor.moving = media.moving
         if other:
             from ui.views.labels.edits import Mode
             from ui.views.labels.tool import LabelTool
 
             editor.set_tool(LabelTool(labelling.labels, size, labelling.category))
             editor.set_mode(Mode(labelling.mode))
-        self._edited_media, self._edited_sample = media.id, sample
+        self._edited_media, self._edited_sample = place, sample
         editor.set_labels(labelling.labels, labelling.selected)
 
     def _show_classes(self) -> None:
@@ -157,6 +161,27 @@ class LabelEditing(QObject):
 
             editor.set_mode(Mode(self._labelling.mode))
             editor.setFocus()
+
+    def _step(self, steps: int) -> None:
+        """To the next picture or, of a video, the next frame."""
+        media = self._labelling.media
+        if media is not None and media.moving:
+            self._controller.playback.step(steps)
+        else:
+            self._controller.library.step(steps)
+
+    def _step_to_labelled(self, direction: int) -> None:
+        """To the next frame with labels; of pictures, to the next one."""
+        media = self._labelling.media
+        if media is None or not media.moving:
+            self._step(direction)
+            return
+        secs = self._labelling.frames.next_labelled(direction)
+        if secs is None:
+            self._controller.notice.emit("info", self.tr("There is no further labelled frame in this direction."))
+        else:
+            self._controller.playback.pause()
+            self._controller.playback.seek(secs)
 
     def _mode_changed(self) -> None:
         if self.editor is not None and self.editor.tool is not None:
@@ -217,6 +242,12 @@ class LabelEditing(QObject):
             self._add_keypoint_actions(menu, handle.number)
         if handle is not None and handle.part >= 0 and not handle.adds:
             menu.addAction(icon("minus"), self.tr("Remove This Corner"), partial(editor.delete_corner, handle))
+        if labelling.frames.edited:
+            annotation = labelling.labels.annotations[number]
+            key_frame = menu.addAction(self.tr("Remove Key Frame"), partial(labelling.frames.remove_key_frame, number))
+            key_frame.setEnabled(annotation.track_id is not None and not annotation.interpolated)
+            whole = menu.addAction(self.tr("Delete on All Frames"), partial(labelling.frames.delete_track, number))
+            whole.setEnabled(annotation.track_id is not None)
         menu.addSeparator()
         delete = self.tr("Delete") + "\t" + self.tr("Del")
         menu.addAction(icon("trash-2"), delete, partial(labelling.delete, {number}))
