@@ -31,11 +31,23 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     ]
 
 
-def _class_folders(root: Path) -> list[tuple[str, Path]]:
+def _subfolders(folder: Path, above: frozenset[str]) -> tuple[list[str], list[str], frozenset[str]]:
+    """See `_entries`, without links that lead back to one of the folders `above`; and these with `folder` itself."""
+    above |= {os.path.realpath(folder)}
+    folders, names = _entries(folder)
+    return [name for name in folders if os.path.realpath(folder / name) not in above], names, above
+
+
+def _above(root: Path) -> frozenset[str]:
+    """Real paths of the folders above a set."""
+    return frozenset(map(str, Path(os.path.realpath(root)).parents))
+
+
+def _class_folders(root: Path, above: frozenset[str]) -> list[tuple[str, Path]]:
     """Name and folder of each class; a class is there several times where the set is parted."""
-    folders, _ = _entries(root)
+    folders, _, above = _subfolders(root, above)
     if folders and {name.casefold() for name in folders} <= PARTS:
-        return [found for name in folders for found in _class_folders(root / name)]
+        return [found for name in folders for found in _class_folders(root / name, above)]
     return [(name, root / name) for name in folders if name.casefold() not in _NO_CLASS]
 
 
@@ -43,7 +55,7 @@ def _recognises(path: Path) -> bool:
     try:
         if not path.is_dir() or _entries(path)[1]:
             return False
-        entries = [(name, _entries(folder)) for name, folder in _class_folders(path)]
+        entries = [(name, _entries(folder)) for name, folder in _class_folders(path, _above(path))]
         # A class may have no picture yet; a folder with other folders alone is none of a class.
         if any(folders and not pictures for _, (folders, pictures) in entries):
             return False
@@ -57,8 +69,9 @@ def _read(path: Path) -> LabelledSet:
     pictures: dict[str, Path | None] = {}
     class_of: dict[str, str] = {}
     try:
-        for name, folder in _class_folders(path):
-            found = list(_pictures(folder))
+        above = _above(path)
+        for name, folder in _class_folders(path, above):
+            found = list(_pictures(folder, above | {os.path.realpath(path)}))
             if not found:
                 collector.add("The folder of a class has no picture.", folder.relative_to(path).as_posix())
             for picture in found:
@@ -79,11 +92,11 @@ def _read(path: Path) -> LabelledSet:
     return lazy_set(path, "class-folders", [Category(name) for name in names], pictures, read, collector.left_out)
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
-    folders, names = _entries(folder)
+def _pictures(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    folders, names, above = _subfolders(folder, above)
     yield from (folder / name for name in names)
     for name in folders:
-        yield from _pictures(folder / name)
+        yield from _pictures(folder / name, above)
 
 
 def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:

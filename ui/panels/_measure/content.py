@@ -37,6 +37,7 @@ from ui.control.controller import Controller
 from ui.control.measured_pictures import MeasuredPictures, ShownModel
 from ui.models.model_chooser import ModelChooser
 from ui.panels._measure.confusion_view import ConfusionView
+from ui.panels._measure.export_target import ask_target
 from ui.panels._measure.filling_stack import FillingStack
 from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
 from ui.panels._measure.mapping_page import MappingPage
@@ -476,14 +477,9 @@ class MeasureContent(QWidget):
 
     def choose_export(self) -> None:
         """Ask where to write the evaluation."""
-        name, _ = QFileDialog.getSaveFileName(
-            self,
-            self.tr("Export the evaluation"),
-            self.tr("evaluation"),
-            self.tr("Folder with all tables and plots (*);;Figures as CSV (*.csv);;All tables as JSON (*.json)"),
-        )
-        if name:
-            self.export(Path(name))
+        target = ask_target(self)
+        if target is not None:
+            self.export(target)
 
     def export(self, target: Path) -> None:
         """Write the evaluation at the thresholds of the sliders, on a worker thread."""

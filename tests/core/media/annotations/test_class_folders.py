@@ -64,3 +64,18 @@ def test_what_was_written_reads_back_equal(tmp_path, put_pictures, set_of):
 def test_an_empty_folder_gives_one_sentence(tmp_path):
     with pytest.raises(MediaError, match="is expected to hold a folder of pictures for each class"):
         FOLDERS.read(tmp_path)
+
+
+def test_links_that_lead_back_are_not_followed(tmp_path, put_pictures):
+    put_pictures(tmp_path / "set", "cat/1.png", "cat/x/2.png", "dog/1.png")
+    for name, target in (("cat/self", "cat"), ("dog/whole", "."), ("dog/above", ".."), ("wolf", ".")):
+        (tmp_path / "set" / name).symlink_to(tmp_path / "set" / target, target_is_directory=True)
+    labelled = read(tmp_path / "set")
+    assert set(labelled.names) == {"cat/1.png", "cat/x/2.png", "dog/1.png"}
+    assert [item.name for item in labelled.categories] == ["cat", "dog"]
+
+
+def test_parts_that_lead_back_are_not_followed(tmp_path, put_pictures):
+    put_pictures(tmp_path, "train/cat/1.png", "train/dog/1.png")
+    (tmp_path / "val").symlink_to(tmp_path, target_is_directory=True)
+    assert set(read(tmp_path).names) == {"train/cat/1.png", "train/dog/1.png"}
