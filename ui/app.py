@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 # Nothing that is imported or built for the window is garbage, and the search for it takes a tenth of the start.
 gc.disable()
@@ -95,8 +95,8 @@ def _dress(old: QWidget | None, new: QWidget | None) -> None:
         dress(new.window())
 
 
-def run_window(arguments: Sequence[str]) -> int:
-    """Open the window on the files in `arguments`, run it until it is closed and return the exit code."""
+def run_window(arguments: Sequence[str]) -> NoReturn:
+    """Open the window on the files in `arguments`, run it until it is closed, and end the process."""
     import argparse
 
     parser = argparse.ArgumentParser(prog="cvstudio", description="Open the window on files, folders or a project.")
@@ -117,7 +117,8 @@ def run_window(arguments: Sequence[str]) -> int:
     errors.install()
     window = MainWindow(late=True)
     window.tell_uncaught(errors)
-    garbage.busy = lambda: window.controller.playback.playing
+    # What a closed window leaves is not worth collecting.
+    garbage.busy = lambda: window.controller.playback.playing or window.closed
 
     def begin() -> None:
         crash.rotate()
@@ -134,7 +135,21 @@ def run_window(arguments: Sequence[str]) -> int:
     garbage.stop()
     errors.uninstall()
     crash.end()
-    if any(thread.name.startswith("cvstudio-") for thread in threading.enumerate()):
-        # A thread is in the middle of something that cannot be interrupted, such as the import of a library.
-        os._exit(code)
-    return code
+    end_process(code)
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process at once, without taking apart what it has loaded: with torch that takes up to ten seconds.
+
+    The window has stopped all work by now; a thread may still be in the middle of something that cannot be interrupted,
+    such as the import of a library. Settings and the log are on disk. What else would be done at the end of a process,
+    such as the removal of temporary files, is done here.
+    """
+    from ui.base.theme import remove_files
+
+    remove_files()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # a program without a console has none
+            stream.flush()
+    os._exit(code)

@@ -17,13 +17,19 @@ from cvstudio.foundation.garbage import collect_with
 
 INTERVAL_MS = 500
 FULL_SECS = 20.0
-"""Least time between two collections of all objects, which take a tenth of a second."""
+"""Least time between two collections of old objects."""
+KEPT_SECS = 600.0
+"""Least time between two collections of those, too, that earlier ones have kept: with torch loaded there are so many
+that it takes two tenths of a second."""
 
 
 class MainThreadGarbage(QObject):
     """Collects garbage in place of Python from `start` on.
 
-    `busy` tells whether a pause of a tenth of a second would be seen now; then only young objects are collected.
+    What a collection of old objects has kept, mostly modules and what they hold, later ones pass over. It is looked at
+    again where somebody asks for a collection, as something large was dropped, and every `KEPT_SECS`.
+
+    `busy` tells whether a pause would be seen now; then only young objects are collected.
     """
 
     _asked = Signal()
@@ -31,7 +37,7 @@ class MainThreadGarbage(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.busy: Callable[[], bool] = lambda: False
-        self._full_at = time.monotonic()
+        self._full_at = self._kept_at = time.monotonic()
         self._wanted = False
         self._timer = QTimer(self, interval=INTERVAL_MS)
         self._timer.timeout.connect(self._look)
@@ -58,8 +64,13 @@ class MainThreadGarbage(QObject):
         seen = self.busy() or QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
         due = old and time.monotonic() - self._full_at > FULL_SECS
         if (self._wanted or due) and not seen:
+            now = time.monotonic()
+            if self._wanted or now - self._kept_at > KEPT_SECS:
+                gc.unfreeze()
+                self._kept_at = now
             self._wanted = False
             gc.collect()
+            gc.freeze()
             self._full_at = time.monotonic()
         elif young or self._wanted:
             gc.collect(1 if middle else 0)

@@ -272,6 +272,11 @@ def _arrows() -> QTemporaryDir:
     return QTemporaryDir()
 
 
+def remove_files() -> None:
+    """Remove the temporary files of the style sheet: no widget is drawn any more."""
+    _arrows().remove()
+
+
 def _arrow(name: str, value: str, view: str = WHOLE_ICON) -> str:
     path = Path(_arrows().path(), f"{name}-{value[1:]}.svg")
     if not path.exists():

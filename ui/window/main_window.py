@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import (
+    QDialog,
     QMenu,
     QSizePolicy,
     QStackedWidget,
@@ -77,6 +78,8 @@ class MainWindow(Window):
         self.controller = Controller(self)
         self.controller.pipeline.cache.resize(self.settings.cache_mb << 20)
         self._complete = False
+        self.closed = False
+        """Whether the window is gone for good, and what runs is being ended."""
         self.setDockNestingEnabled(True)
         fit_least_size(self)
         self.centre = QStackedWidget()
@@ -117,7 +120,7 @@ class MainWindow(Window):
 
         The modules that only these parts need are imported here.
         """
-        if self._complete:
+        if self._complete or self.closed:
             return
         self._complete = True
         execute("numpy")
@@ -136,7 +139,7 @@ class MainWindow(Window):
         from ui.views.welcome import Welcome
         from ui.widgets.notices import Notices
         from ui.window.commands import window_commands
-        from ui.window.quitting import QuitGuard
+        from ui.window.quitting import QuitGuard, QuitKey
         from ui.window.remedies import Remedies
         from ui.window.tab_order import TabOrder
         from ui.window.workspace import Workspace
@@ -164,6 +167,7 @@ class MainWindow(Window):
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
         self._tab = TabOrder(self, self.workspace.canvas, self.toggle_all_panels, lambda: self.dock_layout.away)
+        QuitKey(self, next(command.shortcuts for command in self.commands if command.key == "quit"))
         # Menus of their own: with all their lines the menu would be higher than a small screen.
         for key in ("theme", "files", "panels"):
             self._menus["view"].insertMenu(self.actions_by_key["layout"], self._menus[key])
@@ -372,7 +376,9 @@ class MainWindow(Window):
         if not self._laid_out:
             # Sizes of docks have no effect before the window has its own.
             self._laid_out = True
-            self.layout().activate()
+            layout = self.layout()
+            assert layout is not None
+            layout.activate()
             self.dock_layout.divide()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -389,16 +395,18 @@ class MainWindow(Window):
         return self._tab.step(forwards=forwards) if self._complete else super().focusNextPrevChild(forwards)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.complete()
-        if not self.quit_guard.may_close() or not self.project.may_close():
+        if self._complete and not (self.quit_guard.may_close() and self.project.may_close()):
             self.quit_guard.stay()
             event.ignore()
             return
         # The window is gone at once; what runs is given time to end behind it.
         end = time.monotonic() + CLOSING_SECS
+        self.closed = True
+        for dialog in self.findChildren(QDialog):
+            dialog.hide()
         self.hide()
         QGuiApplication.sync()
-        for command in self.commands:
+        for command in self.commands if self._complete else ():
             if command.hold is not None:
                 command.hold.stop()
         self.dock_layout.back()
@@ -410,6 +418,7 @@ class MainWindow(Window):
             if dock.isFloating():
                 dock.hide()
         self.dock_layout.close()
-        self.recorder.close(max(0.0, end - time.monotonic()))
+        if self._complete:
+            self.recorder.close(max(0.0, end - time.monotonic()))
         self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()))
         event.accept()

@@ -1,9 +1,22 @@
-"""Quitting while work is going on: wait for it, quit now, or stay."""
+"""Quitting: from dialogs too, and while work is going on: wait for it, quit now, or stay."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ui.control.long_work import LongWork
 from ui.widgets.elided_label import ElidedLabel
@@ -156,3 +169,53 @@ class QuitGuard(QObject):
     def _now(self) -> None:
         self.quits_now = True
         self._window.close()
+
+
+class QuitKey(QObject):
+    """Lets the keys that quit do so in the window's dialogs, too, which the shortcuts of the window do not reach.
+
+    Dialogs are closed first, as with Escape; one that stays open keeps the window open.
+
+    Parameters
+    ----------
+    window : is closed
+    keys : key sequences that quit
+    """
+
+    NAME = "quit-key"
+
+    def __init__(self, window: QWidget, keys: Sequence[str]) -> None:
+        super().__init__(window)
+        self._window = window
+        self._keys = [QKeySequence(text) for text in keys]
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        # A dialog of Qt's own is reached only once it has the focus.
+        app.focusChanged.connect(self._reach)
+
+    def quit(self) -> None:
+        """Close the dialogs that are open, those of other dialogs first, and then the window."""
+        dialogs = [item for item in QApplication.topLevelWidgets() if isinstance(item, QDialog) and item.isVisible()]
+        own = [dialog for dialog in dialogs if self._depth(dialog)]
+        for dialog in sorted(own, key=self._depth, reverse=True):
+            dialog.close()
+            if dialog.isVisible():
+                return
+        # A dialog that was waited for has to return first.
+        QTimer.singleShot(0, self._window, self._window.close)
+
+    def _reach(self, old: QWidget | None, new: QWidget | None) -> None:
+        dialog = new.window() if isinstance(new, QWidget) else None
+        if not isinstance(dialog, QDialog) or isinstance(dialog, QuitDialog) or not self._depth(dialog):
+            return
+        if dialog.findChild(QShortcut, self.NAME) is None:
+            for keys in self._keys:
+                QShortcut(keys, dialog, self.quit).setObjectName(self.NAME)
+
+    def _depth(self, dialog: QWidget) -> int:
+        """How many parents stand between a dialog and the window, itself included; 0 for one of another window."""
+        parent: QWidget | None = dialog
+        depth = 0
+        while parent is not None and parent is not self._window:
+            parent, depth = parent.parentWidget(), depth + 1
+        return depth if parent is not None else 0

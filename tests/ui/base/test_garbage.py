@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.foundation.garbage import collect_garbage
 from cvstudio.models.runtime import host
+from ui.base import garbage as module
 from ui.base.garbage import MainThreadGarbage
 from ui.tour.input_events import pause
 
@@ -74,6 +75,38 @@ def test_a_full_collection_waits_until_it_is_not_seen(garbage: MainThreadGarbage
     pause(700)
     assert threads == []
     garbage.busy = lambda: False
+    qtbot.waitUntil(lambda: threads == [threading.main_thread()])
+
+
+def test_what_was_kept_once_is_looked_at_again_only_when_asked_for(
+    garbage: MainThreadGarbage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    circle = Circle(threads)
+    before = garbage._full_at
+    in_a_worker(collect_garbage)
+    qtbot.waitUntil(lambda: garbage._full_at > before)
+    del circle
+    monkeypatch.setattr(module, "FULL_SECS", 0.0)
+    monkeypatch.setattr(gc, "get_count", lambda: (1000, 100, 100))
+    before = garbage._full_at
+    qtbot.waitUntil(lambda: garbage._full_at > before)
+    assert threads == []
+    in_a_worker(collect_garbage)
+    qtbot.waitUntil(lambda: threads == [threading.main_thread()])
+
+
+def test_in_time_everything_is_looked_at(
+    garbage: MainThreadGarbage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    circle = Circle(threads)
+    gc.collect()
+    gc.freeze()
+    del circle
+    monkeypatch.setattr(module, "FULL_SECS", 0.0)
+    monkeypatch.setattr(module, "KEPT_SECS", 0.0)
+    monkeypatch.setattr(gc, "get_count", lambda: (1000, 100, 100))
     qtbot.waitUntil(lambda: threads == [threading.main_thread()])
 
 

@@ -11,16 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShortcut
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.lanes import Job
 from cvstudio.foundation.progress import Progress
 from ui.window.main_window import MainWindow
-from ui.window.quitting import QuitDialog
+from ui.window.quitting import QuitDialog, QuitKey
+from ui.window.settings_page import SettingsPage
 
 ROOT = Path(__file__).parents[3]
 
@@ -129,12 +133,68 @@ def test_every_kind_of_work_is_asked_about(owner, window, qtbot):
     qtbot.waitUntil(lambda: not window.controller.long_work.work, timeout=20_000)
 
 
+def test_the_quit_key_closes_an_open_dialog_first(window, qtbot):
+    window.actions_by_key["settings"].trigger()
+    page = window.findChild(SettingsPage)
+    with qtbot.waitActive(page):
+        pass
+    # The list of devices imports torch.
+    qtbot.waitUntil(lambda: page.focusWidget() is not None and window.controller.pipeline.lanes.idle, timeout=60_000)
+    QTest.keyClick(page.focusWidget(), Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
+    assert window.findChild(SettingsPage) is None
+
+
+def test_the_quit_key_ends_a_dialog_that_is_waited_for_and_a_box_above_it(window, qtbot):
+    outer = QDialog(window)
+    QLineEdit(outer)
+    answers = []
+
+    def ask() -> None:
+        box = QMessageBox(QMessageBox.Icon.Question, "", "Replace?", parent=outer)
+        box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel)
+        QTimer.singleShot(0, lambda: press(box))
+        answers.append(box.exec())
+
+    def press(box: QMessageBox) -> None:
+        qtbot.waitUntil(lambda: box.findChild(QShortcut, QuitKey.NAME) is not None, timeout=20_000)
+        QTest.keyClick(box, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+
+    outer.setModal(True)
+    outer.show()
+    with qtbot.waitActive(outer):
+        pass
+    ask()
+    assert answers == [QMessageBox.StandardButton.Cancel]
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
+    assert not outer.isVisible()
+
+
+def test_a_dialog_that_stays_open_keeps_the_window(window, qtbot):
+    class Stays(QDialog):
+        def reject(self) -> None:
+            pass
+
+    dialog = Stays(window)
+    field = QLineEdit(dialog)
+    dialog.show()
+    with qtbot.waitActive(dialog):
+        field.setFocus()
+    qtbot.waitUntil(lambda: dialog.findChild(QShortcut, QuitKey.NAME) is not None, timeout=20_000)
+    QTest.keyClick(field, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    QTest.qWait(50)
+    assert window.isVisible()
+    assert field.text() == ""
+
+
 SCRIPT = """
 import sys, time
 from PySide6.QtCore import QTimer
 import ui.app
 from ui.window.main_window import MainWindow
 from cvstudio.foundation.lanes import Job
+from cvstudio.models.inspection.tuning_process import measured_beside
+import psutil
 
 def stuck(progress):
     time.sleep(60)
@@ -143,12 +203,15 @@ def stuck(progress):
 def leave(window):
     if "stuck" in sys.argv:
         window.controller.pipeline.submit("pool", Job("stuck", "", stuck))
+    if "tuning" in sys.argv:
+        measure = lambda progress: measured_beside("pyramid-lite0", None, "cpu", progress)
+        window.controller.pipeline.submit("measuring", Job("measuring", "Tuning speed in the background", measure))
     def close():
         began = time.monotonic()
         original = window.hide
         def gone():
             original()
-            print("gone", time.monotonic() - began, flush=True)
+            print("gone", time.monotonic() - began, *(child.pid for child in psutil.Process().children()), flush=True)
         window.hide = gone
         window.close()
         print("closed", flush=True)
@@ -165,17 +228,22 @@ sys.exit(ui.app.run_window(sys.argv[3:]))
 """
 
 
-@pytest.mark.parametrize(("after_ms", "how"), [(0, "early"), (3000, "idle"), (1500, "stuck")])
+@pytest.mark.parametrize(("after_ms", "how"), [(0, "early"), (3000, "idle"), (1500, "stuck"), (1500, "tuning")])
 def test_the_window_is_gone_at_once_and_the_process_soon_after(after_ms, how, tmp_path):
     from cvstudio.media.examples.files import sample_path
 
-    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "HOME": str(tmp_path), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
     arguments = [sys.executable, "-c", SCRIPT, str(after_ms), how, str(sample_path("astronaut"))]
     with subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        word, secs = process.stdout.readline().split()
+        word, secs, *children = process.stdout.readline().split()
         began = time.monotonic()
         process.wait(60)
         assert (word, process.returncode) == ("gone", 0)
         assert float(secs) < 1
         assert time.monotonic() - began < 3
+    assert list(temporary.rglob("*")) == []
+    assert bool(children) == (how == "tuning")
+    assert not any(psutil.pid_exists(int(number)) for number in children)
