@@ -57,6 +57,8 @@ PREVIEW_AFTER_MS = 150
 LIST_WIDTH = 300
 ROW_HEIGHT = 44
 SUMMARY_PX = 11
+PICTURES, VIDEOS = "export-folder", "export/videos"
+"""Settings of the folder of the last export."""
 
 
 class _FormatDelegate(QStyledItemDelegate):
@@ -320,14 +322,16 @@ class ExportDialog(QDialog):
     @property
     def _folder_setting(self) -> str:
         """Setting of the last folder: videos have one of their own."""
-        return "export/videos" if self.exporter.video and self.exporter.draws else "export-folder"
+        return VIDEOS if self.exporter.video and self.exporter.draws else PICTURES
 
     def _usual_folder(self) -> str:
         """Where an export goes unless the user says otherwise: the folder of the settings, or where the last of its
         kind went."""
         last = self._settings.text("folders/export", ""), self._settings.text(self._folder_setting, "")
-        usual = (videos_folder(),) if self._folder_setting == "export/videos" else ()
-        return first_folder(*last, *usual, pictures_folder())
+        usual = (videos_folder(),) if self._folder_setting == VIDEOS else ()
+        # A home without these folders: better where the last export of any kind went than among all of one's files.
+        others = (self._settings.text(setting, "") for setting in (PICTURES, VIDEOS))
+        return first_folder(*last, *usual, pictures_folder(), *others)
 
     def _format_chosen(self) -> None:
         if self.folder.text() in ("", self._shown_folder):

@@ -184,6 +184,15 @@ def test_exports_go_to_pictures_and_videos_and_never_among_the_programs_own_file
     dialog.choose("mp4", WHOLE)
     assert dialog.folder.text() == str(tmp_path)  # the user's own choice stays
     dialog.reject()
+    # In a home without such folders a video goes where the last picture went, and not into the home itself.
+    for kind in ("pictures", "videos"):
+        (tmp_path / kind).rmdir()
+    (tmp_path / "results").mkdir()
+    window.settings.set("export-folder", str(tmp_path / "results"))
+    dialog = opened(window)
+    dialog.choose("mp4", WHOLE)
+    assert dialog.folder.text() == str(tmp_path / "results")
+    dialog.reject()
     assert first_folder(own, str(tmp_path / "gone"), str(tmp_path)) == str(tmp_path)
     assert first_folder(str(tmp_path / "gone")) == str(Path.home())
 
