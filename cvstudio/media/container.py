@@ -19,6 +19,7 @@ from cvstudio.media.spliced import format_name, spliced
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -151,14 +152,34 @@ def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[tup
 
     step = round(1 / (stream.average_rate * time_base(stream))) if stream.average_rate else 1
     last = (stream.start_time or 0) - step
-    for packet in container.demux(stream):
+    for packet in _small_packets(container, stream):
         try:
-            frames = packet.decode()
+            frames = stream.decode(packet)
         except av.InvalidDataError:
             continue  # as every player does: one damaged packet is a short flaw, not the end of the video
         for frame in frames:
             last = last + step if frame.pts is None else frame.pts
             yield last, frame
+
+
+def _small_packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Packets from which a decoder gets at most a few frames: all that it gets is in memory at once.
+
+    FFmpeg's own decoders make one frame of a packet, that of VP9 up to eight. dav1d goes on to the end of the packet,
+    in which thousands of frames of 70 bytes have room: they are parted.
+    """
+    import av
+
+    if stream.codec_context.codec.canonical_name != "av1":
+        yield from container.demux(stream)
+        return
+    parting = av.BitStreamFilterContext("av1_frame_split", stream)
+    for packet in container.demux(stream):
+        if not packet.size:
+            yield from parting.filter(None)
+            yield packet  # the end, at which the decoder gives what it holds
+            return
+        yield from parting.filter(packet)
 
 
 def seeks_exactly(container: InputContainer) -> bool:
