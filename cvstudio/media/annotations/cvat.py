@@ -100,6 +100,7 @@ def _video_size(root: ElementTree.Element) -> Size | None:
 def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
     """Declared classes, those of the points of a skeleton as its key points, then those that are used."""
     declared: dict[str, list[str]] = {}
+    used: set[str] = set()
     for label in root.findall("meta//label"):
         if not text_in(label, "parent"):
             declared.setdefault(text_in(label, "name"), [])
@@ -112,7 +113,9 @@ def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
             points += [name for item in element.iter("points") if (name := item.get("label") or "") not in points]
         elif element.tag in ("tag", "track") or (element.tag in _SHAPES and element.tag != "points"):
             declared.setdefault(element.get("label") or "", [])
-    parts = {name for points in declared.values() for name in points}
+            used.add(element.get("label") or "")
+    # A point of a skeleton may be called as a class.
+    parts = {name for points in declared.values() for name in points} - used
     return tuple(
         Category(name, keypoints=tuple(points)) for name, points in declared.items() if name and name not in parts
     )
@@ -124,9 +127,15 @@ def _track_shapes(root: ElementTree.Element) -> Iterator[tuple[str, ElementTree.
         identity = integer(track.get("id"))
         for item in track:
             frame = attribute(item, "frame")
-            if item.tag in _SHAPES and frame is not None and frame >= 0 and item.get("outside") != "1":
+            if item.tag in _SHAPES and frame is not None and frame >= 0 and not _outside(item):
                 name = _FRAME.format(int(frame))
                 yield name, item, track.get("label") or "", identity
+
+
+def _outside(element: ElementTree.Element) -> bool:
+    """Whether a shape, or every point of a skeleton, is outside of the picture in this frame."""
+    points = element.findall("points") if element.tag == "skeleton" else [element]
+    return bool(points) and all(item.get("outside") == "1" for item in points)
 
 
 def _annotation(
