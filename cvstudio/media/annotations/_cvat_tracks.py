@@ -67,7 +67,7 @@ def track_shapes(root: ElementTree.Element, collector: Collector) -> Iterator[tu
         places = sorted(frames)
         for place, end in zip(places, [*places[1:], None], strict=True):
             item = frames[place]
-            if item.get("outside") == "1":
+            if _outside(item):
                 continue
             yield place, CvatShape(item, label, number, item.get("keyframe") == "0")
             if end is not None and end - place - 1 > left:
@@ -77,6 +77,12 @@ def track_shapes(root: ElementTree.Element, collector: Collector) -> Iterator[tu
                 for frame in range(place + 1, end):
                     share = (frame - place) / (end - place)
                     yield frame, CvatShape(item, label, number, True, frames[end], share)
+
+
+def _outside(element: ElementTree.Element) -> bool:
+    """Whether a shape, or every point of a skeleton, is outside of the picture in this frame."""
+    points = element.findall("points") if element.tag == "skeleton" else [element]
+    return bool(points) and all(item.get("outside") == "1" for item in points)
 
 
 def find_video(root: ElementTree.Element, path: Path) -> Path | None:

@@ -119,6 +119,7 @@ def _video_size(root: ElementTree.Element) -> Size | None:
 def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
     """Declared classes, those of the points of a skeleton as its key points, then those that are used."""
     declared: dict[str, list[str]] = {}
+    used: set[str] = set()
     for label in root.findall("meta//label"):
         if not text_in(label, "parent"):
             declared.setdefault(text_in(label, "name"), [])
@@ -131,7 +132,9 @@ def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
             points += [name for item in element.iter("points") if (name := item.get("label") or "") not in points]
         elif element.tag in ("tag", "track") or (element.tag in SHAPES and element.tag != "points"):
             declared.setdefault(element.get("label") or "", [])
-    parts = {name for points in declared.values() for name in points}
+            used.add(element.get("label") or "")
+    # A point of a skeleton may be called as a class.
+    parts = {name for points in declared.values() for name in points} - used
     return tuple(
         Category(name, keypoints=tuple(points)) for name, points in declared.items() if name and name not in parts
     )
