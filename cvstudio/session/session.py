@@ -154,6 +154,25 @@ def check_acyclic(state: State) -> None:
 Listener = Callable[[State, State], None]
 
 
+_BESIDE_INSTANCES = tuple(item.name for item in dataclasses.fields(State) if item.name != "instances")
+_BESIDE_VALUES = tuple(item.name for item in dataclasses.fields(AnalysisInstance) if item.name != "values")
+
+
+def differ_in_values(old: State, new: State) -> bool:
+    """Whether `new` was made of `old` by other parameters of the current analysis alone, as by a tick of a slider.
+
+    False where that is not seen at once: parts of the states are compared by identity.
+    """
+    if len(old.instances) != len(new.instances) or not _same(old, new, _BESIDE_INSTANCES):
+        return False
+    changed = [pair for pair in zip(old.instances, new.instances, strict=True) if pair[0] is not pair[1]]
+    return len(changed) == 1 and changed[0][1].id == new.current and _same(*changed[0], _BESIDE_VALUES)
+
+
+def _same(one: object, other: object, names: tuple[str, ...]) -> bool:
+    return all(getattr(one, name) is getattr(other, name) for name in names)
+
+
 class Session:
     """Owner of the state. Every change goes through `change`, which calls the listeners with old and new state."""
 

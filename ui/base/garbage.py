@@ -15,7 +15,8 @@ from PySide6.QtGui import QGuiApplication
 
 from cvstudio.foundation.garbage import collect_with
 
-INTERVAL_MS = 500
+INTERVAL_MS = 100
+"""Often, so that few objects are young at a time: a collection of those of half a second is seen."""
 FULL_SECS = 20.0
 """Least time between two collections of old objects."""
 KEPT_SECS = 600.0

@@ -29,7 +29,7 @@ from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
 from cvstudio.session.partners import open_label_sets
-from cvstudio.session.session import State
+from cvstudio.session.session import State, differ_in_values
 from ui.base.icons import icon
 from ui.base.settings import downloads_folder, first_folder
 from ui.base.translate import translated
@@ -132,7 +132,7 @@ class AnalysisPanel(QScrollArea):
         self._layout.addWidget(self.form)
         self._layout.addStretch(1)
 
-        controller.state_changed.connect(lambda old, new: self._update(new))
+        controller.state_changed.connect(self._state_changed)
         controller.view_changed.connect(self._show)
         controller.weights_changed.connect(self._weights_changed)
         self._update(controller.session.state)
@@ -166,6 +166,12 @@ class AnalysisPanel(QScrollArea):
         current = self._controller.session.state.instance
         if current is not None:
             self._controller.set_visible(current.id, not current.visible)
+
+    def _state_changed(self, old: State, new: State) -> None:
+        if new.instance is not None and differ_in_values(old, new) and not none_takes(new.active_media):
+            self._fill_form(new.instance)
+        else:
+            self._update(new)
 
     def _update(self, state: State) -> None:
         self._tell_fitting(state)

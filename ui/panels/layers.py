@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from cvstudio.analyses.instance import AnalysisInstance, LayerStyle
 from cvstudio.foundation.params import fields_of
 from cvstudio.session.layers import on_canvas
-from cvstudio.session.session import State
+from cvstudio.session.session import State, differ_in_values
 from ui.base.icons import icon
 from ui.base.keys import claims
 from ui.base.translate import translated
@@ -200,7 +200,8 @@ class LayersPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
-        controller.state_changed.connect(lambda old, new: self._update(new))
+        # A row shows no parameter.
+        controller.state_changed.connect(lambda old, new: differ_in_values(old, new) or self._update(new))
         self._update(controller.session.state)
 
     def sizeHint(self) -> QSize:

@@ -28,6 +28,8 @@ from ui.widgets.rows_table import RowsTable
 W = TypeVar("W", bound=QWidget)
 
 TABLE_DELAY_MS = 60
+DRAGGED_DELAY_MS = 250
+"""The delay while a mouse button is held, so that the ticks of a slider are for the picture."""
 
 
 class ResultsPanel(QWidget):
@@ -63,9 +65,8 @@ class ResultsPanel(QWidget):
         # A table of many rows paints slower than the picture: it follows a dragged slider with a delay.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.setInterval(TABLE_DELAY_MS)
         self._soon.timeout.connect(self._show)
-        controller.view_changed.connect(lambda _: self._soon.isActive() or self._soon.start())
+        controller.view_changed.connect(lambda _: self._show_soon())
         controller.state_changed.connect(lambda old, new: self._show_selected(new.selection))
         controller.state_changed.connect(lambda old, new: self._show_pointed())
         controller.emphasis_changed.connect(self._show_pointed)
@@ -85,6 +86,12 @@ class ResultsPanel(QWidget):
                 if field.name == "score" and bounds is not None and instance.value("score") <= bounds.low:
                     return self.tr("Nothing found at any confidence. Try another model.")
         return self.tr("Nothing found. Lower the minimum confidence to see more.")
+
+    def _show_soon(self) -> None:
+        dragged = QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
+        delay_ms = DRAGGED_DELAY_MS if dragged else TABLE_DELAY_MS
+        if not self._soon.isActive() or self._soon.remainingTime() > delay_ms:
+            self._soon.start(delay_ms)
 
     def _show(self) -> None:
         result = self._controller.current_result()
@@ -238,7 +245,7 @@ class ResultsPanel(QWidget):
         if isinstance(view, RowsTable):
             view.set_selected(self._pointed())
         elif not hasattr(view, "set_selected") and view is not self.empty:
-            self._soon.start()
+            self._soon.start(TABLE_DELAY_MS)
 
 
 PANELS.register(

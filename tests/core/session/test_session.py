@@ -16,7 +16,7 @@ from cvstudio.foundation.params import fields_of
 from cvstudio.media import open_media
 from cvstudio.running.recipe import load_recipe, make_recipe
 from cvstudio.session.project import MissingMediaError, load_project, load_rest, save_project
-from cvstudio.session.session import Session, State, activate, replace_instance
+from cvstudio.session.session import Session, State, activate, differ_in_values, replace_instance
 from cvstudio.session.transitions import with_active
 
 
@@ -41,6 +41,27 @@ def test_a_value_is_known_where_there_is_no_model_yet():
         instance.params()
     name = fields_of(instance.spec.params_types(None)[-1])[0].name
     assert instance.value(name) == getattr(instance.spec.params_types(None)[-1](), name)
+
+
+def test_a_tick_of_a_slider_is_told_from_every_other_change(state):
+    instance = state.instance
+    assert instance is not None
+    tick = replace_instance(state, dataclasses.replace(instance, values={**instance.values, "score": 0.6}))
+    assert differ_in_values(state, tick)
+    assert differ_in_values(tick, state)
+    assert not differ_in_values(state, state)
+    other = dataclasses.replace(instance, id=2)
+    for changed in (
+        replace_instance(tick, dataclasses.replace(tick.instance, model="pyramid-5")),
+        replace_instance(tick, dataclasses.replace(tick.instance, visible=False)),
+        dataclasses.replace(tick, selection=frozenset({3})),
+        dataclasses.replace(tick, look={}),
+        dataclasses.replace(tick, instances=(*tick.instances, other)),
+        dataclasses.replace(tick, current=0),
+        State(),
+    ):
+        assert not differ_in_values(state, changed)
+        assert not differ_in_values(changed, state)
 
 
 def test_undo_and_redo_walk_the_states(state):
