@@ -32,7 +32,7 @@ from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import translated
+from ui.base.translate import as_line, translated
 from ui.control.controller import Controller
 from ui.control.measured_pictures import MeasuredPictures, ShownModel
 from ui.models.model_chooser import ModelChooser
@@ -41,7 +41,7 @@ from ui.panels._measure.export_target import ask_target
 from ui.panels._measure.filling_stack import FillingStack
 from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
 from ui.panels._measure.mapping_page import MappingPage
-from ui.panels._measure.messages import progress_text, summary_text
+from ui.panels._measure.messages import summary_text
 from ui.panels._measure.tables import ResultTable
 from ui.panels._measure.thresholds import DEFAULT_IOU, NARROWEST_COMBO, Thresholds
 from ui.widgets.current_stack import CurrentStack
@@ -351,7 +351,7 @@ class MeasureContent(QWidget):
             time_left = "" if left is None else " · " + self.tr("{time} left").format(time=duration_text(left))
             self.bar.setMaximum(0 if fraction is None else 1000)
             self.bar.setValue(round((fraction or 0.0) * 1000))
-            self.message.setText(f"{progress_text(text)}{time_left}")
+            self.message.setText(f"{as_line(text)}{time_left}")
         elif event.kind in ("finished", "failed", "cancelled"):
             self._ended(event.kind)
 
