@@ -13,7 +13,7 @@ from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, rec
 from cvstudio.media.file_identity import quoted
 from cvstudio.media.folders import Listing, MediaSet, natural_key, set_file
 
-SUFFIXES = (".json", ".xml", ".yaml", ".yml")
+SUFFIXES = (".json", ".xml", ".yaml", ".yml", ".csv", ".tsv")
 """Endings of files that may hold labels."""
 _LOOKED_AT = 16
 """Pictures whose labels say what kind of labels a set has."""

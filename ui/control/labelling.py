@@ -74,6 +74,7 @@ class Labelling(QObject):
         self.category = 0
         self.active = False
         self.mode = "select"
+        self.several_classes = False
         self.frames = LabelledFrames(self)
         pipeline.job_event.connect(self._job_event)
 
@@ -218,13 +219,16 @@ class Labelling(QObject):
         if active and self.annotations is None:
             return
         if active != self.active:
+            layer = self.layer
+            if active and self.mode == "select" and layer is not None and layer.analysis == "labelled-class":
+                self.set_mode("classes")
             self.active = active
             if not active:
                 self._select(None)
             self.active_changed.emit()
 
     def set_mode(self, mode: str) -> None:
-        """Choose what a drag on the picture does: "select", "box", "polygon", "brush" or "keypoints"."""
+        """Choose what a drag on the picture does: "select", "box", "polygon", "brush", "keypoints" or "classes"."""
         if mode != self.mode:
             self.mode = mode
             self.mode_changed.emit()
@@ -322,6 +326,35 @@ class Labelling(QObject):
             labels = editing.with_category(self.labels, {number}, category)
             self.edit(self.tr("Change the class"), labels, selected=number)
 
+    def take_class(self, category: int) -> None:
+        """Give a class to what is edited: the whole picture, or the selected object and the next ones."""
+        if self.mode == "classes" and self.active:
+            self.set_picture_class(category)
+        else:
+            self.set_category(category)
+
+    def set_picture_class(self, category: int | None) -> None:
+        """Give the whole picture a class, or take it away where it has it; None takes all away.
+
+        Another class takes the place of the one before, unless a picture may have `several_classes`.
+        """
+        if not self.ready or (category is not None and not 0 <= category < len(self.categories)):
+            return
+        before = self.labels.classes
+        if category is None:
+            after: tuple[int, ...] = ()
+        elif category in before:
+            after = tuple(item for item in before if item != category)
+        else:
+            after = (*before, category) if self.several_classes else (category,)
+        if after != before:
+            labels = dataclasses.replace(self.labels, classes=after)
+            self.edit(self.tr("Class of the picture"), labels, selected=self.selected)
+
+    def set_several_classes(self, several: bool) -> None:
+        """Choose whether a picture may have several classes."""
+        self.several_classes = several
+
     def delete(self, numbers: Collection[int]) -> None:
         """Remove objects of the picture."""
         if numbers:
@@ -347,9 +380,13 @@ class Labelling(QObject):
             return None
         names = [category.name for category in self.categories]
         if name in names:
-            self.set_category(names.index(name))
+            self.take_class(names.index(name))
             return names.index(name)
         number, title = self.selected, self.tr("Add class {name}").format(name=name)
+        if self.mode == "classes" and self.active:
+            classes = (*self.labels.classes, len(names)) if self.several_classes else (len(names),)
+            self._edit(title, dataclasses.replace(self.labels, classes=classes), (Category(name),), number)
+            return len(names)
         if number is not None:
             labels = editing.with_category(self.labels, {number}, len(names))
             self._edit(title, labels, (Category(name),), number)

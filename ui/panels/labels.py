@@ -108,6 +108,8 @@ class LabelsPanel(QWidget):
         labelling.category_changed.connect(self._follow)
         labelling.active_changed.connect(self._show_tools)
         labelling.mode_changed.connect(self._show_tools)
+        labelling.mode_changed.connect(self._follow)
+        labelling.active_changed.connect(self._follow)
         self._controller.view_changed.connect(lambda _: self._follow())
         self._show_tools()
         self.update_now()
@@ -191,6 +193,7 @@ class LabelsPanel(QWidget):
             ("box", "square", self.tr("Draw boxes (B)")),
             ("polygon", "shapes", self.tr("Draw polygons (P)")),
             ("brush", "circle-dot", self.tr("Brush masks (M); Shift erases, [ and ] change the width")),
+            ("classes", "image", self.tr("Classes of the whole picture (W)")),
             ("keypoints", "crosshair", self.tr("Place key points (K); Shift places hidden ones, N leaves one out")),
         ):
             button = self.modes[mode] = QToolButton()

@@ -9,7 +9,7 @@ from pathlib import Path
 from cvstudio.data.labels import Category, LabelledSet, LeftOut, PictureLabels
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
-from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, PlannedPicture, WriteOptions
 from cvstudio.media.annotations._files import put_picture, safe_path
 from cvstudio.media.annotations._left_out import Collector, Report, lazy_set, readable
 from cvstudio.media.annotations._pictures import is_picture, picture_size
@@ -101,7 +101,22 @@ def _pictures(folder: Path, above: frozenset[str]) -> Iterator[Path]:
 
 def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     """Copy each picture into the folder of its class, as the form holds nothing but pictures."""
-    collector, taken = Collector(), set[str]()
+    collector = Collector()
+    for name, target in _targets(labelled, collector, progress):
+        put_picture(labelled, name, folder, collector, target)
+    return collector.left_out
+
+
+def _plan(labelled: LabelledSet, progress: Progress) -> tuple[PlannedPicture, ...]:
+    targets = _targets(labelled, Collector(), progress)
+    return tuple(
+        PlannedPicture(labelled.pictures[name], target) for name, target in targets if name in labelled.pictures
+    )
+
+
+def _targets(labelled: LabelledSet, collector: Collector, progress: Progress) -> Iterator[tuple[str, str]]:
+    """Name of each picture that has a class, and its path in the folder of its class."""
+    taken = set[str]()
     for _, name, labels in readable(labelled, collector, progress):
         if labels.annotations or labels.label_map is not None:
             collector.add("A class for each folder holds no objects and no maps of classes.", name)
@@ -112,9 +127,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
             collector.add("A picture is in one folder; its further classes are left out.", name)
         label = labelled.categories[labels.classes[0]].name
         class_folder = safe_path(label.replace("/", "_").replace("\\", "_"))
-        target = _free(safe_path(name).rpartition("/")[2], class_folder, taken)
-        put_picture(labelled, name, folder / class_folder, collector, target)
-    return collector.left_out
+        yield name, f"{class_folder}/{_free(safe_path(name).rpartition('/')[2], class_folder, taken)}"
 
 
 def _free(name: str, folder: str, taken: set[str]) -> str:
@@ -136,7 +149,8 @@ ANNOTATION_FORMATS.register(
         _read,
         order=90,
         write=_write,
-        summary="A folder of pictures for each class; the pictures are copied.",
+        summary="A folder of pictures for each class; the pictures are copied, or moved.",
+        plan=_plan,
         implied=False,
     )
 )

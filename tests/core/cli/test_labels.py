@@ -178,3 +178,18 @@ def test_what_cannot_be_accepted_is_told_before_the_work(rectangles, blob_finder
         assert words in capsys.readouterr().err
     assert blob_finder.SEEN == []
     assert not (tmp_path / "o.json").exists()
+
+
+def test_pictures_are_moved_into_folders_of_their_classes_or_only_planned(tmp_path, capsys):
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    table, out = tmp_path / "classes.csv", tmp_path / "out"
+    table.write_text("picture,class\na.png,cat\n")
+    convert = ["labels", "convert", str(table), "-q", "-o", str(out), "--to"]
+    assert main([*convert, "class-folders", "--plan"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'a.png'} -> {out / 'cat' / 'a.png'}\n"
+    assert not out.exists()
+    assert main([*convert, "coco", "--move"]) == 1
+    assert "--plan and --move are for class-folders" in capsys.readouterr().err
+    assert main([*convert, "class-folders", "--move"]) == 0
+    assert (out / "cat" / "a.png").exists()
+    assert not (tmp_path / "a.png").exists()

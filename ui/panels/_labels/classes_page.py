@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from ui.control.labelling import Labelling
 from ui.widgets.rows_table import Cell, RowsTable, TableRow
@@ -49,11 +49,15 @@ class ClassesPage(QWidget):
         self.new_class.returnPressed.connect(self._take_name)
         self.new_class.installEventFilter(self)
         self._renaming: int | None = None
+        self.several = QCheckBox(self.tr("Several classes for a picture"))
+        self.several.setToolTip(self.tr("A picture may have several classes; otherwise another takes its place"))
+        self.several.toggled.connect(labelling.set_several_classes)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.new_class)
+        layout.addWidget(self.several)
 
     def show_classes(self, names: tuple[str, ...], counts: Sequence[int]) -> None:
         """Show the classes, and how many labels of the picture each has."""
@@ -63,7 +67,11 @@ class ClassesPage(QWidget):
             count = Cell(f"{counts[number]:,}", tone="text" if counts[number] else "quiet")
             rows.append(TableRow(number, (Cell(name, label=name, among=names), key, count)))
         self.table.set_rows(rows)
-        self.table.set_selected({self._labelling.category})
+        labelling = self._labelling
+        of_picture = labelling.active and labelling.mode == "classes"
+        self.table.set_selected(labelling.labels.classes if of_picture else {labelling.category})
+        self.several.setChecked(labelling.several_classes or len(labelling.labels.classes) > 1)
+        self.several.setVisible(of_picture)
 
     def menu(self, number: int) -> QMenu:
         """What can be done with the class `number`."""
@@ -76,7 +84,7 @@ class ClassesPage(QWidget):
 
     def _choose(self, numbers: Sequence[int]) -> None:
         if numbers:
-            self._labelling.set_category(numbers[0])
+            self._labelling.take_class(numbers[0])
 
     def _begin_renaming(self, number: int) -> None:
         """Let the field below the classes take another name for the class `number`."""

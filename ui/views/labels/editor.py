@@ -20,7 +20,13 @@ from ui.views.labels.tool import BRUSH_WIDTH, LabelTool
 from ui.views.marks import paint_hint
 from ui.views.shape_editor import ARROWS, DIGITS, FAR_STEP, FINISH, REACH_PX, REMOVE, WIDTHS
 
-MODES = {Qt.Key.Key_B: Mode.BOX, Qt.Key.Key_P: Mode.POLYGON, Qt.Key.Key_M: Mode.BRUSH, Qt.Key.Key_K: Mode.KEYPOINTS}
+MODES = {
+    Qt.Key.Key_B: Mode.BOX,
+    Qt.Key.Key_P: Mode.POLYGON,
+    Qt.Key.Key_M: Mode.BRUSH,
+    Qt.Key.Key_K: Mode.KEYPOINTS,
+    Qt.Key.Key_W: Mode.CLASSES,
+}
 STEPS = {Qt.Key.Key_D: 1, Qt.Key.Key_A: -1}
 SKIP, VISIBILITY, CONTINUE = Qt.Key.Key_N, Qt.Key.Key_V, Qt.Key.Key_T
 KEYS = frozenset(
@@ -54,6 +60,7 @@ class LabelEditor(QWidget):
     hidden_changed : `hidden` has changed
     mode_changed : the tool has another mode
     class_chosen : index of the class that a digit stands for
+    picture_class_chosen : index of a class that the whole picture has or loses; None for no class at all
     class_asked : the user wants another class for the selected object, or for the next ones
     keypoints_asked : the class of what is edited has no key points, but they are wanted
     menu_asked : (place on the screen, `LabelHandle` or None) of the selected object
@@ -74,6 +81,7 @@ class LabelEditor(QWidget):
     hidden_changed = Signal()
     mode_changed = Signal()
     class_chosen = Signal(int)
+    picture_class_chosen = Signal(object)
     class_asked = Signal()
     keypoints_asked = Signal()
     menu_asked = Signal(QPoint, object)
@@ -331,6 +339,8 @@ class LabelEditor(QWidget):
             dx, dy = ARROWS[key]
             self._nudging = True
             self._take(tool.nudge(dx * step, dy * step), nudging=True)
+        elif key in REMOVE and tool.mode is Mode.CLASSES:
+            self.picture_class_chosen.emit(None)
         elif key in REMOVE:
             self._take(tool.delete())
         elif key in FINISH:
@@ -344,7 +354,8 @@ class LabelEditor(QWidget):
         elif key in MODES:
             self.set_mode(MODES[key])
         elif key in DIGITS:
-            self.class_chosen.emit(DIGITS[key])
+            chosen = self.picture_class_chosen if tool.mode is Mode.CLASSES else self.class_chosen
+            chosen.emit(DIGITS[key])
         elif key in WIDTHS:
             tool.change_width(thicker=WIDTHS[key])
             self._changed()
@@ -399,6 +410,9 @@ class LabelEditor(QWidget):
         done = self.tr("Esc: done")
         if tool.corners:
             return self.tr("Click for each corner · Enter or double-click: finish · Del: one back · Esc: cancel")
+        if tool.mode is Mode.CLASSES:
+            keys = self.tr("1–9: class of the whole picture · C: from the list · Del: none")
+            return " · ".join((keys, self.tr("D A next, previous"), done))
         if tool.mode is Mode.KEYPOINTS:
             return self._keypoints_hint(tool, done)
         if tool.point is not None:

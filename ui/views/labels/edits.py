@@ -20,6 +20,7 @@ class Mode(StrEnum):
     POLYGON = "polygon"
     BRUSH = "brush"
     KEYPOINTS = "keypoints"
+    CLASSES = "classes"
 
 
 class Change(StrEnum):

@@ -22,6 +22,8 @@ HANDLE_PX = 4.5
 FILL, MASK_FILL, STROKE_FILL = 0.18, 0.45, 0.6
 """Opacities of the inside of a shape, of a mask, and of the stroke that is drawn."""
 NAME_GAP = 10
+CHIP_GAP, CHIPS_TOP = 6, 44
+"""Between the chips of the picture's classes, and above them, where the hint is."""
 BESIDE_CURSOR = QPointF(14, 16)
 
 
@@ -60,6 +62,8 @@ class LabelPainter:
             if cursor is not None and skeleton.next is not None:
                 place = self._canvas.widget_position(*cursor) + BESIDE_CURSOR
                 paint_plate(painter, skeleton.names[skeleton.next], place)
+        if tool.mode is Mode.CLASSES or tool.labels.classes:
+            self._paint_classes(painter, tool)
         self._paint_drawn(painter, tool, cursor)
         self._paint_handles(painter, tool, cursor, reach)
         if tool.mode is Mode.BRUSH:
@@ -130,6 +134,21 @@ class LabelPainter:
             painter.setBrush(colour if seen == VISIBLE else SHADE)
             radius = HANDLE_PX * (1.5 if number == selected else 1.0)
             painter.drawEllipse(self._canvas.widget_position(x, y), radius, radius)
+
+    def _paint_classes(self, painter: QPainter, tool: LabelTool) -> None:
+        """The classes of the whole picture as chips in its top left corner."""
+        corner = self._rect((0.0, 0.0, float(tool.size.width), float(tool.size.height))).topLeft()
+        left, top = max(corner.x(), 0.0) + CHIP_GAP, max(corner.y(), 0.0) + CHIPS_TOP
+        metrics = painter.fontMetrics()
+        for category in tool.labels.classes:
+            name = self.names[category] if category < len(self.names) else "?"
+            place = QPointF(left, top)
+            paint_plate(painter, f"    {name}", place)
+            height = metrics.height() + 8
+            painter.setPen(QPen(BRIGHT, 1))
+            painter.setBrush(self.colour(category))
+            painter.drawEllipse(place + QPointF(14, height / 2), 5, 5)
+            left += metrics.horizontalAdvance(f"    {name}") + 20 + CHIP_GAP
 
     def _paint_mask(self, painter: QPainter, mask: LabelledMask, colour: QColor) -> None:
         if mask is not self._mask or colour != self._mask_colour:

@@ -114,7 +114,7 @@ class LabelTool:
     def handles(self, reach: float) -> tuple[LabelHandle, ...]:
         """The draggable points of the selected object: of its box, or of its polygons and around them."""
         annotation = self.annotation
-        if annotation is None or self.mode is Mode.BRUSH or self.corners or self.skeleton is not None:
+        if annotation is None or self.mode in (Mode.BRUSH, Mode.CLASSES) or self.corners or self.skeleton is not None:
             return ()
         points = [
             LabelHandle(KEYPOINT, number, (x, y)) for number, (x, y, seen) in enumerate(annotation.keypoints) if seen
@@ -165,6 +165,8 @@ class LabelTool:
         if self.corners:
             self.dragging = True
             return True
+        if self.mode is Mode.CLASSES:
+            return False
         if self.mode is Mode.BRUSH:
             return self._begin_stroke(at, erase)
         self._handle = self.handle_at(at, reach)

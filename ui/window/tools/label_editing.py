@@ -104,6 +104,7 @@ class LabelEditing(QObject):
             editor.hidden_changed.connect(self.hidden_changed)
             editor.mode_changed.connect(self._mode_changed)
             editor.class_chosen.connect(labelling.set_category)
+            editor.picture_class_chosen.connect(labelling.set_picture_class)
             editor.class_asked.connect(self.ask_class)
             editor.keypoints_asked.connect(self._ask_keypoints)
             editor.menu_asked.connect(self._show_menu)
@@ -215,7 +216,7 @@ class LabelEditing(QObject):
         current = labelling.labels.annotations[number].category if number is not None else labelling.category
         names = [category.name for category in labelling.categories]
         chooser = self.chooser = ClassChooser(self._canvas, names, current, place or QCursor.pos())
-        chooser.chosen.connect(labelling.set_category)
+        chooser.chosen.connect(labelling.take_class)
         chooser.added.connect(labelling.add_category)
         chooser.closed.connect(self._chooser_closed)
         return chooser
