@@ -81,8 +81,8 @@ def track_shapes(root: ElementTree.Element, collector: Collector) -> Iterator[tu
 
 def _outside(element: ElementTree.Element) -> bool:
     """Whether a shape, or every point of a skeleton, is outside of the picture in this frame."""
-    points = element.findall("points") if element.tag == "skeleton" else [element]
-    return bool(points) and all(item.get("outside") == "1" for item in points)
+    points = element.findall("points")
+    return element.get("outside") == "1" or (bool(points) and all(item.get("outside") == "1" for item in points))
 
 
 def find_video(root: ElementTree.Element, path: Path) -> Path | None:
