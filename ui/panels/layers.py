@@ -200,8 +200,7 @@ class LayersPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
-        # A row shows no parameter.
-        controller.state_changed.connect(lambda old, new: differ_in_values(old, new) or self._update(new))
+        controller.state_changed.connect(self._show_change)
         self._update(controller.session.state)
 
     def sizeHint(self) -> QSize:
@@ -239,6 +238,10 @@ class LayersPanel(QWidget):
         number = self.list.number()
         if row >= 0 and number is not None and number != self._controller.session.state.current:
             self._controller.layers.select(number)
+
+    def _show_change(self, old: State, new: State) -> None:
+        if not differ_in_values(old, new):  # a row shows no parameter
+            self._update(new)
 
     def _update(self, state: State) -> None:
         layers = self._controller.layers.stack()[::-1]

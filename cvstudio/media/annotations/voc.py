@@ -128,7 +128,8 @@ def _annotations(element: ElementTree.Element, places_of: Mapping[str, int], rep
     if element.find("part") is not None:
         report("Parts of an object, such as its head, are not read.")
     attributes = {name: text_in(element, name) for name in ATTRIBUTES if text_in(element, name)}
-    polygons, boxes = _polygons(element), element.findall("bndbox")
+    polygons = _polygons(element)
+    boxes: list[ElementTree.Element | None] = [*element.findall("bndbox")]
     if not boxes and (box := box_of(polygons, None)) is not None:
         yield Annotation(category, box, polygons, attributes=attributes)
         return
