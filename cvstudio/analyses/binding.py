@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cvstudio.data.class_numbers import moved_classes
-from cvstudio.data.labels import Category, LabelledSet, PictureLabels, no_labels
+from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton, no_labels
 from cvstudio.data.labels_json import category_to_json, labels_id
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.json_text import json_text
@@ -91,6 +91,8 @@ class AnnotationSet:
     categories : classes that were added, behind those of the file
     pictures : files by name of pictures that the file does not name
     renamed : other names of classes of the file, by index
+    skeletons : other key points of classes of the file, by index
+    videos : files of videos that the file does not name, by what the names of their frames begin with
     classes : names of the classes of the file to which the numbers in the edits belong; None where they are not known
     """
 
@@ -102,6 +104,8 @@ class AnnotationSet:
     pictures: Mapping[str, Path] = field(default_factory=dict)
     renamed: Mapping[int, str] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
+    skeletons: Mapping[int, Skeleton] = field(default_factory=dict)
+    videos: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -111,7 +115,7 @@ class AnnotationSet:
     @property
     def edited(self) -> bool:
         """Whether it differs from what is on disk."""
-        return bool(self.edits or self.categories or self.pictures or self.renamed)
+        return bool(self.edits or self.categories or self.pictures or self.renamed or self.skeletons)
 
     @property
     def file(self) -> AnnotationSet:
@@ -120,7 +124,8 @@ class AnnotationSet:
 
     def key(self, pts: float | None) -> SourceKey:
         """See `SourceKey`."""
-        return ("annotations", self.format, self.id, *((self._edits_id,) if self.edited else ())), None
+        # With the time, as the frames of a video have labels of their own.
+        return ("annotations", self.format, self.id, *((self._edits_id,) if self.edited else ())), pts
 
     @functools.cached_property
     def _edits_id(self) -> str:
@@ -128,9 +133,11 @@ class AnnotationSet:
 
         digest = xxhash.xxh3_128(json_text([category_to_json(item) for item in self.categories]).encode())
         digest.update(json_text(sorted(self.renamed.items())).encode())
+        for number, skeleton in sorted(self.skeletons.items()):
+            digest.update(json_text([number, skeleton.keypoints, skeleton.lines]).encode())
         if self.classes is not None:
             digest.update(json_text(self.classes).encode())
-        for name, path in sorted(self.pictures.items()):
+        for name, path in (*sorted(self.pictures.items()), *sorted(self.videos.items())):
             digest.update(json_text([name, str(path)]).encode())
         for name, labels in sorted(self.edits.items()):
             digest.update(json_text([name, labels_id(labels)]).encode())
@@ -151,7 +158,14 @@ class AnnotationSet:
         if not self.edited:
             return labelled
         own = self.based_on(labelled)
-        return labelled.with_edits(own.edits, categories=own.categories, pictures=own.pictures, renamed=own.renamed)
+        return labelled.with_edits(
+            own.edits,
+            categories=own.categories,
+            pictures=own.pictures,
+            renamed=own.renamed,
+            skeletons=own.skeletons,
+            videos=own.videos,
+        )
 
     def based_on(self, labelled: LabelledSet) -> AnnotationSet:
         """A copy whose edits count the classes as the file does now, read as `labelled`, which may be edited.
@@ -163,9 +177,15 @@ class AnnotationSet:
             return self
         if self.classes is None:
             return dataclasses.replace(self, classes=names)
-        moved = moved_classes(self.classes, names, self.categories, self.renamed, self.edits)
-        edits, categories, renamed = moved.edits, moved.categories, moved.renamed
-        return dataclasses.replace(self, edits=edits, categories=categories, renamed=renamed, classes=names)
+        moved = moved_classes(self.classes, names, self.categories, self.renamed, self.edits, self.skeletons)
+        return dataclasses.replace(
+            self,
+            edits=moved.edits,
+            categories=moved.categories,
+            renamed=moved.renamed,
+            skeletons=moved.skeletons,
+            classes=names,
+        )
 
     def with_labels(self, name: str, labels: PictureLabels) -> AnnotationSet:
         """A copy with other labels for one picture."""

@@ -13,7 +13,7 @@ from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, rec
 from cvstudio.media.file_identity import quoted
 from cvstudio.media.folders import Listing, MediaSet, natural_key, set_file
 
-SUFFIXES = (".json", ".xml", ".yaml", ".yml")
+SUFFIXES = (".json", ".xml", ".yaml", ".yml", ".csv", ".tsv")
 """Endings of files that may hold labels."""
 _LOOKED_AT = 16
 """Pictures whose labels say what kind of labels a set has."""
@@ -36,7 +36,7 @@ def media_set_of(labelled: LabelledSet) -> MediaSet:
         None of the pictures is there.
     """
     assert labelled.path is not None
-    folders = sorted({str(path.parent) for path in labelled.pictures.values()})
+    folders = sorted({str(path.parent) for path in _files_of(labelled)})
     if not folders:
         raise MediaError(
             f"{quoted(labelled.path)} names {len(labelled.names):,} pictures, but none of them was found near it; put "
@@ -49,13 +49,18 @@ def media_set_of(labelled: LabelledSet) -> MediaSet:
     return MediaSet(Path(common), recursive=True, labels=Path(os.path.abspath(labelled.path)))
 
 
+def _files_of(labelled: LabelledSet) -> tuple[Path, ...]:
+    """The files of the pictures and videos."""
+    return (*labelled.pictures.values(), *labelled.videos.values())
+
+
 def listing_of(media_set: MediaSet, labelled: LabelledSet) -> Listing:
     """The labelled pictures that lie in the folder of `media_set`, in natural order."""
     root = f"{media_set.path}{os.sep}".replace(os.sep * 2, os.sep)
-    paths = {str(path) for path in labelled.pictures.values()}
+    paths = {str(path) for path in _files_of(labelled)}
     names = [path[len(root) :].replace(os.sep, "/") for path in paths if path.startswith(root)]
     names.sort(key=natural_key)
-    folders = dict.fromkeys([media_set.path, *(path.parent for path in labelled.pictures.values())])
+    folders = dict.fromkeys([media_set.path, *(path.parent for path in _files_of(labelled))])
     return Listing(media_set, tuple(map(set_file, names)), tuple(folders), complete=True)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, MediaSamples, ResultOf, TextInput
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.adjustments import Adjustments
+from cvstudio.data.frame_names import frame_at
 from cvstudio.data.labels import LabelledSample, LabelledSet
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import BindingError
@@ -53,7 +54,12 @@ def read_input(
         raise TypeError("the result of another analysis is not read from a file")
     labelled = read_labels(bound, cache)
     canvas = instance.canvas_media if instance is not None else None
-    name = labelled.name_of(canvas.path) if canvas is not None else None
+    name = None
+    if canvas is not None and canvas.moving:
+        rate = canvas.frame_rate
+        name = labelled.frame_of(canvas.path, frame_at(pts, rate)) if pts is not None and rate else None
+    elif canvas is not None:
+        name = labelled.name_of(canvas.path)
     return LabelledSample(labelled, name, instance.pixel_map if instance is not None else None)
 
 

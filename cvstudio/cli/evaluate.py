@@ -15,14 +15,13 @@ from cvstudio.cli.training import evaluate as evaluate_recipe
 from cvstudio.cli.training import positive
 from cvstudio.foundation.errors import ParamsError, UserError
 from cvstudio.foundation.names import counted
-from cvstudio.foundation.progress import PartProgress, Progress
+from cvstudio.foundation.progress import Progress
 from cvstudio.media.file_identity import quoted
 from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
 from cvstudio.training import RECIPES
 from cvstudio.weights.store import WeightsNeededError
 
 if TYPE_CHECKING:
-    from cvstudio.data.labels import LabelledSet
     from cvstudio.evaluation.evaluate import EvaluationPlan
     from cvstudio.evaluation.evaluation import Evaluation
     from cvstudio.results.tables import Table
@@ -121,7 +120,8 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def _measure(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
-    from cvstudio.evaluation.evaluate import measure, read_labelled
+    from cvstudio.evaluation.evaluate import read_labelled
+    from cvstudio.evaluation.side_by_side import measure_side_by_side
 
     if options.data is None:
         raise UserError("Expected labelled pictures, but none were named; give their labels with --data.")
@@ -132,13 +132,7 @@ def _measure(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
     _check_targets(options)
     progress(None, "reading the labels")
     labelled = read_labelled(options.data, options.format)
-    plans = _plans(options)
-    evaluations = []
-    for number, plan in enumerate(plans):
-        part = PartProgress(progress, (number / len(plans), (number + 1) / len(plans)))
-        evaluations.append(measure(plan, labelled, part, notice=bar.note))
-    if len(evaluations) > 1 and not options.classes and not options.all_classes:
-        evaluations = _same_classes(evaluations, plans, labelled, progress, bar)
+    evaluations = list(measure_side_by_side(_plans(options), labelled, progress, notice=bar.note))
     if options.task:
         evaluations = [_only(item, options.task) for item in evaluations]
     bar.end()
@@ -200,26 +194,6 @@ def _for_each(given: Sequence[Path] | None, models: Sequence[str], flag: str) ->
     if given and len(given) != len(models):
         raise ParamsError(f"Expected {flag} once for each of the {len(models)} models, found {len(given)}.")
     return list(given) if given else [None] * len(models)
-
-
-def _same_classes(
-    evaluations: list[Evaluation],
-    plans: list[EvaluationPlan],
-    labelled: LabelledSet,
-    progress: Progress,
-    bar: Bar,
-) -> list[Evaluation]:
-    """The evaluations over the classes that all models know, or else their figures could not be compared."""
-    from cvstudio.evaluation.evaluate import measure
-
-    shared = [index for index in evaluations[0].measured if all(index in item.measured for item in evaluations[1:])]
-    if all(len(item.measured) == len(shared) for item in evaluations):
-        return evaluations
-    if not shared:
-        raise UserError("The two models have no class of the set in common; measure them one by one.")
-    names = tuple(evaluations[0].category_names[index] for index in shared)
-    bar.note(f"Measured are the {len(names)} classes that both models know.")
-    return [measure(dataclasses.replace(plan, classes=names), labelled, progress) for plan in plans]
 
 
 def _only(evaluation: Evaluation, form: str) -> Evaluation:

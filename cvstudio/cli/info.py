@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.cli.labels import is_labels, label_facts
+from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.json_text import json_text
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
 from cvstudio.media.facts import facts
 from cvstudio.media.formats import FORMATS
@@ -45,14 +47,22 @@ def _format_list() -> str:
 
 def info(files: Sequence[Path], *, read_as: str = "", as_json: bool) -> int:
     """Print the facts of `files` and return the exit code: 1 where one cannot be opened; the others are printed."""
+    # Facts are read by scripts, too, which have no use for a line of every tenth.
+    bar = Bar(quiet=not sys.stderr.isatty())
+    return guarded(lambda progress: _print_facts(files, read_as, as_json, bar, progress), bar, stopped="stopped.")
+
+
+def _print_facts(files: Sequence[Path], read_as: str, as_json: bool, bar: Bar, progress: Progress) -> int:
     entries: list[dict[str, Any]] = []
     failed = False
     for path in files:
         try:
             media = None if is_labels(path) else open_media(path, read_as=read_as)
-            rows = label_facts(path) if media is None else facts(media)
+            rows = label_facts(path, progress) if media is None else facts(media)
+            bar.end()
         except UserError as error:
             failed = True
+            bar.end()
             print(f"cvstudio: {error}", file=sys.stderr)
             continue
         if as_json:

@@ -35,6 +35,12 @@ def add_labels(commands: Any) -> None:
     )
     convert.add_argument("-o", "--out", type=Path, required=True, help="file, or a new or empty folder")
     convert.add_argument("--pictures", action="store_true", help="copy the pictures beside their labels")
+    convert.add_argument(
+        "--move", action="store_true", help="move the pictures into the folders of their classes in place of copies"
+    )
+    convert.add_argument(
+        "--plan", action="store_true", help="print where each picture would go, and write and move nothing"
+    )
     convert.add_argument("-q", "--quiet", action="store_true", help="do not show progress")
     accept = actions.add_parser("accept", help="what a model finds above a score becomes labels in a file")
     accept.add_argument(
@@ -81,10 +87,17 @@ def run(options: argparse.Namespace) -> int:
         labelled = source.read(options.set)
         entry = ANNOTATION_FORMATS[options.to]
         target = entry.with_suffix(options.out)
-        left_out = [
-            *labelled.check(progress),
-            *write_labels(labelled, target, entry, progress, options=WriteOptions(options.pictures)),
-        ]
+        if (options.plan or options.move) and entry.plan is None:
+            raise ParamsError(f"{entry.title} does not say where pictures go; --plan and --move are for class-folders.")
+        if options.plan:
+            assert entry.plan is not None
+            planned = entry.plan(labelled, progress)
+            bar.end()
+            for item in planned:
+                print(f"{item.source} -> {target / item.target}")
+            return 0
+        wanted = WriteOptions(options.pictures, options.move)
+        left_out = [*labelled.check(progress), *write_labels(labelled, target, entry, progress, options=wanted)]
         bar.end()
         print(target)
         for line in left_out_lines(dict.fromkeys(left_out)):
@@ -164,10 +177,11 @@ def is_labels(path: Path) -> bool:
         return False
 
 
-def label_facts(path: Path) -> list[tuple[str, str]]:
-    """Facts about a labelled set as (title, text). Raises MediaError."""
+def label_facts(path: Path, progress: Progress) -> list[tuple[str, str]]:
+    """Facts about a labelled set as (title, text). Raises MediaError and Cancelled."""
     found = annotation_format(path)
-    summary = summarise(found.read(path), Progress())
+    progress(None, f"reading {path.name}")
+    summary = summarise(found.read(path), progress)
     pictures = f"{summary.pictures:,}"
     if summary.missing:
         pictures += f", of which {summary.missing:,} are not there"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvstudio.data.labels import Category, LabelMap, PictureLabels
+from cvstudio.data.labels import Category, LabelMap, PictureLabels, Skeleton
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class MovedClasses:
     edits: Mapping[str, PictureLabels]
     categories: tuple[Category, ...]
     renamed: Mapping[int, str]
+    skeletons: Mapping[int, Skeleton]
 
 
 def moved_classes(
@@ -27,6 +28,7 @@ def moved_classes(
     categories: Sequence[Category],
     renamed: Mapping[int, str],
     edits: Mapping[str, PictureLabels],
+    skeletons: Mapping[int, Skeleton],
 ) -> MovedClasses:
     """Edits of a file whose classes were `old`, for the same file when they are `new`.
 
@@ -35,12 +37,15 @@ def moved_classes(
 
     Parameters
     ----------
-    categories, renamed, edits : as they belong to `old`
+    categories, renamed, edits, skeletons : as they belong to `old`
     """
     places = {key: place for place, key in enumerate(_distinct(new))}
     targets = [places.get(key) for key in _distinct(old)]
     renamed_now = {
         target: renamed[number] for number, target in enumerate(targets) if target is not None and number in renamed
+    }
+    skeletons_now = {
+        target: skeletons[number] for number, target in enumerate(targets) if target is not None and number in skeletons
     }
     used = set[int]().union(*(class_numbers(labels) for labels in edits.values()))
     shown = [renamed_now.get(number, name) for number, name in enumerate(new)]
@@ -58,14 +63,15 @@ def moved_classes(
         if target is not None:
             numbers[number] = target
         elif number in used:
-            numbers[number] = place(Category(renamed.get(number, old[number])))
+            gone = Category(renamed.get(number, old[number]))
+            numbers[number] = place(skeletons[number].on(gone) if number in skeletons else gone)
     numbers.update((len(old) + number, place(category)) for number, category in enumerate(categories))
     # What was no class stays none.
     total = len(old) + len(categories)
     beyond = (number for number in used if number >= total)
     numbers.update((number, len(new) + len(added) + number - total) for number in beyond)
     changed = {name: renumbered(labels, numbers) for name, labels in edits.items()}
-    return MovedClasses(changed, tuple(added), renamed_now)
+    return MovedClasses(changed, tuple(added), renamed_now, skeletons_now)
 
 
 def _distinct(names: Sequence[str]) -> list[tuple[str, int]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from cvstudio.data.frame_names import frame_name, frame_number
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.pixel_map import PixelMap
 from cvstudio.foundation.errors import MediaError
@@ -44,6 +45,23 @@ class Category:
     keypoints: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     file_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The key points that were declared for a class in the program.
+
+    Parameters
+    ----------
+    keypoints, lines : see `Category.keypoints` and `Category.skeleton`
+    """
+
+    keypoints: tuple[str, ...]
+    lines: tuple[tuple[int, int], ...] = ()
+
+    def on(self, category: Category) -> Category:
+        """The class with these key points."""
+        return dataclasses.replace(category, keypoints=self.keypoints, skeleton=self.lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +117,7 @@ class Annotation:
     attributes : what else the file says of it by name, such as "difficult", "occluded" or "truncated"
     track_id : identity over the pictures of a sequence; None without
     file_id : id in the file, where it has ids; None otherwise
+    interpolated : whether it was computed from the frames before and behind, on which it has the same `track_id`
     """
 
     category: int
@@ -111,6 +130,7 @@ class Annotation:
     attributes: Mapping[str, str] = field(default_factory=dict)
     track_id: int | None = None
     file_id: int | None = None
+    interpolated: bool = False
 
 
 def area_of(annotation: Annotation) -> float:
@@ -188,13 +208,17 @@ class LeftOut:
     count: int = 1
 
 
+Seen = Callable[[str, PictureLabels], None]
+"""Callable (name, labels): the labels of a picture as its file has them."""
+
+
 class Check(Protocol):
     """See `LabelledSet.check`."""
 
-    def __call__(self, progress: Progress | None = None) -> tuple[LeftOut, ...]: ...
+    def __call__(self, progress: Progress | None = None, seen: Seen | None = None) -> tuple[LeftOut, ...]: ...
 
 
-def no_left_out(progress: Progress | None = None) -> tuple[LeftOut, ...]:
+def no_left_out(progress: Progress | None = None, seen: Seen | None = None) -> tuple[LeftOut, ...]:
     """The `Check` of a set that comes from no file."""
     return ()
 
@@ -211,10 +235,12 @@ class LabelledSet:
     names : names of the labelled pictures as the file has them, with "/" between folders, in its order
     pictures : file of each picture by name; a name that is absent has no file
     load : callable (name) -> labels of that picture as the file has them. Raises MediaError
-    check : callable (progress) -> everything that was left out; may read all labels. Raises Cancelled
+    check : callable (progress, seen) -> everything that was left out. Raises Cancelled
+        It reads all labels, and hands them to `seen`, for who needs them besides.
     edited : labels by name that take the place of those in the file
     added : names of pictures that were added in the program, and are known by their file alone
     file_ids : ids of the pictures by name, as in the file, where it has ids
+    videos : file of each video by what the names of its frames begin with (`frame_name`): "" or "clip.mp4/"
     named_before : names of the classes of the file; None where `categories` are those
     """
 
@@ -229,6 +255,7 @@ class LabelledSet:
     added: frozenset[str] = frozenset()
     file_ids: Mapping[str, int | str] = field(default_factory=dict)
     named_before: tuple[str, ...] | None = None
+    videos: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def file_classes(self) -> tuple[str, ...]:
@@ -271,6 +298,29 @@ class LabelledSet:
         same_name = self._names_by_file_name.get(path.name, ())
         return same_name[0] if len(same_name) == 1 else None
 
+    def video_prefix(self, path: Path) -> str | None:
+        """What the names of the frames of the video at `path` begin with: of the same file, else of the one video with
+        this file name; None where there is none."""
+        same_file = [prefix for prefix, video in self.videos.items() if video == path]
+        same_name = [prefix for prefix, video in self.videos.items() if video.name == path.name]
+        return same_file[0] if same_file else same_name[0] if len(same_name) == 1 else None
+
+    def frame_of(self, path: Path, number: int) -> str | None:
+        """Name of the labelled frame `number` of the video at `path`; None where it has no labels."""
+        prefix = self.video_prefix(path)
+        name = frame_name(prefix, number) if prefix is not None else None
+        return name if name in self._known else None
+
+    def frames(self, path: Path) -> Mapping[int, str]:
+        """Names of the labelled frames of the video at `path`, by their numbers."""
+        prefix = self.video_prefix(path)
+        numbered = ((frame_number(name, prefix), name) for name in self.names) if prefix is not None else ()
+        return {number: name for number, name in numbered if number is not None}
+
+    @functools.cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names)
+
     def with_labels(self, name: str, labels: PictureLabels) -> LabelledSet:
         """A copy with other labels for one picture."""
         return self.with_edits({name: labels})
@@ -282,6 +332,8 @@ class LabelledSet:
         categories: Sequence[Category] = (),
         pictures: Mapping[str, Path] | None = None,
         renamed: Mapping[int, str] | None = None,
+        skeletons: Mapping[int, Skeleton] | None = None,
+        videos: Mapping[str, Path] | None = None,
     ) -> LabelledSet:
         """A copy with other labels for some pictures.
 
@@ -291,22 +343,26 @@ class LabelledSet:
         categories : further classes behind those of the set
         pictures : files of further pictures by name
         renamed : other names of classes of the set, by index
+        skeletons : other key points of classes of the set, by index
+        videos : files of further videos, see `LabelledSet.videos`
         """
-        known = frozenset(self.names)
+        known = self._known
+        own = list(self.categories)
+        for number, name in (renamed or {}).items():
+            if number < len(own):
+                own[number] = dataclasses.replace(own[number], name=name)
+        for number, skeleton in (skeletons or {}).items():
+            if number < len(own):
+                own[number] = skeleton.on(own[number])
         return dataclasses.replace(
             self,
-            categories=(
-                *(
-                    dataclasses.replace(category, name=renamed[number]) if renamed and number in renamed else category
-                    for number, category in enumerate(self.categories)
-                ),
-                *categories,
-            ),
+            categories=(*own, *categories),
             names=(*self.names, *(name for name in edits if name not in known)),
             pictures={**self.pictures, **(pictures or {})},
             edited={**self.edited, **edits},
             added=self.added.union(pictures or ()),
             named_before=self.file_classes,
+            videos={**self.videos, **(videos or {})},
         )
 
 
@@ -330,7 +386,7 @@ class LabelledSample:
     Parameters
     ----------
     set : all labels
-    name : of the picture in the set; None where the set does not name it
+    name : of the picture, or of the frame of a video, in the set; None where the set does not name it
     pixel_map : from the pixels of the file to those that the stage is given; None where both are the same
     """
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cvstudio.data.geometry import Size
-from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelMap, PictureLabels
+from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelMap, PictureLabels, Skeleton
 from cvstudio.data.run_lengths import MAX_PIXELS, counts_of, mask_of, text_of
 from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.shapes import Box
@@ -35,6 +35,13 @@ def category_from_json(saved: Mapping[str, Any]) -> Category:
         skeleton=tuple((int(start), int(end)) for start, end in saved.get("skeleton", ())),
         file_id=int(file_id) if file_id is not None else None,
     )
+
+
+def skeleton_from_json(saved: Mapping[str, Any]) -> Skeleton:
+    """Key points of a class from ``{"keypoints": […], "lines": [[from, to], …]}``. Raises KeyError, TypeError or
+    ValueError where it is damaged."""
+    lines = tuple((int(start), int(end)) for start, end in saved["lines"])
+    return Skeleton(tuple(map(str, saved["keypoints"])), lines)
 
 
 def labels_to_json(labels: PictureLabels) -> dict[str, Any]:
@@ -135,6 +142,7 @@ def _annotation_from_json(saved: Mapping[str, Any]) -> Annotation:
         attributes={str(name): str(value) for name, value in saved.get("attributes", {}).items()},
         track_id=int(track_id) if track_id is not None else None,
         file_id=int(file_id) if file_id is not None else None,
+        interpolated=bool(saved.get("interpolated", False)),
     )
 
 

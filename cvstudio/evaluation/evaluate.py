@@ -42,9 +42,6 @@ from cvstudio.running.runner import Runner, make_instance
 CACHE_BYTES = 64 << 20
 """Outputs of stages that are kept in memory: a picture is looked at once."""
 
-PROBED = 50
-"""Labelled pictures that are looked into for outlines."""
-
 
 def read_labelled(path: Path, format_key: str = "") -> LabelledSet:
     """Read the labelled set at `path`.
@@ -130,7 +127,7 @@ def measure(
         cache=Cache(budget_bytes=CACHE_BYTES),
         notice=notice,
     ) as runner:
-        return _Run(plan, labelled, runner, progress or Progress(), store_folder).evaluation()
+        return _Run(plan, labelled, runner, progress or Progress(), store_folder, notice).evaluation()
 
 
 def evaluate(
@@ -177,6 +174,7 @@ class _Run:
         runner: Runner,
         progress: Progress,
         store_folder: Path | None,
+        notice: Callable[[str], None] | None,
     ) -> None:
         self._plan, self._labelled, self._runner, self._progress = plan, labelled, runner, progress
         self._model = MODELS[plan.model]
@@ -200,7 +198,7 @@ class _Run:
             MOST_OBJECTS,
             self._with_masks,
         )
-        self._store_folder = store_folder
+        self._store_folder, self._notice = store_folder, notice
         self._same_class: dict[int, int] = {}
 
     def _first_picture(self) -> Media:
@@ -216,7 +214,11 @@ class _Run:
         )
 
     def _has_outlines(self) -> bool:
-        for name in self._names[:PROBED]:
+        """Whether any object of the set has an outline, so that masks are worth keeping."""
+        if self._model.task != "detect":
+            return False
+        for name in self._names:
+            self._progress(None, "looking for outlines")
             try:
                 if any(map(has_outline, self._labelled.labels(name).annotations)):
                     return True
@@ -225,7 +227,7 @@ class _Run:
         return False
 
     def evaluation(self) -> Evaluation:
-        with PredictionStore(self._key, self._store_folder) as store:
+        with PredictionStore(self._key, self._store_folder, self._notice) as store:
             labels = store.labels()
             if labels is None:
                 labels = labels_of(self._result(self._template))

@@ -6,7 +6,8 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,12 @@ BUDGET_BYTES = 1 << 30
 _VERSION = 1
 """Incremented with every change of the stored form."""
 
-_WAIT_SECS = 2.0
+_WAIT_SECS = 5.0
+"""How long another program is waited for that writes the same predictions."""
+
+_RETRY_SECS = 0.1
+
+_DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 
 
 def default_folder() -> Path:
@@ -35,20 +41,27 @@ def default_folder() -> Path:
 class PredictionStore(Closeable):
     """Predictions of one model by picture. Thread-safe.
 
-    Its errors are logged, and the network then runs: a cache must never keep a user from a result.
+    Where its file cannot be used that is said once, and the network then runs: a cache must never keep a user from a
+    result. A damaged file is made anew; one that another program has locked is its own, and is left as it is.
 
     Parameters
     ----------
     key : all that the predictions depend on beside the picture: the network and its parameters
     folder : where; None for the user's cache
+    notice : told that predictions are not kept
     """
 
-    def __init__(self, key: Sequence[object], folder: Path | None = None) -> None:
+    def __init__(
+        self, key: Sequence[object], folder: Path | None = None, notice: Callable[[str], None] | None = None
+    ) -> None:
         import xxhash
+
+        self._notice = notice
 
         digest = xxhash.xxh3_128_hexdigest(json_text([_VERSION, *map(str, key)]).encode())
         self.path = (folder or default_folder()) / f"{digest}.sqlite"
         self._lock = threading.Lock()
+        self._base: sqlite3.Connection | None = None
         self._base = self._open()
 
     def labels(self) -> tuple[str, ...] | None:
@@ -83,30 +96,48 @@ class PredictionStore(Closeable):
                 )
 
     def _select(self, command: str, *values: object) -> Any:
-        if self._base is None:
-            return None
         try:
-            return self._base.execute(command, values).fetchone()
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            log.warning("a prediction in %s cannot be read: %s", self.path, error)
+            return self._base.execute(command, values).fetchone() if self._base is not None else None
+        except UnicodeEncodeError:  # of a path that is no text
+            return None
+        except sqlite3.Error as error:
+            self._give_up(error)
             return None
 
     def _change(self, command: str, *values: object) -> None:
-        if self._base is None:
-            return
         try:
-            self._base.execute(command, values)
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            log.warning("a prediction is not kept in %s: %s", self.path, error)
+            if self._base is not None:
+                self._base.execute(command, values)
+        except UnicodeEncodeError:
+            return
+        except sqlite3.Error as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """Go on without the file: else each picture would wait for it anew."""
+        log.warning("the predictions in %s cannot be used: %s", self.path, error)
+        base, self._base = self._base, None
+        if base is not None:
+            base.close()
+        if _code(error) in _DAMAGED:
+            with suppress(OSError):
+                _delete(self.path)
+        if self._notice is not None:
+            locked = _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            reason = "another program is writing them" if locked else str(error)
+            self._notice(f"Predictions are not kept this time ({reason}): measuring again needs the network again.")
 
     def close(self) -> None:
-        if self._base is not None:
-            self._base.close()
-            self._base = None
+        with self._lock:
+            base, self._base = self._base, None
+        if base is not None:
+            base.close()
             _trim(self.path)
 
     def _open(self) -> sqlite3.Connection | None:
-        for attempt in range(2):
+        ends = time.monotonic() + _WAIT_SECS
+        while True:
+            base = None
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 base = sqlite3.connect(self.path, timeout=_WAIT_SECS, isolation_level=None, check_same_thread=False)
@@ -118,11 +149,28 @@ class PredictionStore(Closeable):
                 self.path.touch()
                 return base
             except (sqlite3.Error, OSError) as error:
-                log.warning("the predictions in %s cannot be used: %s", self.path, error)
-                if attempt == 0:
+                if base is not None:
+                    base.close()
+                if time.monotonic() >= ends:
+                    self._give_up(error)
+                    return None
+                if _code(error) in _DAMAGED:
                     with suppress(OSError):
-                        self.path.unlink(missing_ok=True)
-        return None
+                        _delete(self.path)
+                elif _code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    self._give_up(error)
+                    return None
+                time.sleep(_RETRY_SECS)
+
+
+def _code(error: Exception) -> int:
+    """The primary result code of SQLite; 0 of another error."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _delete(path: Path) -> None:
+    for part in (path, *(path.with_name(f"{path.name}-{end}") for end in ("wal", "shm"))):
+        part.unlink(missing_ok=True)
 
 
 def _stamp(path: Path) -> str | None:
@@ -142,6 +190,6 @@ def _trim(newest: Path) -> None:
         for _, size, path in sorted(files, key=lambda entry: entry[0]):
             if total <= BUDGET_BYTES or path == newest:
                 break
-            for part in (path, *(path.with_name(f"{path.name}-{end}") for end in ("wal", "shm"))):
-                part.unlink(missing_ok=True)
-            total -= size
+            with suppress(OSError):  # Windows keeps what another program has open
+                _delete(path)
+                total -= size

@@ -21,6 +21,11 @@ def at_score(evaluations: Sequence[Evaluation], score: float | None) -> tuple[Ev
     return tuple(item if score is None else dataclasses.replace(item, score=score) for item in evaluations)
 
 
+def at_scores(evaluations: Sequence[Evaluation], scores: Sequence[float]) -> tuple[Evaluation, ...]:
+    """The evaluations with another score threshold each."""
+    return tuple(dataclasses.replace(item, score=score) for item, score in zip(evaluations, scores, strict=True))
+
+
 def of_classes(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """Figures of each measured class by the name of the class; classes that nothing is known of are left out."""
     rows: dict[str, dict[str, float]] = {}

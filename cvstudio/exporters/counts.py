@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.counts import Counts, write_counts, write_crossings
 from cvstudio.results.detections import Detections
-from cvstudio.results.tallies import Tallies
+from cvstudio.results.tallies import Crossing, Stay, Tallies
 
 
 def _write_counts(path: Path, item: ExportItem, progress: Progress) -> None:
@@ -68,13 +69,21 @@ def _write_crossings(path: Path, item: ExportItem, progress: Progress) -> None:
         There are no lines and zones.
     """
     tallies: Tallies | None = None
+    crossings: list[Crossing] = []
+    stays: list[Stay] = []
     for moment in item.moments(progress):
-        tallies = moment.result.tallies
+        now: Tallies | None = moment.result.tallies
+        if now is not None and tallies is not None:
+            # What is no longer listed was in the frame before.
+            crossings += tallies.crossings[: now.earlier[0] - tallies.earlier[0]]
+            stays += tallies.stays[: now.earlier[1] - tallies.earlier[1]]
+        tallies = now
     if tallies is None:
         raise ExportError(
             "Crossings and stays expects tracking and a counting line or zone, found none; draw one and export again."
         )
-    write_crossings(path, tallies)
+    everything = (*crossings, *tallies.crossings), (*stays, *tallies.stays)
+    write_crossings(path, dataclasses.replace(tallies, crossings=everything[0], stays=everything[1]))
 
 
 EXPORTERS.register(

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cvstudio.foundation.errors import MediaError
+from cvstudio.media.appended import appended_fact
 from cvstudio.media.base import SoundTrack
 from cvstudio.media.file_identity import damaged, decoding, quoted
 from cvstudio.media.pictures.headers import is_heif
+from cvstudio.media.spliced import format_name, spliced
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -30,6 +33,14 @@ _CONTAINERS = re.compile(
 # Codecs of single pictures, in which players and taggers store covers.
 _PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp")
 _MOMENT_SECS = 0.5
+_LOOKED_AT = 1 << 20
+"""Bytes behind the end of a file of which is told what they are."""
+_CONTENTS = frozenset((b"moov", b"moof", b"meta"))
+_BOXES = _CONTENTS | {
+    *(b"ftyp", b"styp", b"mdat", b"free", b"skip", b"wide", b"uuid", b"mfra", b"sidx", b"ssix", b"prft", b"emsg"),
+    *(b"pdin", b"pnot", b"udta", b"imda", b"mpvd", b"sefd"),
+}
+"""Boxes that stand outermost; a file without one of `_CONTENTS` has nothing to read."""
 _ISO = re.compile(rb".{4}(?:ftyp|moov|mdat|wide|free|skip)", re.DOTALL)
 
 
@@ -39,12 +50,16 @@ def is_container(head: bytes) -> bool:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open with FFmpeg, which is allowed to read this file only. Raises MediaError."""
+    """Open with FFmpeg, which is allowed to read this file only; recordings one behind the other as one.
+
+    Raises MediaError.
+    """
     import av
 
     with decoding(path):
         # "file:" because a colon or a percent sign in a name would mean something to FFmpeg.
-        return av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+        container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+        return spliced(path, container)
 
 
 def video_streams(container: InputContainer) -> list[VideoStream]:
@@ -137,14 +152,34 @@ def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[tup
 
     step = round(1 / (stream.average_rate * time_base(stream))) if stream.average_rate else 1
     last = (stream.start_time or 0) - step
-    for packet in container.demux(stream):
+    for packet in _small_packets(container, stream):
         try:
-            frames = packet.decode()
+            frames = stream.decode(packet)
         except av.InvalidDataError:
             continue  # as every player does: one damaged packet is a short flaw, not the end of the video
         for frame in frames:
             last = last + step if frame.pts is None else frame.pts
             yield last, frame
+
+
+def _small_packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Packets from which a decoder gets at most a few frames: all that it gets is in memory at once.
+
+    FFmpeg's own decoders make one frame of a packet, that of VP9 up to eight. dav1d goes on to the end of the packet,
+    in which thousands of frames of 70 bytes have room: they are parted.
+    """
+    import av
+
+    if stream.codec_context.codec.canonical_name != "av1":
+        yield from container.demux(stream)
+        return
+    parting = av.BitStreamFilterContext("av1_frame_split", stream)
+    for packet in container.demux(stream):
+        if not packet.size:
+            yield from parting.filter(None)
+            yield packet  # the end, at which the decoder gives what it holds
+            return
+        yield from parting.filter(packet)
 
 
 def seeks_exactly(container: InputContainer) -> bool:
@@ -154,7 +189,7 @@ def seeks_exactly(container: InputContainer) -> bool:
     seek; a frame of a GIF or an animated PNG holds only the changes to the previous one. For these, going back means
     decoding from the beginning.
     """
-    return container.format.name not in ("mpeg", "mpegvideo", "gif", "apng")
+    return format_name(container) not in ("mpeg", "mpegvideo", "gif", "apng")
 
 
 def time_base(stream: VideoStream | AudioStream) -> Fraction:
@@ -186,7 +221,7 @@ def check_whole(path: Path, head: bytes) -> None:
     length = path.stat().st_size
     with decoding(path), path.open("rb") as file:
         if _ISO.match(head):
-            whole = _iso_whole(file, length)
+            whole = _iso_end(file, length) <= length
         elif head.startswith(b"RIFF") and head[8:12] != b"WAVE":  # a WAV is read to its end, and that is told
             # 0 and the largest value come from programs that cannot go back to fill in the size.
             (size,) = struct.unpack("<I", head[4:8])
@@ -199,8 +234,9 @@ def check_whole(path: Path, head: bytes) -> None:
         raise damaged(path)
 
 
-def _iso_whole(file: BinaryIO, length: int) -> bool:
-    """Whether the outermost boxes end within `length` bytes (ISO/IEC 14496-12, 4.2)."""
+def _iso_end(file: BinaryIO, length: int) -> int:
+    """Where the outermost boxes end (ISO/IEC 14496-12, 4.2), or the first would that is no box: data are appended."""
+    names: set[bytes] = set()
     position = 0
     while position + 8 <= length:
         file.seek(position)
@@ -208,16 +244,41 @@ def _iso_whole(file: BinaryIO, length: int) -> bool:
         size, name = struct.unpack(">I4s", header[:8])
         if size == 1 and len(header) == 16:
             (size,) = struct.unpack(">Q", header[8:])
+        if size == 0 and name in _BOXES:
+            return length  # the last box extends to the end
         if size < 8 or not re.fullmatch(rb"[\w \xa9-]{4}", name):
-            return True  # the last box extends to the end, or other data are appended
+            return position
+        text = position + size > length and name not in _BOXES
+        if names & _CONTENTS and (text or name == b"ftyp"):
+            return position  # text that reads like a box, or another file
+        names.add(name)
         position += size
-    return position <= length
+    return position
+
+
+def appended_to(path: Path, noun: str) -> str:
+    """What is told of bytes behind the boxes of an ISO file that `noun` names; "" for none, and for other files.
+
+    Raises
+    ------
+    MediaError
+        The file cannot be read.
+    """
+    with decoding(path), path.open("rb") as file:
+        if not _ISO.match(file.read(8)):
+            return ""
+        length = path.stat().st_size
+        end = _iso_end(file, length)
+        file.seek(end)
+        return appended_fact(file.read(_LOOKED_AT), noun, length - end)
 
 
 def _ogg_whole(file: BinaryIO, length: int) -> bool:
     """Whether the last page is complete (RFC 3533, section 6); a page has less than 64 KiB."""
     file.seek(max(0, length - 65_536))
     tail = file.read()
+    if b"OggS" not in tail:
+        return True  # other bytes are appended
     page = tail[tail.rfind(b"OggS") :]
     if not page.startswith(b"OggS") or len(page) < 27 or len(page) < 27 + page[26]:
         return False

@@ -27,6 +27,7 @@ _DETAILS = {
     "profile": "Colour profile",
     "aspect": "Pixel aspect",
     "pages": "Pages",
+    "parts": "Parts",
     "end": "End",
     "compression": "Compression",
     "scale": "Scale",

@@ -33,6 +33,8 @@ _NAMES = (
 _NUMBER_TYPE = re.compile(r"[_-]?(?:u?int|u|f|float)?(?:8|16|32|64)(?:[_-]?bits?)?$", re.IGNORECASE)
 """The type of the numbers behind what a file is called: depth_16bit, labels_u32."""
 _FOLDERS = {"depth": DEPTH, "disparity": DEPTH, "labels": LABELS, "masks": LABELS}
+_DEPTH_WORDS = ("depth", "disp", "disparity")
+_SET_WORDS = frozenset(("gt", "occ", "noc", "map", "maps", "image", "images", "raw", "png", "left", "right", "pred"))
 _COLOUR_SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 _NARROW_BITS = (10, 12, 14)
 """Bits of cameras whose numbers are stored in 16."""
@@ -41,6 +43,11 @@ _GRAIN = 0.004
 photographs it is 0.007 and more, of depth maps, which consist of planes and steps, nearly 0."""
 _SMALLEST_GRAIN = 32
 """Shorter side in pixels from which the grain of a picture is measured."""
+_MANY_LEVELS = 16_384
+"""Levels of a 16-bit picture from which it may be a smooth photograph; depth cameras give some hundreds."""
+_FEW_PIXELS = 4
+_STEEP, _STEEP_PERCENT = 0.25, 99.9
+"""Step between neighbours, as a share of the range, that so many percent of a photograph do not reach."""
 _MOST_LABELS = 64
 
 
@@ -131,6 +138,8 @@ def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) 
             reason = f"it has few numbers, in patches, and {sibling.name} has the same size"
             return dataclasses.replace(LABELS, reason=reason)
         return PICTURE
+    if header.profile and not header.floating:
+        return dataclasses.replace(PICTURE, reason="it has a colour profile, which no depth camera writes")
     if header.floating:
         reason = "floats in one channel are what stereo programs and renderers write"
     elif sibling:
@@ -162,10 +171,18 @@ def reading_of_name(name: str) -> Reading | None:
 def _by_name(path: Path) -> Reading | None:
     """What the ending of the name says, or else the folder."""
     named = reading_of_name(path.stem)
-    of_folder = _FOLDERS.get(path.parent.name.lower())
+    of_folder = _of_folder(path.parent.name)
     if named is not None or of_folder is None:
         return named
     return dataclasses.replace(of_folder, reason=f"it lies in a folder called {path.parent.name}")
+
+
+def _of_folder(name: str) -> Reading | None:
+    """What a folder called `name` holds: also depth_gt, disp_occ_0 and the like of data sets."""
+    words = re.findall(r"[a-z]+", name.lower())
+    if len(words) == 1 and words[0] in _FOLDERS:
+        return _FOLDERS[words[0]]
+    return DEPTH if words and words[0] in _DEPTH_WORDS and _SET_WORDS.issuperset(words[1:]) else None
 
 
 def _sibling(path: Path, header: Header) -> Path | None:
@@ -197,6 +214,30 @@ def _even(numbers: NDArray[Any]) -> bool:
     return bool(equal.mean() > 0.8 and np.ptp(numbers) > 0)
 
 
+def _smooth_photograph(numbers: NDArray[np.int32], counts: NDArray[np.int64]) -> str:
+    """What says that numbers without grain are a blurred or denoised photograph; "" where nothing does.
+
+    It uses most levels of 16 bits, and nowhere jumps by much of its range: things in a depth map do, and those of
+    cameras have few levels. A map that was stretched to all 16 bits reaches both ends, at a few places only.
+
+    Parameters
+    ----------
+    numbers : (H, W), 0..65535
+    counts : number of pixels of each level
+    """
+    levels = np.flatnonzero(counts)
+    if len(levels) < _MANY_LEVELS or levels[-1] < 1 << 15:
+        return ""
+    few = max(_FEW_PIXELS, numbers.size // 10_000)
+    if (levels[0], levels[-1]) == (0, 0xFFFF) and max(counts[0], counts[-1]) <= few:
+        return ""
+    steps = np.abs(numbers[:, 1:] - numbers[:, :-1])
+    low, high = np.searchsorted(np.cumsum(counts), [0.005 * numbers.size, 0.995 * numbers.size])
+    if np.percentile(steps, _STEEP_PERCENT) > _STEEP * (high - low):
+        return ""
+    return "it has thousands of levels and no steps, as a smooth photograph has"
+
+
 def _photograph(numbers: NDArray[Any], white: int) -> tuple[str, int]:
     """What says that 16-bit numbers are brightness, "" where nothing does, and the bits used if only the low ones.
 
@@ -205,7 +246,9 @@ def _photograph(numbers: NDArray[Any], white: int) -> tuple[str, int]:
     if numbers.ndim != 2 or min(numbers.shape) < _SMALLEST_GRAIN or numbers.dtype != np.uint16:
         return "", 0
     top = int(numbers.max())
-    if top > 0xFFF and len(np.unique(numbers)) >= 16:
+    counts = np.bincount(numbers.ravel(), minlength=1 << 16)
+    n_levels = np.count_nonzero(counts)
+    if top > 0xFFF and n_levels >= 16:
         for step, bits in ((257, 8), (64, 10), (16, 12)):
             if not np.any(numbers % step):
                 return f"its 16 bits are those of {bits}, stretched, as a camera or a program for pictures writes", 0
@@ -215,7 +258,7 @@ def _photograph(numbers: NDArray[Any], white: int) -> tuple[str, int]:
     measured = signed > 0
     measured = measured[:, 2:] & measured[:, 1:-1] & measured[:, :-2]
     if not measured.any() or min(np.median(bend), np.median(bend[measured])) < max(3, _GRAIN * top):
-        return "", 0
+        return _smooth_photograph(signed, counts), 0
     bits = 0 if white else next((bits for bits in _NARROW_BITS if top < 1 << bits), 0)
     used = f"it uses {bits} of its 16 bits and" if bits else "it"
     return f"{used} has the grain of a photograph", bits

@@ -59,8 +59,7 @@ def open_media(
                 f"{quoted(existing)} is a table of numbers; to open it as points, let its name end in .xyz."
             )
         raise MediaError(
-            f"{quoted(existing)} is of no known format; choose a picture, video, sound, depth map, 3D file or project "
-            "(“cvstudio info --help” lists the endings)."
+            f"{quoted(existing)} is of no known format; choose a picture, video, sound, depth map, 3D file or project."
         )
     if media is None or kind not in (None, media.kind):
         needed = next(entry for entry in FORMATS if entry.kind is kind)

@@ -19,7 +19,8 @@ _RECORDER = "not written by the recorder; read to the end of the file"
 _RATES_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _RATES_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 """Bit rates of MPEG 1, and of 2 and 2.5, in kbit/s (ISO/IEC 11172-3, 2.4.2.3, and 13818-3, 2.4.2.3)."""
-_XING, _COUNT = re.compile(rb"(?:Xing|Info)\0\0\0(.)", re.DOTALL), 0x01
+_XING, _COUNT, _BYTES = re.compile(rb"(?:Xing|Info)\0\0\0(.)", re.DOTALL), 0x01, 0x02
+_MPEG = re.compile(rb"ID3|\xff[\xe2-\xff]", re.DOTALL)
 _INDEXED = re.compile(rb"Xing|Info")
 
 
@@ -97,6 +98,15 @@ def _wav_data(start: int, size: int, whole: int, length: int, rate: int) -> tupl
     return None, f"{stated} stated, but the file ends before; read to its end"
 
 
+def stated_length(path: Path) -> tuple[Correction | None, str, bool]:
+    """`wav_length` or `mp3_length`, by the beginning of the file."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if _MPEG.match(head) or (not head.startswith(b"RIFF") and finds_frames(head)):
+        return mp3_length(path)
+    return *wav_length(path), False
+
+
 def mp3_length(path: Path) -> tuple[Correction | None, str, bool]:
     """As `wav_length`, for the number of frames in the first frame of an MPEG file (Xing, Info).
 
@@ -115,7 +125,10 @@ def mp3_length(path: Path) -> tuple[Correction | None, str, bool]:
     if frames < 1 or abs(stated - frames) <= 1:
         return None, "", broken
     text = f"{stated:,} frames stated, {frames:,} found and read"
-    return Correction(index.end(), struct.pack(">I", frames)), text, broken
+    correct = struct.pack(">I", frames)
+    if index[1][0] & _BYTES:
+        correct += struct.pack(">I", min(len(data) - start, _UNKNOWN))
+    return Correction(index.end(), correct), text, broken
 
 
 @functools.cache

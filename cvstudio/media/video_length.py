@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cvstudio.media.container import open_container, time_base, video_stream
 from cvstudio.media.file_identity import decoding
+from cvstudio.media.spliced import format_name
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -61,7 +62,8 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
     MediaError
         The file cannot be read.
     """
-    iso = container.format.name.startswith("mov")
+    name = format_name(container)
+    iso = name.startswith("mov")
     shown, cut, alone = stream.frames, 0, False
     if iso and shown and _is_edited(stream):
         # FFmpeg's index follows the edit list: frames as often as they are shown, and those that are only decoded.
@@ -73,14 +75,14 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
     elif container.duration:
         file_end = Fraction((container.start_time or 0) + container.duration, 1_000_000)
     with decoding(path):
-        untimed = container.format.name == "mpeg" and path.stat().st_size <= _READ_BYTES
+        untimed = name == "mpeg" and path.stat().st_size <= _READ_BYTES
         if untimed or not (stated or file_end):
             with open_container(path) as unread:
                 again = video_stream(unread)
                 if again is not None:
                     end, _, count = _packets_behind(unread, again, None)
                     shown = shown or count
-        elif container.format.name in _UNSEEKABLE:
+        elif name in _UNSEEKABLE:
             end = stated or file_end
         else:
             for back in _BACK_SECS:
@@ -96,7 +98,9 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
             else:
                 end = max(stated, video_end)
     origin = first * time_base(stream)
-    wrong = container.format.name not in _UNSTATED and abs((stated or file_end or end) - end) > WRONG_SECS
+    wrong = name not in _UNSTATED and abs((stated or file_end or end) - end) > WRONG_SECS
+    if wrong and not iso and stream.frames:
+        shown = 0  # the header counts those of another length
     if shown == 1 or alone:
         # One picture for a whole sound: players hold it to the end.
         sounds = container.streams.audio

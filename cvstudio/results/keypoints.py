@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -62,6 +62,12 @@ class Keypoints(Result):
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """The objects of these rows, which may be a bool (n,)."""
+        boxes = self.boxes[rows] if self.boxes is not None else None
+        kept = {"points": self.points[rows], "scores": self.scores[rows], "ids": self.ids[rows], "boxes": boxes}
+        return dataclasses.replace(self, **kept)
 
     def placed(self, pixel_map: PixelMap) -> Self:
         boxes = pixel_map.boxes(self.boxes) if self.boxes is not None else None

@@ -89,12 +89,14 @@ class Tallies:
     crossings : in the order of their frames
     stays : those that have ended, in the order of their ends, then those of objects that are still inside, up to this
         frame
+    earlier : number of crossings, and of stays, before these: of what never ends the latest are listed
     """
 
     lines: tuple[LineTally, ...] = ()
     zones: tuple[ZoneTally, ...] = ()
     crossings: tuple[Crossing, ...] = ()
     stays: tuple[Stay, ...] = ()
+    earlier: tuple[int, int] = (0, 0)
 
     def placed(self, pixel_map: PixelMap) -> Tallies:
         """The same with lines and zones on the picture that `pixel_map` leads to; a mirror keeps "in" and "out"."""

@@ -15,7 +15,13 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput, annotations_id
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.data.adjustments import Adjustments
-from cvstudio.data.labels_json import category_from_json, category_to_json, labels_from_json, labels_to_json
+from cvstudio.data.labels_json import (
+    category_from_json,
+    category_to_json,
+    labels_from_json,
+    labels_to_json,
+    skeleton_from_json,
+)
 from cvstudio.draw.base import Look
 from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.foundation.params import fields_of, from_mapping, to_mapping, values_of
@@ -143,10 +149,17 @@ def annotations_to_json(annotations: AnnotationSet, base: Path) -> dict[str, Any
         saved["categories"] = [category_to_json(item) for item in annotations.categories]
     if annotations.renamed:
         saved["renamed"] = {str(number): name for number, name in annotations.renamed.items()}
+    if annotations.skeletons:
+        saved["skeletons"] = {
+            str(number): {"keypoints": skeleton.keypoints, "lines": skeleton.lines}
+            for number, skeleton in annotations.skeletons.items()
+        }
     if annotations.classes is not None:
         saved["classes"] = list(annotations.classes)
     if annotations.pictures:
         saved["pictures"] = {name: path_to_json(path, base) for name, path in annotations.pictures.items()}
+    if annotations.videos:
+        saved["videos"] = {prefix: path_to_json(path, base) for prefix, path in annotations.videos.items()}
     if annotations.edits:
         saved["edits"] = {name: labels_to_json(labels) for name, labels in annotations.edits.items()}
     return saved
@@ -166,6 +179,8 @@ def annotations_from_json(saved: Mapping[str, Any], base: Path) -> AnnotationSet
         {str(name): path_from_json(where, base) for name, where in saved.get("pictures", {}).items()},
         {int(number): str(name) for number, name in saved.get("renamed", {}).items()},
         tuple(map(str, saved["classes"])) if saved.get("classes") is not None else None,
+        {int(number): skeleton_from_json(item) for number, item in saved.get("skeletons", {}).items()},
+        {str(prefix): path_from_json(where, base) for prefix, where in saved.get("videos", {}).items()},
     )
 
 

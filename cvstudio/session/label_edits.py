@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
 from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.frame_names import frame_name
 from cvstudio.data.label_editing import new_name
-from cvstudio.data.labels import Category, LabelledSet, PictureLabels
+from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton
 from cvstudio.media import Media
-from cvstudio.session.layers import layers_on, with_layer
+from cvstudio.session.layers import layers_on, with_inserted, with_layer
 from cvstudio.session.session import State, replace_instance
 
 
@@ -52,6 +53,21 @@ def with_labels(
     return dataclasses.replace(changed, pictures={**changed.pictures, name: media.path})
 
 
+def with_frame_labels(
+    annotations: AnnotationSet, labelled: LabelledSet, media: Media, frames: Mapping[int, PictureLabels]
+) -> AnnotationSet:
+    """A copy of a labelled set, read as `labelled`, with other labels for frames of a video, which may be new in it."""
+    annotations = annotations.based_on(labelled)
+    prefix = labelled.video_prefix(media.path)
+    videos = annotations.videos
+    if prefix is None:
+        taken = {video.rpartition("/")[0] for video in labelled.videos} | {*labelled.names, *labelled.pictures}
+        prefix = f"{new_name(taken, media.path)}/"
+        videos = {**videos, prefix: media.path}
+    edits = {frame_name(prefix, number): labels for number, labels in frames.items()}
+    return dataclasses.replace(annotations, edits={**annotations.edits, **edits}, videos=videos)
+
+
 def with_category_renamed(annotations: AnnotationSet, labelled: LabelledSet, number: int, name: str) -> AnnotationSet:
     """A copy of a labelled set, read as `labelled`, with another name for the class `number`."""
     annotations = annotations.based_on(labelled)
@@ -63,10 +79,46 @@ def with_category_renamed(annotations: AnnotationSet, labelled: LabelledSet, num
     return dataclasses.replace(annotations, categories=tuple(categories))
 
 
+def with_skeleton(annotations: AnnotationSet, labelled: LabelledSet, number: int, skeleton: Skeleton) -> AnnotationSet:
+    """A copy of a labelled set, read as `labelled`, with other key points of the class `number`."""
+    annotations = annotations.based_on(labelled)
+    own = number - (len(labelled.categories) - len(annotations.categories))
+    if own < 0:
+        return dataclasses.replace(annotations, skeletons={**annotations.skeletons, number: skeleton})
+    categories = list(annotations.categories)
+    categories[own] = skeleton.on(categories[own])
+    return dataclasses.replace(annotations, categories=tuple(categories))
+
+
 def with_category_added(annotations: AnnotationSet, labelled: LabelledSet, category: Category) -> AnnotationSet:
     """A copy of a labelled set, read as `labelled`, with one more class."""
     annotations = annotations.based_on(labelled)
     return dataclasses.replace(annotations, categories=(*annotations.categories, category))
+
+
+def with_layers_for(
+    state: State, annotations: AnnotationSet, labels: PictureLabels, media: Media, next_id: Callable[[], int]
+) -> State:
+    """State with a layer for each kind of labels of the picture `media` that no layer of the set shows."""
+    shown = {item.analysis for item in layers_on(state) if annotations_of(item) == annotations}
+    objects, regions = labels.annotations, "labelled-regions" in shown
+    kinds = {
+        "labelled-keypoints": any(item.keypoints for item in objects),
+        "labelled-class": bool(labels.classes),
+        "labelled-regions": labels.label_map is not None,
+        # Regions show the pixels of objects, but no boxes.
+        "labelled-boxes": any(not regions or (item.mask is None and not item.polygons) for item in objects),
+    }
+    for key, wanted in kinds.items():
+        if not wanted or key in shown:
+            continue
+        spec = ANALYSES[key]
+        slot = labels_slot(spec)
+        assert slot is not None
+        assert spec.canvas_slot is not None
+        layer = AnalysisInstance.beginning(next_id(), spec, {spec.canvas_slot: media})
+        state = with_inserted(state, layer.with_binding(slot.name, annotations))
+    return state
 
 
 def labels_slot(spec: Analysis) -> Slot | None:

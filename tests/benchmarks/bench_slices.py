@@ -25,6 +25,7 @@ from cvstudio.data.boxes import nms
 from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
+from cvstudio.models.runtime.cpu_threads import let_waiting_threads_sleep
 from cvstudio.models.shared import coco
 from cvstudio.results.detections import Detections
 from cvstudio.results.joined import join_detections
@@ -116,6 +117,7 @@ def average_precision(
 
 
 def main() -> None:
+    let_waiting_threads_sleep()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 128
     spec = MODELS[sys.argv[2] if len(sys.argv) > 2 else "pyramid-lite0"]
     network = spec.load("cpu", None)

@@ -99,6 +99,7 @@ class Controller(QObject):
         self.hovered_id: int | None = None
         self.session.listen(self._state_changed)
         self.view_changed.connect(self.comparison.look_at)
+        self.view_changed.connect(lambda shown: self.labelling.frames.set_time(shown.pts))
         self.pipeline.job_event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))

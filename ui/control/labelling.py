@@ -13,7 +13,8 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.read_input import read_labels
 from cvstudio.data import label_editing as editing
 from cvstudio.data.geometry import Size
-from cvstudio.data.labels import Category, LabelledSet, PictureLabels
+from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton
+from cvstudio.data.track_editing import object_of
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
@@ -25,10 +26,13 @@ from cvstudio.session.label_edits import (
     with_category_added,
     with_category_renamed,
     with_labels,
+    with_layers_for,
     with_new_labels,
+    with_skeleton,
 )
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
+from ui.control.labelled_frames import LabelledFrames
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -70,6 +74,8 @@ class Labelling(QObject):
         self.category = 0
         self.active = False
         self.mode = "select"
+        self.several_classes = False
+        self.frames = LabelledFrames(self)
         pipeline.job_event.connect(self._job_event)
 
     # What is edited -------------------------------------------------------------------------------------------------
@@ -87,13 +93,23 @@ class Labelling(QObject):
 
     @property
     def media(self) -> Media | None:
-        """The picture on the canvas; None where it is no picture."""
+        """The picture or video on the canvas; None where it is neither."""
         media = self._session.state.active_media
-        return media if media is not None and media.kind is MediaKind.IMAGE else None
+        if media is None or (media.kind is MediaKind.VIDEO and not media.frame_rate):
+            return None
+        return media if media.kind in (MediaKind.IMAGE, MediaKind.VIDEO) else None
+
+    @property
+    def name(self) -> str | None:
+        """Name of the picture or frame in the set; None where that does not name it."""
+        media, labelled = self.media, self.labelled
+        if media is None or labelled is None:
+            return None
+        return labelled.frame_of(media.path, self.frames.number) if media.moving else labelled.name_of(media.path)
 
     @property
     def size(self) -> Size | None:
-        """Size of the picture; None without one."""
+        """Size of the picture or frame; None without one."""
         return self.media.size if self.media is not None else None
 
     @property
@@ -109,7 +125,7 @@ class Labelling(QObject):
     @property
     def edited(self) -> bool:
         """Whether the labels of the picture are not those of the file."""
-        name = self.labelled.name_of(self.media.path) if self.labelled is not None and self.media is not None else None
+        name = self.name
         return name is not None and self.labelled is not None and name in self.labelled.edited
 
     @property
@@ -170,9 +186,19 @@ class Labelling(QObject):
             self._select(None)
         self.changed.emit()
 
+    @property
+    def labelled_in_file(self) -> LabelledSet | None:
+        """The labels as they are on disk; None where they are not read."""
+        return self._file[1] if self._file is not None else None
+
+    def show_frame(self, track: int | None) -> None:
+        """Show the labels of another frame, with the object of the identity `track` selected where it is there."""
+        self.labels = self._labels_of(self.labelled)
+        self._select(object_of(self.labels, track) if track is not None else None)
+        self.changed.emit()
+
     def _labels_of(self, labelled: LabelledSet | None) -> PictureLabels:
-        media = self.media
-        name = labelled.name_of(media.path) if labelled is not None and media is not None else None
+        name = self.name
         if labelled is None or name is None:
             return PictureLabels()
         try:
@@ -182,6 +208,10 @@ class Labelling(QObject):
             self.notice.emit("error", translated(str(error)))
             return PictureLabels()
 
+    def say(self, text: str) -> None:
+        """Tell the user something."""
+        self.notice.emit("info", text)
+
     # Choices --------------------------------------------------------------------------------------------------------
 
     def set_active(self, active: bool) -> None:
@@ -189,13 +219,16 @@ class Labelling(QObject):
         if active and self.annotations is None:
             return
         if active != self.active:
+            layer = self.layer
+            if active and self.mode == "select" and layer is not None and layer.analysis == "labelled-class":
+                self.set_mode("classes")
             self.active = active
             if not active:
                 self._select(None)
             self.active_changed.emit()
 
     def set_mode(self, mode: str) -> None:
-        """Choose what a drag on the picture does: "select", "box", "polygon" or "brush"."""
+        """Choose what a drag on the picture does: "select", "box", "polygon", "brush", "keypoints" or "classes"."""
         if mode != self.mode:
             self.mode = mode
             self.mode_changed.emit()
@@ -203,6 +236,7 @@ class Labelling(QObject):
     def select(self, number: int | None) -> None:
         """Select an object of the picture; not an undo step."""
         if number is None or number < len(self.labels.annotations):
+            self.frames.left = None
             self._select(number)
 
     def _select(self, number: int | None) -> None:
@@ -248,11 +282,31 @@ class Labelling(QObject):
             return
         if labels.size is None:
             labels = dataclasses.replace(labels, size=media.size)
-        changed = with_labels(annotations, labelled, media, labels)
+        if media.moving:
+            changed = self.frames.with_edited(annotations, labels)
+        else:
+            changed = with_labels(annotations, labelled, media, labels)
         changed = dataclasses.replace(changed, categories=(*changed.categories, *new))
+        self.change(title, changed, labels, selected, merge)
+
+    def change(
+        self, title: str, changed: AnnotationSet, labels: PictureLabels, selected: int | None, merge: str | None = None
+    ) -> None:
+        """Put a labelled set in place of the one that is edited.
+
+        Parameters
+        ----------
+        title, selected, merge : see `edit`
+        changed : the set
+        labels : of the picture in it
+        """
+        annotations, media = self.annotations, self.media
+        assert annotations is not None
+        assert media is not None
         # Set before the listeners are told, so that they find the object that was drawn.
         before, self.selected = self.selected, selected
         state = with_annotations(self._session.state, annotations, changed)
+        state = with_layers_for(state, changed, labels, media, self._session.next_id)
         # What was selected in the result may have another number now.
         self._session.change(title, dataclasses.replace(state, selection=frozenset()), merge=merge)
         if before != selected:
@@ -271,6 +325,35 @@ class Labelling(QObject):
         if number is not None and self.labels.annotations[number].category != category:
             labels = editing.with_category(self.labels, {number}, category)
             self.edit(self.tr("Change the class"), labels, selected=number)
+
+    def take_class(self, category: int) -> None:
+        """Give a class to what is edited: the whole picture, or the selected object and the next ones."""
+        if self.mode == "classes" and self.active:
+            self.set_picture_class(category)
+        else:
+            self.set_category(category)
+
+    def set_picture_class(self, category: int | None) -> None:
+        """Give the whole picture a class, or take it away where it has it; None takes all away.
+
+        Another class takes the place of the one before, unless a picture may have `several_classes`.
+        """
+        if not self.ready or (category is not None and not 0 <= category < len(self.categories)):
+            return
+        before = self.labels.classes
+        if category is None:
+            after: tuple[int, ...] = ()
+        elif category in before:
+            after = tuple(item for item in before if item != category)
+        else:
+            after = (*before, category) if self.several_classes else (category,)
+        if after != before:
+            labels = dataclasses.replace(self.labels, classes=after)
+            self.edit(self.tr("Class of the picture"), labels, selected=self.selected)
+
+    def set_several_classes(self, several: bool) -> None:
+        """Choose whether a picture may have several classes."""
+        self.several_classes = several
 
     def delete(self, numbers: Collection[int]) -> None:
         """Remove objects of the picture."""
@@ -297,9 +380,13 @@ class Labelling(QObject):
             return None
         names = [category.name for category in self.categories]
         if name in names:
-            self.set_category(names.index(name))
+            self.take_class(names.index(name))
             return names.index(name)
         number, title = self.selected, self.tr("Add class {name}").format(name=name)
+        if self.mode == "classes" and self.active:
+            classes = (*self.labels.classes, len(names)) if self.several_classes else (len(names),)
+            self._edit(title, dataclasses.replace(self.labels, classes=classes), (Category(name),), number)
+            return len(names)
         if number is not None:
             labels = editing.with_category(self.labels, {number}, len(names))
             self._edit(title, labels, (Category(name),), number)
@@ -322,6 +409,18 @@ class Labelling(QObject):
             return
         changed = with_category_renamed(annotations, labelled, number, name)
         title = self.tr("Rename class {name}").format(name=labelled.categories[number].name)
+        self._session.change(title, with_annotations(self._session.state, annotations, changed))
+
+    def set_skeleton(self, number: int, skeleton: Skeleton) -> None:
+        """Declare the key points of a class, in the labels of all pictures."""
+        annotations, labelled = self.annotations, self.labelled
+        if annotations is None or labelled is None:
+            return
+        category = labelled.categories[number]
+        if (category.keypoints, category.skeleton) == (skeleton.keypoints, skeleton.lines):
+            return
+        changed = with_skeleton(annotations, labelled, number, skeleton)
+        title = self.tr("Key points of {name}").format(name=category.name)
         self._session.change(title, with_annotations(self._session.state, annotations, changed))
 
     # Predictions ----------------------------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ QUICK_SECS = 0.1
 DECODE, DRAW, PAINT = "decode", "draw", "paint"
 """Keys of `Pipeline.timings`; those of stages are (instance id, stage name)."""
 
+READING = ("sample", "next", "step")
+"""What the decode lane's jobs begin their tag with."""
+
 BESIDE = "beside"
 """Name of the second lane of networks on the CPU, for playing every frame of a video."""
 
@@ -135,6 +138,15 @@ class Pipeline(QObject):
             if frame.pts == pts:
                 return
             pts = frame.pts
+
+    def _decode_step(self, media: Media, pts: float, frames: int, progress: Progress) -> Iterator[Any]:
+        with self.timings.measure(DECODE):
+            for _ in range(abs(frames)):
+                progress.check()
+                frame = self._readers().get(media).step(pts, 1 if frames > 0 else -1)
+                pts = frame.pts
+        self.cache.put(sample_key(media, pts), frame)
+        yield frame
 
     def _stage(self, layer: CanvasLayer, index: int, playing: bool, streams: int, progress: Progress) -> Iterator[Any]:
         request, instance = layer.request, layer.instance
@@ -235,7 +247,7 @@ class Pipeline(QObject):
         reading = (
             error
             for key, error in self._failed.items()
-            if media is not None and isinstance(key, tuple) and key[:2] in (("sample", media.id), ("next", media.id))
+            if media is not None and isinstance(key, tuple) and key[:2] in {(job, media.id) for job in READING}
         )
         return (*reading, *(error for error in stages if error is not None))
 
@@ -290,6 +302,19 @@ class Pipeline(QObject):
         self._asked["sample"] = key
         title = self.tr("Reading {name}").format(name=media.name)
         self.lanes["decode"].submit(Job("sample", title, lambda p: self._decode_next(media, pts, count, p), tag=key))
+        return key
+
+    def request_step(self, media: Media, pts: float, frames: int) -> Hashable:
+        """Decode the frame that lies `frames` frames behind the one at `pts` seconds, before it if negative.
+
+        Returns the tag of the job; None where it has failed before.
+        """
+        key = ("step", media.id, pts, frames)
+        if key in self._failed:
+            return None
+        self._asked["sample"] = key
+        title = self.tr("Reading {name}").format(name=media.name)
+        self.lanes["decode"].submit(Job("sample", title, lambda p: self._decode_step(media, pts, frames, p), tag=key))
         return key
 
     def release(self, media: Media) -> None:

@@ -46,6 +46,8 @@ class Presenter(QObject):
         self._view: View | None = None
         self._pts: float | None = None
         self._last: dict[int, tuple[Any, Any]] = {}
+        self._stepping: Hashable = None  # tag of the decoder's job
+        self._steps = 0  # frames to step when it has ended
         self._refresh_soon = QTimer(self, interval=0, singleShot=True)
         self._refresh_soon.timeout.connect(lambda: self.refresh(changed=False))
         soon = self._refresh_soon.start
@@ -54,6 +56,7 @@ class Presenter(QObject):
         pipeline.job_event.connect(self._job_event)
         playback.moved.connect(self._moved)
         playback.sought.connect(self.live.clear)
+        playback.sought.connect(self._end_stepping)
         playback.playing_changed.connect(self._playing_changed)
 
     def follow(self, old: State, new: State) -> None:
@@ -193,6 +196,33 @@ class Presenter(QObject):
         else:
             self._pipeline.request_sample(media, position_secs)
 
+    def step(self, frames: int) -> None:
+        """Pause and step by `frames` frames, back if negative.
+
+        Where a frame of a video is on screen, the decoder tells its neighbours: their distance may change from frame to
+        frame. What else has a duration steps by its rate.
+        """
+        media = self._session.state.active_media
+        if media is None or media.kind is not MediaKind.VIDEO or self._pts is None:
+            self._playback.step(frames)
+            return
+        self._playback.pause()
+        if self._stepping is None:
+            self._stepping = self._pipeline.request_step(media, self._pts, frames)
+        else:
+            self._steps += frames
+
+    def _end_stepping(self) -> None:
+        self._stepping, self._steps = None, 0
+
+    def _stepped(self, pts: float) -> None:
+        """Show the frame to which was stepped, and go on where more steps were asked for meanwhile."""
+        steps = self._steps
+        self._playback.seek(pts)
+        self._show_frame(pts)
+        if steps:
+            self.step(steps)
+
     def _playing_changed(self, playing: bool) -> None:
         self.live.clear()
         self._pipeline.forget_failures()
@@ -222,7 +252,9 @@ class Presenter(QObject):
             self.refresh()
 
     def _job_event(self, event: Event) -> None:
-        value = event.value
+        value, stepping = event.value, self._stepping is not None and event.job.tag == self._stepping
+        if stepping and event.kind in ("cancelled", "failed"):
+            self._end_stepping()
         if event.kind == "cancelled":
             self.live.replaced(event.job.tag)
         elif event.job.owner != "sample":
@@ -231,7 +263,11 @@ class Presenter(QObject):
             self._playback.pause()  # such as an unplugged camera: the last frame stays on screen
         elif event.kind == "output" and hasattr(value, "pts"):
             media = self._session.state.active_media
-            if media is not None and self._pipeline.cache.get(sample_key(media, value.pts)) is not None:
+            if media is None or self._pipeline.cache.get(sample_key(media, value.pts)) is None:
+                return
+            if stepping:
+                self._stepped(value.pts)
+            else:
                 self._show_frame(value.pts, event.job.tag)
 
 

@@ -13,6 +13,7 @@ class WindowRequests(QObject):
     open_files, open_folder, open_labels : show a dialog for files, a folder or labels, and open the user's selection
     new_labels : show the labels panel, with the focus where the classes of new labels are named
     export : show the export dialog for the current result
+    class_keypoints : number of the class of the labels whose key points are declared in a dialog
     export_labels : show the export dialog for the labels of the picture on the canvas
     compare : show the list of what the current result can be compared with
     catalogue : task whose models the catalogue shows; "" for all models
@@ -27,6 +28,7 @@ class WindowRequests(QObject):
     open_labels = Signal()
     new_labels = Signal()
     export = Signal()
+    class_keypoints = Signal(int)
     export_labels = Signal()
     compare = Signal()
     catalogue = Signal(str)

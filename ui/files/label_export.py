@@ -63,10 +63,10 @@ class LabelExportDialog(QDialog):
 
     Signals
     -------
-    wished : (format, path, whether pictures are copied)
+    wished : (format, path, `WriteOptions`)
     """
 
-    wished = Signal(object, object, bool)
+    wished = Signal(object, object, object)
 
     def __init__(self, parent: QWidget, name: str, form: str, settings: Settings) -> None:
         super().__init__(parent)
@@ -99,6 +99,16 @@ class LabelExportDialog(QDialog):
         copies = QHBoxLayout()
         copies.addWidget(QLabel(self.tr("Copy the pictures")), 1)
         copies.addWidget(self.pictures)
+        self.move_pictures = Switch()
+        self.move_pictures.setAccessibleName(self.tr("Move the pictures"))
+        self.move_pictures.setToolTip(
+            self.tr("Removes each picture from where it was when it is whole in the folder of its class")
+        )
+        self.moving = QWidget()
+        moves = QHBoxLayout(self.moving)
+        moves.setContentsMargins(0, 0, 0, 0)
+        moves.addWidget(QLabel(self.tr("Move the pictures")), 1)
+        moves.addWidget(self.move_pictures)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.write = buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
         self.write.setDefault(True)
@@ -111,6 +121,7 @@ class LabelExportDialog(QDialog):
         layout.addWidget(self.summary)
         layout.addLayout(place)
         layout.addLayout(copies)
+        layout.addWidget(self.moving)
         layout.addStretch(1)
         layout.addWidget(buttons)
         self.resize(WIDTH, self.sizeHint().height())
@@ -124,6 +135,7 @@ class LabelExportDialog(QDialog):
     def _show_format(self) -> None:
         entry = self._entry
         self.summary.setText(translated(entry.summary))
+        self.moving.setVisible(entry.plan is not None)
         folder = first_folder(self._settings.text(PLACE, ""), pictures_folder())
         name = f"{self._name}{entry.suffix}" if entry.suffix else f"{self._name}-{entry.key}"
         self.path.setText(str(Path(folder) / name))
@@ -155,7 +167,8 @@ class LabelExportDialog(QDialog):
         self._settings.set(FORMAT, self._entry.key)
         self._settings.set(PLACE, str(path.parent))
         self.accept()
-        self.wished.emit(self._entry, path, self.pictures.isChecked())
+        move = self._entry.plan is not None and self.move_pictures.isChecked()
+        self.wished.emit(self._entry, path, WriteOptions(self.pictures.isChecked(), move))
 
 
 class LabelExport(QObject):
@@ -179,9 +192,7 @@ class LabelExport(QObject):
         if labelled.edited and annotations.path is not None:
             name = self.tr("{name}-edited").format(name=name)
         dialog = LabelExportDialog(self._window, name, annotations.format, self._settings)
-        dialog.wished.connect(
-            lambda entry, path, pictures: self.export(annotations, labelled, entry, path, pictures=pictures)
-        )
+        dialog.wished.connect(lambda entry, path, options: self.export(annotations, labelled, entry, path, options))
         dialog.open()
         return dialog
 
@@ -191,15 +202,13 @@ class LabelExport(QObject):
         labelled: LabelledSet,
         entry: AnnotationFormat,
         path: Path,
-        *,
-        pictures: bool = False,
+        options: WriteOptions | None = None,
     ) -> None:
         """Write `annotations`, read as `labelled`, to `path` on a worker."""
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.media.annotations.writing import write_labels
 
-            options = WriteOptions(pictures=pictures)
             yield WrittenLabels(path, annotations, write_labels(labelled, path, entry, progress, options=options))
 
         title = self.tr("Exporting {name}").format(name=path.name)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 PREVIEW_PX = 132
 BINS = 128
-MOST_VALUES = 400_000
+MOST_VALUES, MOST_OF_A_FRAME = 400_000, 40_000
 """Values that a histogram is made of: every n-th of a large picture."""
 
 
@@ -98,6 +98,7 @@ class AdjustPanel(QStackedWidget):
         self._drag_from = Adjustments()
         self._histogram: Histogram | None = None
         self._seen: Any = None
+        self._image: Image | None = None
         self.preview = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
         self.preview.setToolTip(self.tr("The picture as the analysis is given it."))
         self.preview.setMinimumHeight(PREVIEW_PX)
@@ -250,11 +251,14 @@ class AdjustPanel(QStackedWidget):
 
     def _read_histogram(self, media: Media | None, image: Image | None) -> None:
         key = (media.id if media is not None else "", image is not None)
-        if key == self._seen:
-            return
-        self._seen = key
-        self._stop_tools()
-        self._histogram = histogram_of(image) if image is not None else None
+        if key != self._seen:
+            self._seen = key
+            self._stop_tools()
+        if image is not self._image:
+            # Each frame of a video has its own.
+            self._image = image
+            most = MOST_OF_A_FRAME if media is not None and media.moving else MOST_VALUES
+            self._histogram = histogram_of(image, most) if image is not None else None
 
     def _show_preview(self, image: Image | None, adjustments: Adjustments) -> None:
         self.preview.setVisible(image is not None)
@@ -396,9 +400,10 @@ def _crop(box: Box | None) -> tuple[int, int, int, int] | None:
     return left, top, max(round(box[2]) - left, 1), max(round(box[3]) - top, 1)
 
 
-def histogram_of(image: Image) -> Histogram:
-    """Histogram of the values of all channels, 0..1 of what the dtype holds; of linear light above 1 all are at 1."""
-    step = max(1, int((image.pixels.size / MOST_VALUES) ** 0.5))
+def histogram_of(image: Image, most: int = MOST_VALUES) -> Histogram:
+    """Histogram of about `most` values of all channels, 0..1 of what the dtype holds; of linear light above 1 all are
+    at 1."""
+    step = max(1, int((image.pixels.size / most) ** 0.5))
     values = image.pixels[::step, ::step].astype(np.float32)
     if image.pixels.dtype != np.float32:
         values /= np.iinfo(image.pixels.dtype).max

@@ -197,6 +197,10 @@ class CountsPanel(QWidget):
         text = self.tr("{done} of {all} frames").format(done=frames, all=total) if total else ""
         self._note.setText(text)
         if self.what.currentData() == "events" and self._tallies is not None:
+            if any(self._tallies.earlier):
+                self._note.setText(
+                    self.tr("{count} earlier ones are not listed").format(count=f"{sum(self._tallies.earlier):,}")
+                )
             self._show_events(self._tallies)
             return
         if self.plot is None:
@@ -346,6 +350,9 @@ class CountsPanel(QWidget):
                 raise ExportError(f"{path.name} cannot be written ({reason}); choose another folder.") from error
             yield path
 
+        if tallies is not None and any(tallies.earlier):
+            text = self.tr("{count} earlier crossings and stays are no longer known, and not in the file.")
+            self._controller.notice.emit("warning", text.format(count=f"{sum(tallies.earlier):,}"))
         title = self.tr("Saving {name}").format(name=path.name)
         self._controller.pipeline.submit("pool", Job(("counts", str(path)), title, work))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
 
 from cvstudio.data.geometry import Rect
 from cvstudio.data.labels import Annotation
-from cvstudio.foundation.params import Doc, Field, Range
 from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.panels import PANELS
@@ -35,13 +34,11 @@ from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
 if TYPE_CHECKING:
     from cvstudio.results.detections import Detections
-    from ui.widgets.rows.slider_row import SliderRow
 
 UPDATE_MS = 60
 """A table of many rows paints slower than the picture: it follows with a delay."""
-NUMBERED = 9
-"""So many classes have a digit."""
-DEFAULT_SCORE = 0.5
+WIDTH = 312
+"""Usual width in pixels of the panel."""
 
 
 class LabelsTable(RowsTable):
@@ -76,7 +73,12 @@ class LabelsPanel(QWidget):
         self._layout.setContentsMargins(12, 8, 12, 8)
 
     def sizeHint(self) -> QSize:
-        return QSize(312, 420)
+        page = self.stack.currentWidget() if self._made else None
+        if page is None or page is self._content:
+            return QSize(WIDTH, 420)
+        margins = self._layout.contentsMargins()
+        width = max(self.width(), WIDTH) - margins.left() - margins.right()
+        return QSize(WIDTH, page.heightForWidth(width) + margins.top() + margins.bottom())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -97,7 +99,8 @@ class LabelsPanel(QWidget):
         self.stack.addWidget(self.nothing)
         self.beginning = self._make_beginning()
         self.stack.addWidget(self.beginning)
-        self.stack.addWidget(self._make_content())
+        self._content = self._make_content()
+        self.stack.addWidget(self._content)
         self._layout.addWidget(self.stack)
         labelling = self._labelling
         labelling.changed.connect(self._follow)
@@ -105,6 +108,8 @@ class LabelsPanel(QWidget):
         labelling.category_changed.connect(self._follow)
         labelling.active_changed.connect(self._show_tools)
         labelling.mode_changed.connect(self._show_tools)
+        labelling.mode_changed.connect(self._follow)
+        labelling.active_changed.connect(self._follow)
         self._controller.view_changed.connect(lambda _: self._follow())
         self._show_tools()
         self.update_now()
@@ -139,10 +144,18 @@ class LabelsPanel(QWidget):
         self.lists.setDrawBase(False)
         self.lists.setExpanding(False)
         self._pages = QStackedWidget()
+        from ui.panels._labels.accept_page import AcceptPage
+        from ui.panels._labels.classes_page import ClassesPage
+
+        self.class_page = ClassesPage(self._labelling)
+        self.class_page.keypoints_asked.connect(self._requests.class_keypoints)
+        self.classes, self.new_class = self.class_page.table, self.class_page.new_class
+        self.accept_page = AcceptPage(self._labelling, lambda: self.predictions())
+        self.score, self.accept = self.accept_page.score, self.accept_page.accept
         for title, widget in (
             (self.tr("Labels"), self._make_labels()),
-            (self.tr("Classes"), self._make_classes()),
-            (self.tr("Accept"), self._make_accepting()),
+            (self.tr("Classes"), self.class_page),
+            (self.tr("Accept"), self.accept_page),
         ):
             self.lists.addTab(title)
             self._pages.addWidget(widget)
@@ -180,6 +193,8 @@ class LabelsPanel(QWidget):
             ("box", "square", self.tr("Draw boxes (B)")),
             ("polygon", "shapes", self.tr("Draw polygons (P)")),
             ("brush", "circle-dot", self.tr("Brush masks (M); Shift erases, [ and ] change the width")),
+            ("classes", "image", self.tr("Classes of the whole picture (W)")),
+            ("keypoints", "crosshair", self.tr("Place key points (K); Shift places hidden ones, N leaves one out")),
         ):
             button = self.modes[mode] = QToolButton()
             button.setIcon(icon(name))
@@ -202,61 +217,6 @@ class LabelsPanel(QWidget):
             lambda place: self.menu().popup(self.table.viewport().mapToGlobal(place))
         )
         return self.table
-
-    def _make_classes(self) -> QWidget:
-        page = QWidget()
-        titles = (self.tr("Class"), self.tr("Key"), self.tr("Labels"))
-        self.classes = RowsTable(titles)
-        self.classes.setAccessibleName(self.tr("Classes"))
-        self.classes.setToolTip(
-            self.tr("A click gives it to the selected label and to what is drawn next; a double-click renames it.")
-        )
-        self.classes.set_empty_text(self.tr("No classes yet; name one below."))
-        self.classes.selected.connect(self._choose_class)
-        self.classes.activated.connect(lambda index: self._begin_renaming(index.row()))
-        self.classes.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.classes.customContextMenuRequested.connect(
-            lambda place: self.class_menu(self.classes.indexAt(place).row()).popup(
-                self.classes.viewport().mapToGlobal(place)
-            )
-        )
-        self.new_class = QLineEdit()
-        self.new_class.setPlaceholderText(self.tr("Add a class"))
-        self.new_class.setAccessibleName(self.tr("Name of a new class"))
-        self.new_class.setToolTip(self.tr("Enter adds the class to the labels of all pictures"))
-        self.new_class.returnPressed.connect(self._take_class_name)
-        self.new_class.installEventFilter(self)
-        self._renaming: int | None = None
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.classes, 1)
-        layout.addWidget(self.new_class)
-        return page
-
-    def _make_accepting(self) -> QWidget:
-        from ui.widgets.rows.slider_row import SliderRow
-
-        page = QWidget()
-        title = self.tr("Minimum score")
-        field = Field("score", "float", DEFAULT_SCORE, Doc(title, ""), range=Range(0.0, 1.0))
-        self.score: SliderRow = SliderRow(field)
-        self.score.set_value(DEFAULT_SCORE, DEFAULT_SCORE)
-        self.score.setToolTip(self.tr("Predictions with this score or more become labels."))
-        self.score.changed.connect(lambda value, dragging: self._count())
-        self.accept = QPushButton(icon("check"), "")
-        self.accept.clicked.connect(self._accept)
-        self.accepting = QLabel()
-        self.accepting.setObjectName("quiet")
-        self.accepting.setWordWrap(True)
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.score)
-        layout.addWidget(self.accept)
-        layout.addWidget(self.accepting)
-        layout.addStretch(1)
-        return page
 
     # What is shown --------------------------------------------------------------------------------------------------
 
@@ -295,24 +255,11 @@ class LabelsPanel(QWidget):
         ]
         self._row_of = [*zip(items, rows, strict=True)]
         self.table.set_rows(rows)
-        self.classes.set_rows(
-            [
-                TableRow(
-                    number,
-                    (
-                        Cell(name, label=name, among=names),
-                        Cell(str(number + 1) if number < NUMBERED else "", tone="quiet"),
-                        Cell(f"{counts[number]:,}", tone="text" if counts[number] else "quiet"),
-                    ),
-                )
-                for number, name in enumerate(names)
-            ]
-        )
-        self.classes.set_selected({labelling.category})
+        self.class_page.show_classes(names, counts)
         self.lists.setTabText(0, self.tr("Labels {count}").format(count=f"{len(rows):,}"))
         self.lists.setTabText(1, self.tr("Classes {count}").format(count=f"{len(names):,}"))
         self._show_selected()
-        self._count()
+        self.accept_page.count()
 
     def _row(self, number: int, annotation: Annotation, names: tuple[str, ...]) -> TableRow:
         label = names[annotation.category] if annotation.category < len(names) else "?"
@@ -325,6 +272,8 @@ class LabelsPanel(QWidget):
         return TableRow(number, cells)
 
     def _kind(self, annotation: Annotation) -> str:
+        if annotation.interpolated:
+            return self.tr("interpolated")
         if annotation.mask is not None:
             return self.tr("crowd mask") if annotation.crowd else self.tr("mask")
         if annotation.polygons:
@@ -351,27 +300,6 @@ class LabelsPanel(QWidget):
                 return item.result
         return None
 
-    def _count(self) -> None:
-        """Show how many predictions would be accepted."""
-        predictions = self.predictions() if self._labelling.ready else None
-        self.score.setEnabled(predictions is not None)
-        self.accept.setEnabled(False)
-        if predictions is None:
-            self.accept.setText(self.tr("Accept predictions"))
-            self.accepting.setText(self.tr("Add a layer that detects objects; what it finds can become labels."))
-            return
-        from cvstudio.results.accepted_labels import count_accepted
-
-        if predictions.score_kind != "probability":
-            scores = predictions.scores
-            low, high = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 1.0)
-            self.score.configure(bounds=Range(min(low, 0.0), max(high, 1.0)), options=(), histogram=None)
-        count = count_accepted(self._labelling.labels, predictions, float(self.score.value()))
-        self.accept.setEnabled(count > 0)
-        text = self.tr("Accept {count} of {total} predictions")
-        self.accept.setText(text.format(count=f"{count:,}", total=f"{len(predictions):,}"))
-        self.accepting.setText(self.tr("Objects that are labelled already (IoU of 0.9 or more) are left out."))
-
     # Intents --------------------------------------------------------------------------------------------------------
 
     def name_classes(self) -> None:
@@ -389,51 +317,6 @@ class LabelsPanel(QWidget):
         self._labelling.set_active(True)
         self._labelling.set_mode(mode)
         self._show_tools()
-
-    def _choose_class(self, numbers: Sequence[int]) -> None:
-        if numbers:
-            self._labelling.set_category(numbers[0])
-
-    def _begin_renaming(self, number: int) -> None:
-        """Let the field below the classes take another name for the class `number`."""
-        if 0 <= number < len(self._labelling.categories):
-            name = self._labelling.categories[number].name
-            self._renaming = number
-            self.new_class.setPlaceholderText(self.tr("Rename {name}").format(name=name))
-            self.new_class.setText(name)
-            self.new_class.selectAll()
-            self.new_class.setFocus()
-
-    def _end_renaming(self) -> None:
-        self._renaming = None
-        self.new_class.setPlaceholderText(self.tr("Add a class"))
-        self.new_class.clear()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if self._renaming is not None and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            self._end_renaming()
-            return True
-        return super().eventFilter(watched, event)
-
-    def _take_class_name(self) -> None:
-        if self._renaming is not None:
-            self._labelling.rename_category(self._renaming, self.new_class.text())
-            self._end_renaming()
-        elif self._labelling.add_category(self.new_class.text()) is not None:
-            self.new_class.clear()
-
-    def class_menu(self, number: int) -> QMenu:
-        """What can be done with the class `number`."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if number >= 0:
-            menu.addAction(self.tr("Rename …"), partial(self._begin_renaming, number))
-        return menu
-
-    def _accept(self) -> None:
-        predictions = self.predictions()
-        if predictions is not None:
-            self._labelling.accept(predictions, float(self.score.value()))
 
     def _selected(self) -> list[int]:
         rows = self.table.selectionModel().selectedRows()

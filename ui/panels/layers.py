@@ -200,7 +200,7 @@ class LayersPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
-        controller.state_changed.connect(self._state_changed)
+        controller.state_changed.connect(self._show_change)
         self._update(controller.session.state)
 
     def sizeHint(self) -> QSize:
@@ -239,7 +239,7 @@ class LayersPanel(QWidget):
         if row >= 0 and number is not None and number != self._controller.session.state.current:
             self._controller.layers.select(number)
 
-    def _state_changed(self, old: State, new: State) -> None:
+    def _show_change(self, old: State, new: State) -> None:
         if not differ_in_values(old, new):  # a row shows no parameter
             self._update(new)
 

@@ -17,6 +17,7 @@ from cvstudio.draw import Emphasis, Renderer, faded, scaled
 from cvstudio.draw.samples.depth import depth_picture
 from cvstudio.media import MediaKind
 from cvstudio.results.detections import Detections
+from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.layers import on_canvas
@@ -326,9 +327,11 @@ class Workspace(QWidget):
     def _without_edited(self, layer: LayerOnScreen) -> Any:
         """The result of a layer, without the label that is drawn by its tool."""
         hidden, result = self.labels.hidden, layer.result
-        if hidden is None or not isinstance(result, Detections) or annotations_of(layer.layer.instance) is None:
+        if hidden is None or annotations_of(layer.layer.instance) is None:
             return result
-        return result.take(result.ids != hidden)
+        if isinstance(result, Detections | Keypoints):
+            return result.take(result.ids != hidden)
+        return result
 
     def picture(self) -> QImage:
         """Picture of canvas and spectrogram, in pixels of the screen."""

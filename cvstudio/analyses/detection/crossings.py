@@ -34,6 +34,10 @@ PLACES = ("bottom", "centre", "top")
 """Where a box is: the middle of its lower edge, where an object stands on the ground, its centre, or its upper edge."""
 MOST_FRAMES = 40_000
 """Frames whose numbers are stored; of a camera, which never ends, the latest ones."""
+MOST_EVENTS = 20_000
+"""Crossings that are listed one by one, and stays that have ended: the latest ones. Their numbers are of all."""
+MOST_IDENTITIES = 5_000
+"""Identities that are remembered, the last seen ones: no tracker finds one again after so many others."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ class CrossingCounter(Total):
         self._zone_total = np.zeros((len(rules.zones), 2), np.int64)
         self._crossings: list[Crossing] = []
         self._ended: list[_Visit] = []
+        self._earlier = (0, 0)
         self._inside: dict[tuple[int, int], _Visit] = {}
 
     @property
@@ -142,20 +147,23 @@ class CrossingCounter(Total):
         line_counts = np.zeros((len(frames), len(self.rules.lines), 2), np.int64)
         zone_counts = np.zeros((len(frames), len(self.rules.zones), 3), np.int64)
         states = []
+        n_crossings, n_ended = len(self._crossings), len(self._ended)
         if len(path.ids):
             seen_secs = [time for time, _ in frames]
             for number, line in enumerate(self.rules.lines):
                 sides, met, inwards = _line_sides(path, line)
                 states.append(self._follow(path, number, sides, met, inwards))
                 self._add_crossings(path, line, states[-1], seen_secs, line_counts[:, number])
-            self._crossings.sort(key=_by_frame)
+            # What is new is later than all before.
+            self._crossings[n_crossings:] = sorted(self._crossings[n_crossings:], key=_by_frame)
             for number, zone in enumerate(self.rules.zones):
                 sides, met, inwards = _zone_sides(path, zone)
                 states.append(self._follow(path, len(self.rules.lines) + number, sides, met, inwards))
                 self._add_stays(path, number, states[-1], seen_secs, zone_counts[:, number])
-            self._ended.sort(key=_by_end)
+            self._ended[n_ended:] = sorted(self._ended[n_ended:], key=_by_end)
             self._store(path, states)
         self.times += [time for time, _ in frames]
+        self._forget()
         line_counts = self._line_total + np.cumsum(line_counts, axis=0)
         zone_counts[..., 1:] = self._zone_total + np.cumsum(zone_counts[..., 1:], axis=0)
         self._line_total, self._zone_total = line_counts[-1], zone_counts[-1, :, 1:]
@@ -176,6 +184,7 @@ class CrossingCounter(Total):
             tuple(ZoneTally(zone, *row) for zone, row in zip(self.rules.zones, zones.tolist(), strict=True)),
             tuple(self._crossings[: bisect_right(self._crossings, (pts, np.inf), key=_by_frame)]),
             tuple(self._stays_until(pts)),
+            self._earlier,
         )
 
     def series(self) -> tuple[Floats, Ints, Ints]:
@@ -244,6 +253,8 @@ class CrossingCounter(Total):
     def _store(self, path: _Path, states: list[_States]) -> None:
         last = np.flatnonzero(np.diff(path.ids, append=-1) != 0)
         for row in last.tolist():
+            # Those that were seen last stand at the end.
+            self._carries.pop(int(path.ids[row]), None)
             self._carries[int(path.ids[row])] = _Carry(
                 float(path.times[row]),
                 (float(path.places[row, 0]), float(path.places[row, 1])),
@@ -251,6 +262,22 @@ class CrossingCounter(Total):
                 [int(state.net[row]) for state in states],
                 [float(state.met[row]) for state in states],
             )
+
+    def _forget(self) -> None:
+        """Forget the oldest identities and events where there are too many; what they were counted for stays."""
+        if len(self._carries) > 2 * MOST_IDENTITIES:
+            for number in list(self._carries)[:-MOST_IDENTITIES]:
+                del self._carries[number]
+            for key in [key for key in self._inside if key[1] not in self._carries]:
+                # Its stay ends where it was last seen, and nobody saw it leave.
+                visit = self._inside.pop(key)
+                self._ended.append(dataclasses.replace(visit, ended_secs=self.last_secs))
+            self._ended.sort(key=_by_end)
+        dropped = []
+        for events in (self._crossings, self._ended):
+            dropped.append(len(events) - MOST_EVENTS // 2 if len(events) > MOST_EVENTS else 0)
+            del events[: dropped[-1]]
+        self._earlier = (self._earlier[0] + dropped[0], self._earlier[1] + dropped[1])
 
     # Sides ----------------------------------------------------------------------------------------------------------
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from cvstudio.analyses.analysis import PICTURE, Slot
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Slot
 from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.analyses.stages import Inputs
 from cvstudio.data.geometry import Size
 from cvstudio.data.labels import LabelledSample, LabelledSet, PictureLabels
 from cvstudio.data.placed_labels import placed_labels
 
-SLOTS = (PICTURE, Slot("labels", "Labelled set", frozenset({AnnotationSet})))
+SLOTS = (PICTURE_OR_VIDEO, Slot("labels", "Labelled set", frozenset({AnnotationSet})))
 SAMPLE = "photo-labels"
 """Key of the labelled set that comes with the program."""
 KEYWORDS = (

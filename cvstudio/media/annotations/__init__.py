@@ -21,11 +21,28 @@ class WriteOptions:
     Parameters
     ----------
     pictures : whether each picture is copied beside its labels, where the format has a place for it
+    move : whether pictures are moved where the format has a `plan` for them
     """
 
     pictures: bool = False
+    move: bool = False
 
 
+@dataclass(frozen=True)
+class PlannedPicture:
+    """Where a picture goes when labels are written.
+
+    Parameters
+    ----------
+    source : its file
+    target : relative to the folder that is written, with "/" between folders
+    """
+
+    source: Path
+    target: str
+
+
+Plan = Callable[[LabelledSet, Progress], tuple[PlannedPicture, ...]]
 Write = Callable[[LabelledSet, Path, WriteOptions, Progress], tuple[LeftOut, ...]]
 
 
@@ -43,6 +60,7 @@ class AnnotationFormat:
         The path is a temporary one: a file, or an empty folder where `suffix` is empty. `write_labels` calls it.
     suffix : ending of the file that is written, with its dot; empty for a folder
     summary : what it holds, in one sentence
+    plan : callable (labels, progress) -> where each picture goes; None where the labels do not decide that
     implied : whether a folder that is opened is taken for labels of this form without being told: nothing else looks so
     """
 
@@ -55,6 +73,7 @@ class AnnotationFormat:
     suffix: str = ""
     summary: str = ""
     implied: bool = True
+    plan: Plan | None = None
 
     def with_suffix(self, path: Path) -> Path:
         """`path` to write to; with the suffix of a format of files where it has none, by which the file is known."""

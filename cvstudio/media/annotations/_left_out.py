@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cvstudio.data.frame_names import frame_number
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_masks import box_of as mask_box
-from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels
+from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels, Seen
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import LEAST_CORNERS, Box, Point, Polygon
@@ -87,6 +88,7 @@ def lazy_set(
     before: Iterable[LeftOut] = (),
     *,
     file_ids: Mapping[str, int | str] | None = None,
+    videos: Mapping[str, Path] | None = None,
 ) -> LabelledSet:
     """A set whose labels are read picture by picture.
 
@@ -96,8 +98,9 @@ def lazy_set(
     pictures : file of each labelled picture by name, in order; None for one that has no file
     read : callable (name, report) -> the labels of one picture. Raises MediaError
     before : what was left out already
-    file_ids : see `LabelledSet`
+    file_ids, videos : see `LabelledSet`
     """
+    prefixes = tuple(videos or ())
     files = {name: file for name, file in pictures.items() if file is not None}
     found = tuple(before)
 
@@ -106,33 +109,36 @@ def lazy_set(
             raise KeyError(name)
         return read(name, ignore)
 
-    def check(progress: Progress | None = None) -> tuple[LeftOut, ...]:
+    def check(progress: Progress | None = None, seen: Seen | None = None) -> tuple[LeftOut, ...]:
         collector = Collector(found)
         for number, name in enumerate(pictures):
             if progress is not None:
                 progress(number / len(pictures), name)
-            if name not in files:
+            if name not in files and all(frame_number(name, prefix) is None for prefix in prefixes):
                 collector.add(NO_PICTURE, name)
             try:
                 labels = read(name, collector.at(name))
             except MediaError as error:
                 collector.add(str(error), name)
                 continue
+            if seen is not None:
+                seen(name, labels)
             size = picture_size(files.get(name)) if labels.size is not None else None
             if size is not None and size != labels.size:
                 collector.add(OTHER_SIZE, name)
         return collector.left_out
 
-    return LabelledSet(path, key, tuple(categories), tuple(pictures), files, load, check, file_ids=file_ids or {})
+    names, ids = tuple(pictures), file_ids or {}
+    return LabelledSet(path, key, tuple(categories), names, files, load, check, file_ids=ids, videos=videos or {})
 
 
 def checked(annotation: Annotation, size: Size | None, report: Report) -> Annotation | None:
     """`annotation` without outlines of fewer than three corners; None where its box has no area, or none of it lies in
     the picture. What reaches beyond the picture stays as it is, and is told."""
-    polygons = tuple(polygon for polygon in annotation.polygons if len(polygon) >= LEAST_CORNERS)
-    for _ in range(len(annotation.polygons) - len(polygons)):
-        report("A polygon has fewer than three corners.")
-    if len(polygons) != len(annotation.polygons):
+    if annotation.polygons and min(map(len, annotation.polygons)) < LEAST_CORNERS:
+        polygons = tuple(polygon for polygon in annotation.polygons if len(polygon) >= LEAST_CORNERS)
+        for _ in range(len(annotation.polygons) - len(polygons)):
+            report("A polygon has fewer than three corners.")
         annotation = dataclasses.replace(annotation, polygons=polygons)
     x1, y1, x2, y2 = annotation.box
     if not (x2 > x1 and y2 > y1):
@@ -149,14 +155,21 @@ def checked(annotation: Annotation, size: Size | None, report: Report) -> Annota
 
 def without_duplicates(annotations: Iterable[Annotation], report: Report) -> tuple[Annotation, ...]:
     """`annotations` without those that equal one before: the same class, box and shape."""
-    unique: dict[tuple[object, ...], Annotation] = {}
+    unique: list[Annotation] = []
+    first: dict[tuple[int, Box], tuple[object, ...]] = {}
+    others: set[tuple[object, ...]] = set()
     for item in annotations:
-        content = (item.category, item.box, item.polygons, item.mask, item.keypoints, item.crowd, item.track_id)
-        if content in unique:
+        place = (item.category, item.box)
+        content = (item.polygons, item.mask, item.keypoints, item.crowd, item.track_id)
+        # Outlines are long: they are looked at only where there are two of the same box.
+        if first.setdefault(place, content) is content:
+            unique.append(item)
+        elif content == first[place] or (place, content) in others:
             report("The same label is there twice.")
         else:
-            unique[content] = item
-    return tuple(unique.values())
+            others.add((place, content))
+            unique.append(item)
+    return tuple(unique)
 
 
 def box_of_points(points: Iterable[Point]) -> Box | None:

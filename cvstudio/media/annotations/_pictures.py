@@ -14,7 +14,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, decoding
 from cvstudio.media.folders import kinds_by_suffix, natural_key
-from cvstudio.media.pictures.headers import read_header
+from cvstudio.media.pictures.headers import jpeg_size, read_header
 
 PICTURE_FOLDERS = ("images", "JPEGImages", "imgs", "img", "pictures")
 """Usual names of the folder beside labels in which their pictures are."""
@@ -147,12 +147,19 @@ def _add_unshared(found: dict[str, Path | None], more: Mapping[str, Path], taken
 
 
 def picture_size(path: Path | None) -> Size | None:
-    """Size in pixels of a picture, upright, from its header; None where it is no picture that can be read."""
+    """Size in pixels of a picture, upright, from its header; None where it is no picture that can be read.
+
+    Of a JPEG the rest is not looked at: whole photographs are long.
+    """
     if path is None:
         return None
     try:
         with decoding(path), path.open("rb") as file:
-            header = read_header(path, file.read(HEAD_BYTES))
+            head = file.read(HEAD_BYTES)
+        size = jpeg_size(head)
+        if size is not None:
+            return size
+        header = read_header(path, head)
     except MediaError:
         return None
     return header.size if header is not None else None

@@ -26,7 +26,7 @@ MAX_YAML = 1 << 20
 
 def number(value: object) -> float | None:
     """`value` as a finite float, also from a text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, int | float | str)):
         return None
     try:
         converted = float(value)
@@ -37,7 +37,7 @@ def number(value: object) -> float | None:
 
 def integer(value: object) -> int | None:
     """`value` as an int where it is a whole number of 64 bits, also from a text."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:  # no bool
         whole = value
     else:
         converted = number(value)
@@ -93,7 +93,8 @@ def numbers(value: object) -> list[float] | None:
             plain = list(map(float, value))
         except OverflowError:
             return None
-        return plain if all(map(math.isfinite, plain)) else None
+        # A sum is finite only where all are, but for those that are too large together.
+        return plain if math.isfinite(sum(plain)) or all(map(math.isfinite, plain)) else None
     converted = [number(item) for item in value]
     finite = [item for item in converted if item is not None]
     return finite if len(finite) == len(converted) else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from cvstudio.data.labels import Category, LabelledSet, LeftOut, PictureLabels
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
-from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, PlannedPicture, WriteOptions
 from cvstudio.media.annotations._files import put_picture, safe_path
 from cvstudio.media.annotations._left_out import Collector, Report, lazy_set, readable
 from cvstudio.media.annotations._pictures import is_picture, picture_size
@@ -31,11 +31,23 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     ]
 
 
-def _class_folders(root: Path) -> list[tuple[str, Path]]:
+def _subfolders(folder: Path, above: frozenset[str]) -> tuple[list[str], list[str], frozenset[str]]:
+    """See `_entries`, without links that lead back to one of the folders `above`; and these with `folder` itself."""
+    above |= {os.path.realpath(folder)}
+    folders, names = _entries(folder)
+    return [name for name in folders if os.path.realpath(folder / name) not in above], names, above
+
+
+def _above(root: Path) -> frozenset[str]:
+    """Real paths of the folders above a set."""
+    return frozenset(map(str, Path(os.path.realpath(root)).parents))
+
+
+def _class_folders(root: Path, above: frozenset[str]) -> list[tuple[str, Path]]:
     """Name and folder of each class; a class is there several times where the set is parted."""
-    folders, _ = _entries(root)
+    folders, _, above = _subfolders(root, above)
     if folders and {name.casefold() for name in folders} <= PARTS:
-        return [found for name in folders for found in _class_folders(root / name)]
+        return [found for name in folders for found in _class_folders(root / name, above)]
     return [(name, root / name) for name in folders if name.casefold() not in _NO_CLASS]
 
 
@@ -43,7 +55,7 @@ def _recognises(path: Path) -> bool:
     try:
         if not path.is_dir() or _entries(path)[1]:
             return False
-        entries = [(name, _entries(folder)) for name, folder in _class_folders(path)]
+        entries = [(name, _entries(folder)) for name, folder in _class_folders(path, _above(path))]
         # A class may have no picture yet; a folder with other folders alone is none of a class.
         if any(folders and not pictures for _, (folders, pictures) in entries):
             return False
@@ -57,8 +69,9 @@ def _read(path: Path) -> LabelledSet:
     pictures: dict[str, Path | None] = {}
     class_of: dict[str, str] = {}
     try:
-        for name, folder in _class_folders(path):
-            found = list(_pictures(folder))
+        above = _above(path)
+        for name, folder in _class_folders(path, above):
+            found = list(_pictures(folder, above | {os.path.realpath(path)}))
             if not found:
                 collector.add("The folder of a class has no picture.", folder.relative_to(path).as_posix())
             for picture in found:
@@ -79,16 +92,31 @@ def _read(path: Path) -> LabelledSet:
     return lazy_set(path, "class-folders", [Category(name) for name in names], pictures, read, collector.left_out)
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
-    folders, names = _entries(folder)
+def _pictures(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    folders, names, above = _subfolders(folder, above)
     yield from (folder / name for name in names)
     for name in folders:
-        yield from _pictures(folder / name)
+        yield from _pictures(folder / name, above)
 
 
 def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
     """Copy each picture into the folder of its class, as the form holds nothing but pictures."""
-    collector, taken = Collector(), set[str]()
+    collector = Collector()
+    for name, target in _targets(labelled, collector, progress):
+        put_picture(labelled, name, folder, collector, target)
+    return collector.left_out
+
+
+def _plan(labelled: LabelledSet, progress: Progress) -> tuple[PlannedPicture, ...]:
+    targets = _targets(labelled, Collector(), progress)
+    return tuple(
+        PlannedPicture(labelled.pictures[name], target) for name, target in targets if name in labelled.pictures
+    )
+
+
+def _targets(labelled: LabelledSet, collector: Collector, progress: Progress) -> Iterator[tuple[str, str]]:
+    """Name of each picture that has a class, and its path in the folder of its class."""
+    taken = set[str]()
     for _, name, labels in readable(labelled, collector, progress):
         if labels.annotations or labels.label_map is not None:
             collector.add("A class for each folder holds no objects and no maps of classes.", name)
@@ -99,9 +127,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
             collector.add("A picture is in one folder; its further classes are left out.", name)
         label = labelled.categories[labels.classes[0]].name
         class_folder = safe_path(label.replace("/", "_").replace("\\", "_"))
-        target = _free(safe_path(name).rpartition("/")[2], class_folder, taken)
-        put_picture(labelled, name, folder / class_folder, collector, target)
-    return collector.left_out
+        yield name, f"{class_folder}/{_free(safe_path(name).rpartition('/')[2], class_folder, taken)}"
 
 
 def _free(name: str, folder: str, taken: set[str]) -> str:
@@ -123,7 +149,8 @@ ANNOTATION_FORMATS.register(
         _read,
         order=90,
         write=_write,
-        summary="A folder of pictures for each class; the pictures are copied.",
+        summary="A folder of pictures for each class; the pictures are copied, or moved.",
+        plan=_plan,
         implied=False,
     )
 )

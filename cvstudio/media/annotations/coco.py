@@ -14,15 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cvstudio.data.geometry import Size
-from cvstudio.data.labels import (
-    Annotation,
-    Category,
-    LabelledMask,
-    LabelledSet,
-    LeftOut,
-    PictureLabels,
-    area_of,
-)
+from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels, area_of
 from cvstudio.data.run_lengths import counts_of, mask_of, text_of
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.json_text import json_text
@@ -61,10 +53,12 @@ _PANOPTIC = re.compile(rb'"segments_info"\s*:')
 _KNOWN = frozenset(
     (
         *("id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"),
-        *("keypoints", "num_keypoints", "attributes", "track_id", "ignore"),
+        *("keypoints", "num_keypoints", "attributes", "track_id"),
     )
 )
 """Keys of an annotation that have a field of their own; others are its attributes."""
+_IGNORE = "ignore"
+"""Key of an annotation that older tools of COCO leave out of what they measure; kept as an attribute."""
 _LOOKED_AT = 16
 """JSON files of a folder that are looked at."""
 _DECIMALS = 6
@@ -134,7 +128,7 @@ class Document:
         images: list[object] = []
         categories: list[object] = []
         keys: set[str] = set()
-        for key, value, span in self._text.members():
+        for key, value, span in self._text.members({"annotations": "image_id"}):
             if key == "annotations" and isinstance(value, dict) and span is not None:
                 spans.setdefault(identity(value.get("image_id")), []).append(span)
             elif key in ("images", "categories") and span is not None:
@@ -208,9 +202,15 @@ class Document:
                 self.collector.add(reason, count=len(own))
         return found
 
-    def annotations(self, name: str) -> list[Mapping[str, object]]:
+    def annotations(self, name: str, report: Report) -> list[Mapping[str, object]]:
         """Annotations of a picture."""
-        return mappings([self._text.parsed(span) for span in self._spans.get(name, ())])
+        found: list[object] = []
+        for span in self._spans.get(name, ()):
+            try:
+                found.append(self._text.parsed(span))
+            except ValueError:
+                report("A label is no valid JSON.")
+        return mappings(found)
 
 
 def _read(path: Path) -> LabelledSet:
@@ -219,7 +219,7 @@ def _read(path: Path) -> LabelledSet:
 
     def read(name: str, report: Report) -> PictureLabels:
         size = document.sizes.get(name) or picture_size(pictures[name])
-        found = [_annotation(item, document, size, report) for item in document.annotations(name)]
+        found = [_annotation(item, document, size, report) for item in document.annotations(name, report)]
         valid = [item for item in found if item is not None]
         if size is not None and any(item.box[2] > size.width + 1 or item.box[3] > size.height + 1 for item in valid):
             # Some programs state the size as it lies in the file of a photograph that is shown upright.
@@ -315,8 +315,10 @@ def _keypoints(value: object, report: Report) -> tuple[tuple[float, float, int],
 
 
 def _attributes(item: Mapping[str, object]) -> dict[str, str]:
-    others = {name: value for name, value in item.items() if name not in _KNOWN}
     attributes: dict[str, str] = {}
+    if item.keys() <= _KNOWN and not item.get("attributes"):  # as of most
+        return attributes
+    others = {name: value for name, value in item.items() if name not in _KNOWN}
     for name, value in (*mapping(item.get("attributes")).items(), *others.items()):
         with suppress(ValueError):  # of NaN, which is no JSON
             attributes[name] = value if isinstance(value, str) else json_text(value)
@@ -463,8 +465,11 @@ def _to_coco(annotation: Annotation, category: int, size: Size | None) -> dict[s
         entry["num_keypoints"] = sum(seen > 0 for _, _, seen in annotation.keypoints)
     if annotation.track_id is not None:
         entry["track_id"] = annotation.track_id
-    if annotation.attributes:
-        entry["attributes"] = dict(annotation.attributes)
+    attributes = dict(annotation.attributes)
+    if attributes.get(_IGNORE) in ("0", "1", "true", "false"):
+        entry[_IGNORE] = int(attributes.pop(_IGNORE) in ("1", "true"))
+    if attributes:
+        entry["attributes"] = attributes
     return entry
 
 

@@ -28,7 +28,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import put_picture, safe_path, write_text
-from cvstudio.media.annotations._left_out import NO_PLACE, Collector, Report, lazy_set, readable
+from cvstudio.media.annotations._left_out import NO_PLACE, Collector, Report, ignore, lazy_set, readable
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._values import integer, mappings, number, text
 from cvstudio.media.annotations.coco import (
@@ -64,7 +64,7 @@ def _read(path: Path) -> LabelledSet:
     pictures = document.find_pictures()
     maps: dict[str, str] = {}
     for name in pictures:
-        entries = document.annotations(name)
+        entries = document.annotations(name, document.collector.at(name))
         if entries:
             maps[name] = text(entries[0].get("file_name"))
         if len(entries) > 1:
@@ -79,7 +79,7 @@ def _read(path: Path) -> LabelledSet:
         size = document.sizes.get(name) or picture_size(pictures[name])
         if name not in maps:
             return PictureLabels(size)
-        entry = document.annotations(name)[0]
+        entry = document.annotations(name, ignore)[0]
         map_file = map_files.get(maps[name])
         if map_file is None:
             report("The map of segments is not there.")

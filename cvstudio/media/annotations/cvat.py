@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.frame_names import frame_name
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_masks import cut
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels
@@ -21,6 +22,16 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations._cvat_tracks import (
+    SHAPES,
+    CvatShape,
+    find_video,
+    gathered_tracks,
+    only_video,
+    track_element,
+    track_shapes,
+    with_video,
+)
 from cvstudio.media.annotations._left_out import (
     MORE_POINTS,
     Collector,
@@ -33,16 +44,13 @@ from cvstudio.media.annotations._left_out import (
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
-from cvstudio.media.annotations._values import ends_of, integer, number, stated_size
+from cvstudio.media.annotations._values import ends_of, number, stated_size
 from cvstudio.media.annotations._xml import attribute, in_xml, read_xml, tell_escapes, text_in
 from cvstudio.media.file_identity import quoted
 
 _ROOT = re.compile(rb"<annotations[\s>]")
-_SHAPES = frozenset(("box", "polygon", "mask", "skeleton", "points", "polyline", "ellipse", "cuboid"))
 _FLAGS = ("occluded",)
 _ELLIPSE_CORNERS = 64
-_FRAME = "frame_{:06d}"
-"""Name under which CVAT exports a frame of a video."""
 
 
 def _recognises(path: Path) -> bool:
@@ -56,7 +64,7 @@ def _read(path: Path) -> LabelledSet:
     collector = Collector()
     categories = _categories(root)
     places_of = {item.name: place for place, item in enumerate(categories)}
-    shapes: dict[str, list[tuple[ElementTree.Element, str, int | None]]] = {}
+    shapes: dict[str, list[CvatShape]] = {}
     sizes: dict[str, Size | None] = {}
     classes: dict[str, list[str]] = {}
     for image in root.iter("image"):
@@ -65,12 +73,13 @@ def _read(path: Path) -> LabelledSet:
             collector.add("A picture has no name, or that of another.", name)
             continue
         sizes[name] = stated_size(image.get("width"), image.get("height"))
-        shapes[name] = [(item, item.get("label") or "", None) for item in image if item.tag in _SHAPES]
+        shapes[name] = [CvatShape(item, item.get("label") or "") for item in image if item.tag in SHAPES]
         classes[name] = [item.get("label") or "" for item in image.iter("tag")]
     video_size = _video_size(root)
-    for name, item, label, track in sorted(_track_shapes(root), key=lambda found: found[0]):
+    for frame, shape in sorted(track_shapes(root, collector), key=lambda found: found[0]):
+        name = frame_name("", frame)
         sizes.setdefault(name, video_size)
-        shapes.setdefault(name, []).append((item, label, track))
+        shapes.setdefault(name, []).append(shape)
     found = find_pictures(sizes, path.parent)
     # Frames of a video are named without the ending that their export has.
     missing = [name for name, picture in found.items() if picture is None and name.startswith("frame_")]
@@ -78,9 +87,18 @@ def _read(path: Path) -> LabelledSet:
         exported = find_pictures([f"{name}{suffix}" for name in missing], path.parent)
         found.update((name.removesuffix(suffix), picture) for name, picture in exported.items() if picture is not None)
 
+    video = find_video(root, path) if missing else None
+    videos = {"": video} if video is not None else {}
+
+    def annotation(shape: CvatShape, report: Report) -> Annotation | None:
+        here = _annotation(shape.element, shape.label, shape.track, places_of, categories, report)
+        if here is None or shape.later is None:
+            return shape.placed(here, None) if here is not None else None
+        return shape.placed(here, _annotation(shape.later, shape.label, shape.track, places_of, categories, report))
+
     def read(name: str, report: Report) -> PictureLabels:
         size = sizes[name] or picture_size(found[name])
-        annotations = (_annotation(*item, places_of, categories, report) for item in shapes.get(name, ()))
+        annotations = (annotation(item, report) for item in shapes.get(name, ()))
         valid = (checked(item, size, report) for item in annotations if item is not None)
         objects = without_duplicates((item for item in valid if item is not None), report)
         tags = classes.get(name, ())
@@ -89,7 +107,8 @@ def _read(path: Path) -> LabelledSet:
             report("A class of the picture is not declared.")
         return PictureLabels(size, objects, known)
 
-    return lazy_set(path, "cvat", categories, {name: found[name] for name in sizes}, read, collector.left_out)
+    pictures = {name: found[name] for name in sizes}
+    return lazy_set(path, "cvat", categories, pictures, read, collector.left_out, videos=videos)
 
 
 def _video_size(root: ElementTree.Element) -> Size | None:
@@ -100,6 +119,7 @@ def _video_size(root: ElementTree.Element) -> Size | None:
 def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
     """Declared classes, those of the points of a skeleton as its key points, then those that are used."""
     declared: dict[str, list[str]] = {}
+    used: set[str] = set()
     for label in root.findall("meta//label"):
         if not text_in(label, "parent"):
             declared.setdefault(text_in(label, "name"), [])
@@ -110,23 +130,14 @@ def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
         if element.tag == "skeleton":
             points = declared.setdefault(element.get("label") or "", [])
             points += [name for item in element.iter("points") if (name := item.get("label") or "") not in points]
-        elif element.tag in ("tag", "track") or (element.tag in _SHAPES and element.tag != "points"):
+        elif element.tag in ("tag", "track") or (element.tag in SHAPES and element.tag != "points"):
             declared.setdefault(element.get("label") or "", [])
-    parts = {name for points in declared.values() for name in points}
+            used.add(element.get("label") or "")
+    # A point of a skeleton may be called as a class.
+    parts = {name for points in declared.values() for name in points} - used
     return tuple(
         Category(name, keypoints=tuple(points)) for name, points in declared.items() if name and name not in parts
     )
-
-
-def _track_shapes(root: ElementTree.Element) -> Iterator[tuple[str, ElementTree.Element, str, int | None]]:
-    """Name of the frame, shape, class and number of each shape of a track that is in the picture."""
-    for track in root.iter("track"):
-        identity = integer(track.get("id"))
-        for item in track:
-            frame = attribute(item, "frame")
-            if item.tag in _SHAPES and frame is not None and frame >= 0 and item.get("outside") != "1":
-                name = _FRAME.format(int(frame))
-                yield name, item, track.get("label") or "", identity
 
 
 def _annotation(
@@ -235,8 +246,22 @@ def _keypoints(element: ElementTree.Element, names: tuple[str, ...]) -> tuple[tu
 
 
 def _write(labelled: LabelledSet, path: Path, options: WriteOptions, progress: Progress) -> tuple[LeftOut, ...]:
+    """Write the labels of pictures, or, where all are of one video, its tracks: CVAT has a form for either."""
     collector = Collector()
     tell_escapes(labelled, collector.add)
+    video = only_video(labelled)
+    if video is not None:
+        tracks = gathered_tracks(labelled, video, collector, progress)
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
+            file.write(_text(with_video(_meta(labelled.categories), labelled, video)))
+            # Those without an identity are numbered behind the others.
+            first = 1 + max((track.identity for track in tracks if track.identity is not None), default=-1)
+            for number, track in enumerate(tracks, first):
+                element = track_element(number, track, _add_shapes, labelled.categories, collector.add)
+                file.write(_text(element))
+            file.write("</annotations>\n")
+        return collector.left_out
     # Picture by picture: all elements of a large set would take gigabytes.
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
@@ -276,16 +301,17 @@ def _image(labelled: LabelledSet, name: str, labels: PictureLabels, index: int, 
     for place in labels.classes:
         ElementTree.SubElement(image, "tag", label=labelled.categories[place].name)
     for annotation in labels.annotations:
+        if annotation.track_id is not None:
+            report("The number of a track is left out: tracks belong to videos.")
         _add_shapes(image, annotation, labelled.categories[annotation.category], report)
     return image
 
 
 def _add_shapes(image: ElementTree.Element, annotation: Annotation, category: Category, report: Report) -> None:
+    """Add the elements of an object to `image`, or to the track of a video."""
     more = {"label": category.name, "occluded": annotation.attributes.get("occluded", "0")}
     if annotation.crowd:
         report("A crowd cannot be told from an object.")
-    if annotation.track_id is not None:
-        report("The number of a track is left out: tracks belong to videos.")
     if len(annotation.keypoints) > len(category.keypoints):
         report(MORE_POINTS)
     if annotation.mask is not None:
@@ -337,6 +363,6 @@ ANNOTATION_FORMATS.register(
         order=50,
         write=_write,
         suffix=".xml",
-        summary="Boxes, polygons, masks, skeletons and classes of all pictures in one file.",
+        summary="Boxes, polygons, masks, skeletons and classes of all pictures in one file; tracks of a video.",
     )
 )

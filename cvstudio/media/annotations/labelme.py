@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import io
 import json
 import os
@@ -15,14 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
+from cvstudio.data.keypoint_editing import points_box
 from cvstudio.data.label_masks import cut
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels
+from cvstudio.data.run_lengths import MAX_PIXELS
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Point, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from cvstudio.media.annotations._files import files_below, first_with_files, put_picture, safe_path, stem_of, write_text
+from cvstudio.media.annotations._labelme_points import (
+    HIDDEN_FLAG,
+    POINTS_CLASS,
+    PointNames,
+    keypoints_of,
+    owned_points,
+    point_shapes,
+)
 from cvstudio.media.annotations._left_out import (
     TWICE,
     Collector,
@@ -56,7 +67,10 @@ _SHAPES = re.compile(rb'"shapes"\s*:')
 _PICTURE = re.compile(rb'"image(Path|Height|Width)"\s*:')
 _LABEL = re.compile(rb'"label"\s*:\s*("(?:[^"\\]|\\.)*")')
 _FLAGS = re.compile(rb'"flags"\s*:\s*(\{[^{}]*\})')
+_POINT = re.compile(rb'"shape_type"\s*:\s*"point"')
 _CIRCLE_CORNERS = 64
+UNKNOWN_SIZE = Size(MAX_PIXELS, MAX_PIXELS)
+"""Of a picture that is not there and has no stated size: nothing is clipped."""
 _OUTLINES = frozenset(("polygon", "rotation", "oriented_rectangle", "quadrilateral"))
 """Shapes that are their corners; all but the first are of other programs that write the same form."""
 
@@ -90,11 +104,14 @@ def _read(path: Path) -> LabelledSet:
     json_of: dict[str, Path] = {}
     pictures: dict[str, Path | None] = {}
     labels: dict[str, None] = {}
+    points = PointNames()
     for item in files:
         with decoding(item):
             content = as_utf8(item.read_bytes())
         # Their names alone: the rest is read when it is asked for.
-        labels.update(dict.fromkeys(_string(found) for found in _LABEL.findall(content)))
+        own = dict.fromkeys(_string(found) for found in _LABEL.findall(content))
+        # Names of key points are no classes, which only the shapes around them tell.
+        labels.update(points.classes_of(content) if _POINT.search(content) else own)
         labels.update(dict.fromkeys(_flags_of_picture(content)))
         by_stem = folders.pictures_by_stem(item.parent).get(stem_of(item).removesuffix(".labelme"))
         picture = by_stem or _named_picture(item, content, folders)
@@ -105,14 +122,14 @@ def _read(path: Path) -> LabelledSet:
             collector.add(TWICE, name)
             continue
         json_of[name], pictures[name] = item, picture
-    categories = [Category(name) for name in sorted(labels) if name]
+    categories = [Category(name, keypoints=points.of_class(name)) for name in sorted(labels) if name]
     places_of = {item.name: place for place, item in enumerate(categories)}
 
     def read(name: str, report: Report) -> PictureLabels:
         content = mapping(read_json(json_of[name]))
         stated = stated_size(content.get("imageWidth"), content.get("imageHeight"))
         size = stated or picture_size(pictures[name])
-        found = _annotations(mappings(content.get("shapes")), places_of, report)
+        found = _annotations(mappings(content.get("shapes")), places_of, categories, size, report)
         annotations = (checked(item, size, report) for item in found)
         flags = [flag for flag, on in mapping(content.get("flags")).items() if on is True]
         classes = tuple(places_of[flag] for flag in flags if flag in places_of)
@@ -151,15 +168,38 @@ def _string(content: bytes) -> str:
 
 
 def _annotations(
-    shapes: Sequence[Mapping[str, object]], places_of: Mapping[str, int], report: Report
+    shapes: Sequence[Mapping[str, object]],
+    places_of: Mapping[str, int],
+    categories: Sequence[Category],
+    size: Size | None,
+    report: Report,
 ) -> Iterable[Annotation]:
-    """Objects: each shape is one, but polygons of one class and group are the parts of one."""
+    """Objects: each shape is one, but polygons of one class and group are the parts of one, and points of a group are
+    the key points of its first shape."""
     groups: dict[tuple[int, int], Annotation] = {}
     found: list[Annotation | tuple[int, int]] = []
-    for shape in shapes:
+    posed: dict[int, list[int]] = {}
+    of_points: set[int] = set()
+    for owner, points in owned_points(shapes):
+        of_points.update(points)
+        if owner is not None:
+            posed[owner] = points
+        elif POINTS_CLASS in places_of:
+            category = places_of[POINTS_CLASS]
+            own = [shapes[number] for number in points]
+            keypoints = keypoints_of(own, categories[category].keypoints, report)
+            around = points_box(keypoints, size or UNKNOWN_SIZE)
+            found += [Annotation(category, around, keypoints=keypoints)] if around is not None else []
+    for number, shape in enumerate(shapes):
+        if number in of_points:
+            continue
         annotation = _annotation(shape, places_of, report)
         if annotation is None:
             continue
+        if number in posed:
+            names = categories[annotation.category].keypoints
+            keypoints = keypoints_of([shapes[place] for place in posed[number]], names, report)
+            annotation = dataclasses.replace(annotation, keypoints=keypoints)
         group = integer(shape.get("group_id"))
         if group is None or not annotation.polygons:
             found.append(annotation)
@@ -172,7 +212,7 @@ def _annotations(
         else:
             polygons = (*before.polygons, *annotation.polygons)
             box = box_of(polygons, None) or before.box
-            groups[key] = Annotation(annotation.category, box, polygons, attributes=before.attributes)
+            groups[key] = dataclasses.replace(before, box=box, polygons=polygons)
     return [groups[item] if isinstance(item, tuple) else item for item in found]
 
 
@@ -245,7 +285,7 @@ def shape_entry(
     Parameters
     ----------
     points : corners; top left and bottom right of a rectangle and of a mask
-    kind : "polygon", "rectangle" or "mask"
+    kind : "polygon", "rectangle", "mask" or "point"
     group : number that the parts of an object share
     mask : PNG in base64
     """
@@ -307,7 +347,7 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
         shapes = [
             shape
             for number, item in enumerate(labels.annotations)
-            for shape in _shapes(item, labelled.categories[item.category].name, number, report)
+            for shape in _shapes(item, labelled.categories[item.category], number, report)
         ]
         flags = {labelled.categories[place].name: True for place in labels.classes}
         content = document(shapes, file_name.rpartition("/")[2], size, flags=flags)
@@ -317,9 +357,20 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
     return collector.left_out
 
 
-def _shapes(annotation: Annotation, label: str, number: int, report: Report) -> list[dict[str, object]]:
+def _shapes(annotation: Annotation, category: Category, number: int, report: Report) -> list[dict[str, object]]:
+    shapes = _outline_shapes(annotation, category.name, number, report)
     if annotation.keypoints:
-        report("LabelMe holds no key points of an object.")
+        for shape in shapes:
+            shape["group_id"] = number
+        if category.skeleton:
+            report("LabelMe holds no lines between key points.")
+        for point, name, hidden in point_shapes(annotation, category, report):
+            flags = {HIDDEN_FLAG: True} if hidden else None
+            shapes.append(shape_entry(name, [point], "point", group=number, flags=flags))
+    return shapes
+
+
+def _outline_shapes(annotation: Annotation, label: str, number: int, report: Report) -> list[dict[str, object]]:
     if annotation.crowd:
         report("A crowd cannot be told from an object.")
     flags = {name: True for name, value in annotation.attributes.items() if value == "true"}
@@ -360,6 +411,6 @@ ANNOTATION_FORMATS.register(
         _read,
         order=40,
         write=_write,
-        summary="A folder with a JSON file for each picture: rectangles, polygons and masks.",
+        summary="A folder with a JSON file for each picture: rectangles, polygons, masks and key points.",
     )
 )

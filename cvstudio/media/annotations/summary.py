@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from cvstudio.data.labels import NO_CLASS, LabelledSet, LeftOut
+from cvstudio.data.labels import NO_CLASS, LabelledSet, LeftOut, PictureLabels
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 
@@ -37,33 +38,48 @@ class LabelSummary:
     left_out: tuple[LeftOut, ...]
 
 
+class _Tally:
+    """Counts of objects, of whole pictures and of pictures with pixels of each class."""
+
+    def __init__(self, n_classes: int) -> None:
+        self.objects, self.pictures, self.maps = ([0] * n_classes for _ in range(3))
+        self.unlabelled = 0
+
+    def add(self, labels: PictureLabels) -> None:
+        for annotation in labels.annotations:
+            self.objects[annotation.category] += 1
+        for category in labels.classes:
+            self.pictures[category] += 1
+        if labels.label_map is not None:
+            for category in np.unique(labels.label_map.classes):
+                if category != NO_CLASS:
+                    self.maps[category] += 1
+        self.unlabelled += not (labels.annotations or labels.classes or labels.label_map is not None)
+
+
 def summarise(labelled: LabelledSet, progress: Progress) -> LabelSummary:
     """Read all labels and count them. Raises Cancelled."""
-    counts = np.zeros((len(labelled.categories), 3), np.int64)
-    unlabelled = objects = 0
-    for index, name in enumerate(labelled.names):
-        progress(index / len(labelled.names), name)
-        try:
-            labels = labelled.labels(name)
-        except MediaError:  # told among what is left out
-            continue
-        objects += len(labels.annotations)
-        for annotation in labels.annotations:
-            counts[annotation.category, 0] += 1
-        for category in labels.classes:
-            counts[category, 1] += 1
-        if labels.label_map is not None:
-            there = np.unique(labels.label_map.classes)
-            counts[there[there != NO_CLASS], 2] += 1
-        unlabelled += not (labels.annotations or labels.classes or labels.label_map is not None)
+    tally = _Tally(len(labelled.categories))
+    read: set[str] = set()
+
+    def seen(name: str, labels: PictureLabels) -> None:
+        if name not in labelled.edited:
+            read.add(name)
+            tally.add(labels)
+
+    left_out = labelled.check(progress, seen)
+    for name in labelled.names:
+        if name not in read:
+            with suppress(MediaError):  # told among what is left out
+                tally.add(labelled.labels(name))
     names = [item.name for item in labelled.categories]
     return LabelSummary(
         len(labelled.names),
         len(labelled.names) - len(labelled.pictures.keys() & set(labelled.names)),
-        unlabelled,
-        objects,
-        tuple((name, int(row[0]), int(row[1]), int(row[2])) for name, row in zip(names, counts, strict=True)),
-        labelled.check(progress),
+        tally.unlabelled,
+        sum(tally.objects),
+        tuple(zip(names, tally.objects, tally.pictures, tally.maps, strict=True)),
+        left_out,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cvstudio.data.geometry import Size
@@ -22,6 +22,7 @@ from cvstudio.media.annotations._left_out import (
     TWICE,
     Collector,
     Report,
+    box_of,
     checked,
     lazy_set,
     readable,
@@ -87,8 +88,8 @@ def _read(path: Path) -> LabelledSet:
         element = read_xml(xml_of[name])
         stated = element.find("size")
         size = stated_size(text_in(stated, "width"), text_in(stated, "height")) or picture_size(pictures[name])
-        found = (_annotation(item, places_of, report) for item in element.iter("object"))
-        annotations = (checked(item, size, report) for item in found if item is not None)
+        found = (each for item in element.iter("object") for each in _annotations(item, places_of, report))
+        annotations = (checked(item, size, report) for item in found)
         return PictureLabels(size, without_duplicates((item for item in annotations if item is not None), report))
 
     return lazy_set(path, "voc", categories, pictures, read, collector.left_out)
@@ -118,22 +119,29 @@ def _picture(path: Path, root: Path, folders: Folders) -> Path | None:
     return None
 
 
-def _annotation(element: ElementTree.Element, places_of: Mapping[str, int], report: Report) -> Annotation | None:
+def _annotations(element: ElementTree.Element, places_of: Mapping[str, int], report: Report) -> Iterator[Annotation]:
+    """Objects of an element: one, but for programs that list all boxes of a class in it."""
     category = places_of.get(text_in(element, "name"))
     if category is None:
         report("An object has no name.")
-        return None
-    corners = [number_in(element.find("bndbox"), name) for name in ("xmin", "ymin", "xmax", "ymax")]
-    finite = [value for value in corners if value is not None]
-    if len(finite) != 4:
-        report("The box of an object is no four finite numbers.")
-        return None
+        return
     if element.find("part") is not None:
         report("Parts of an object, such as its head, are not read.")
-    # First and last pixel are counted from 1; programs that count from 0 write 0 at the edge.
-    box = (max(finite[0] - 1, 0.0), max(finite[1] - 1, 0.0), finite[2], finite[3])
     attributes = {name: text_in(element, name) for name in ATTRIBUTES if text_in(element, name)}
-    return Annotation(category, box, _polygons(element), attributes=attributes)
+    polygons = _polygons(element)
+    boxes: list[ElementTree.Element | None] = [*element.findall("bndbox")]
+    if not boxes and (box := box_of(polygons, None)) is not None:
+        yield Annotation(category, box, polygons, attributes=attributes)
+        return
+    for item in boxes or [None]:
+        corners = [number_in(item, name) for name in ("xmin", "ymin", "xmax", "ymax")]
+        finite = [value for value in corners if value is not None]
+        if len(finite) != 4:
+            report("The box of an object is no four finite numbers.")
+            continue
+        # First and last pixel are counted from 1; programs that count from 0 write 0 at the edge.
+        box = (max(finite[0] - 1, 0.0), max(finite[1] - 1, 0.0), finite[2], finite[3])
+        yield Annotation(category, box, polygons if len(boxes) == 1 else (), attributes=attributes)
 
 
 def _polygons(element: ElementTree.Element) -> tuple[Polygon, ...]:

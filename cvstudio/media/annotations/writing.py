@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cvstudio.data.labels import LabelledSet, LeftOut
 from cvstudio.foundation.atomic_files import MARK, STEM_LENGTH, atomic_path
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress
-from cvstudio.media.annotations import AnnotationFormat, WriteOptions
+from cvstudio.media.annotations import AnnotationFormat, PlannedPicture, WriteOptions
 from cvstudio.media.file_identity import quoted
 
 
@@ -81,10 +82,24 @@ def _write_folder(
     temporary = path.with_name(f".{path.name[:STEM_LENGTH]}{MARK}{os.getpid()}-{os.urandom(4).hex()}")
     temporary.mkdir()
     try:
+        plan = entry.plan(labelled, progress) if options.move and entry.plan is not None else ()
         left_out = entry.write(labelled, temporary, options, progress)
         if path.exists():
             path.rmdir()
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return left_out
+    return (*left_out, *_remove_moved(plan, path))
+
+
+def _remove_moved(plan: Iterable[PlannedPicture], folder: Path) -> Iterator[LeftOut]:
+    """Remove pictures of which a whole copy lies in its new place; what stays where it was."""
+    for item in plan:
+        target = folder / item.target
+        try:
+            if item.source.stat().st_size == target.stat().st_size and not item.source.samefile(target):
+                item.source.unlink()
+                continue
+        except OSError:
+            pass
+        yield LeftOut("The picture was copied, but could not be removed from where it was.", str(item.source))

@@ -49,6 +49,8 @@ _LINE = re.compile(rb"^\s*\d+(\.0*)?(e[+-]?0+)?(\s+-?[\d.eE+-]+){4,}\s*$", re.IG
 _PROBED = 3
 """Files of labels in a folder that are looked at."""
 _YAML = (".yaml", ".yml")
+OUTSIDE_PX = 1e-3
+"""Pixels beyond the picture that are but rounding."""
 
 
 @dataclass(frozen=True)
@@ -369,10 +371,10 @@ def _write(labelled: LabelledSet, folder: Path, options: WriteOptions, progress:
 
 
 def _line(annotation: Annotation, size: Size, n_keypoints: int, report: Report) -> str:
-    x1, y1, x2, y2 = annotation.box
     if annotation.crowd:
         report("A crowd cannot be told from an object.")
         return ""
+    (x1, y1), (x2, y2) = _inside(np.array(annotation.box, np.float64).reshape(2, 2), size, report)
     box = np.array([[(x1 + x2) / 2, (y1 + y2) / 2], [x2 - x1, y2 - y1]], np.float64)
     if len(annotation.keypoints) > n_keypoints:
         report(MORE_POINTS)
@@ -380,10 +382,27 @@ def _line(annotation: Annotation, size: Size, n_keypoints: int, report: Report) 
         if annotation.polygons or annotation.mask is not None:
             report("A set with key points holds no outlines.")
         points = [*annotation.keypoints, *[(0.0, 0.0, 0)] * (n_keypoints - len(annotation.keypoints))][:n_keypoints]
-        triples = (f"{decimal(x / size.width)} {decimal(y / size.height)} {seen}" for x, y, seen in points)
+        triples = (_triple(point, size, report) for point in points)
         return " ".join([line_of(annotation.category, box, size), *triples])
     outline = outline_of(annotation, size, report)
-    return line_of(annotation.category, box if outline is None else outline, size)
+    return line_of(annotation.category, box if outline is None else _inside(outline, size, report), size)
+
+
+def _inside(points: NDArray[np.float64], size: Size, report: Report) -> NDArray[np.float64]:
+    """Points (n, 2) moved into the picture: Ultralytics leaves out all labels of a picture of which one is not."""
+    clipped = points.clip(0, np.array(size, np.float64))
+    if np.abs(clipped - points).max() > OUTSIDE_PX:
+        report("YOLO holds fractions of 0 to 1; what lies outside of the picture is cut off.")
+    return clipped
+
+
+def _triple(point: tuple[float, float, int], size: Size, report: Report) -> str:
+    x, y, seen = point
+    if not (0 <= x <= size.width and 0 <= y <= size.height):
+        if seen:
+            report("A key point lies outside of the picture; YOLO holds it as one that is not labelled.")
+        x, y, seen = 0.0, 0.0, 0
+    return f"{decimal(x / size.width)} {decimal(y / size.height)} {seen}"
 
 
 def outline_of(annotation: Annotation, size: Size, report: Report) -> NDArray[np.float64] | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cvstudio.foundation.closing import Closeable
 from cvstudio.media.file_identity import decoding
-from cvstudio.media.sound_lengths import CorrectedFile, mp3_length, states_length, wav_length
+from cvstudio.media.sound_lengths import CorrectedFile, stated_length, states_length
 
 # Lossy codecs predict a block from earlier ones: decode this many samples ahead of the start. The largest
 # Vorbis block has 8192 samples, an MPEG layer III frame with its reservoir refers back 10 x 1152.
@@ -42,17 +42,10 @@ class SoundFile(Closeable):
         import soundfile
 
         with decoding(path):
-            correction, note = wav_length(path) if part is None else (None, "")
+            correction, note, broken = stated_length(path) if part is None else (None, "", False)
             self._corrected = None if correction is None else CorrectedFile(path, correction)
             try:
                 self._file: Any = soundfile.SoundFile(part or self._corrected or str(path))
-                broken = False
-                if part is None and self._file.format in _MPEG:
-                    correction, note, broken = mp3_length(path)
-                if correction is not None and self._corrected is None:
-                    self._file.close()
-                    self._corrected = CorrectedFile(path, correction)
-                    self._file = soundfile.SoundFile(self._corrected)
             except BaseException:
                 self._close_corrected()
                 raise

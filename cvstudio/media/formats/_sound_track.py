@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.container import audio_stream, first_frame, open_container, seeks_exactly, time_base, video_stream
 from cvstudio.media.file_identity import damaged, decoding, quoted
+from cvstudio.media.spliced import format_name, parts_facts
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -51,7 +52,9 @@ class Track:
         context = self._stream.codec_context
         self.rate_hz = int(context.sample_rate)
         self.channels = int(context.layout.nb_channels)
-        self.details = {"format": self._container.format.name.split(",")[0], "codec": context.name}
+        self.details = {"format": format_name(self._container).split(",")[0], "codec": context.name}
+        parts, left = parts_facts(path, self._container)
+        self.details |= {key: text for key, text in (("parts", parts), ("left", left)) if text}
         # Where the clock does not count samples, block times are rounded by up to a tick.
         ticks = 1 / (self._tick * self.rate_hz)
         self._slack = 0 if ticks.denominator == 1 else math.ceil(1 / ticks)
@@ -109,7 +112,7 @@ class Track:
 
     def _length(self) -> int:
         """Number of samples of the track."""
-        name = self._container.format.name
+        name = format_name(self._container)
         if name == "mp3" or (name == "mpeg" and self._alone):
             # FFmpeg guesses the duration from the bit rate; in program streams it leaves out the last packet.
             end = _end_of_packets(self._path, self._number)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.data.geometry import Size
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-TIMED_FRAMES = 300
-"""Frames at the beginning whose intervals are compared."""
 _REORDERED = 17
 _SAMPLED_KEYS = 8
 _READ_BYTES = 64 << 20
-"""Transport streams up to this size are read whole, to tell which frames are not shown."""
+"""Videos up to this size are read whole, to tell how even their frames are and which are not shown."""
 _JITTER_SECS = 0.0021
 """Spread of intervals that rounding to milliseconds causes at a constant rate, and a margin."""
+_FEW, _LEAST_FEW = 0.01, 2
+"""Share, or number, of frames that last longer or shorter up to which the rate is not called variable."""
 
 
 def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
@@ -47,12 +48,12 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     # Opened again: decoding the first frame has used up packets.
     with open_container(media.path) as container, decoding(media.path):
         stream = video_stream(container)
-        even = stream is None or _is_constant(container, stream)
+        gaps = [] if stream is None else _frame_gaps(container, stream)
     if repeated := _repeated_times(media):
         frames = "1 frame whose time comes" if repeated == 1 else f"{repeated:,} frames whose times come"
         yield "Not read", f"{frames} again, as of recordings put one behind the other; convert it, e.g. to MP4"
     if media.frame_rate:
-        yield "Frame rate", rate_text(media.frame_rate, even=even)
+        yield "Frame rate", rate_text(media.frame_rate, gaps)
     if aspect != 1:
         yield "Pixel aspect", f"{aspect.numerator}:{aspect.denominator} (stored as {_size_text(stored)})"
     if others := _other_sizes(media, stored):
@@ -115,20 +116,35 @@ def _other_sizes(media: Media, first: Size) -> list[Size]:
     return [size for size in dict.fromkeys(sizes.values()) if size != first]
 
 
-def rate_text(rate: float, *, even: bool) -> str:
-    """Frame rate as text; `even` says whether it is constant."""
-    return f"{rate:.5g} fps" if even else f"variable, {rate:.5g} fps on average"
+def rate_text(rate: float, gaps: Sequence[float]) -> str:
+    """Frame rate as text.
+
+    Parameters
+    ----------
+    rate : frames per second, the mean
+    gaps : seconds from each frame to the next one, in their order
+    """
+    typical = median(gaps) if gaps else 0.0
+    odd = sum(abs(gap - typical) > _JITTER_SECS / 2 for gap in gaps)
+    if not odd:
+        return f"{rate:.5g} fps"
+    if odd <= max(_LEAST_FEW, len(gaps) * _FEW) and odd <= len(gaps) / 10:
+        # A recording of one rate that lost frames here and there.
+        frames = "1 frame lasts" if odd == 1 else f"{odd:,} frames last"
+        return f"{1 / typical:.5g} fps; {frames} longer or shorter, up to {max(gaps):.3g} s"
+    return f"variable, {1 / max(gaps):.3g} to {1 / min(gaps):.3g} fps, {rate:.4g} on average"
 
 
-def _is_constant(container: InputContainer, stream: VideoStream) -> bool:
-    """Whether the first `TIMED_FRAMES` frames have a constant rate."""
-    packets = (packet.pts for packet in container.demux(stream) if not packet.is_discard)
+def _frame_gaps(container: InputContainer, stream: VideoStream) -> list[float]:
+    """Seconds between the frames, of long videos between those in the first `_READ_BYTES`; nothing is decoded."""
+    times, n_bytes = [], 0
+    for packet in container.demux(stream):
+        n_bytes += packet.size
+        if packet.pts is not None and not packet.is_discard:
+            times.append(packet.pts)
+        if n_bytes > _READ_BYTES and len(times) > _REORDERED:
+            del times[-_REORDERED:]  # their neighbours may not have been read
+            break
     # Packets come in the order of decoding.
-    times = sorted(pts for pts in islice(packets, TIMED_FRAMES) if pts is not None)
-    if len(times) == TIMED_FRAMES:
-        del times[-_REORDERED:]  # their neighbours may not have been read
-    gaps = [after - before for before, after in pairwise(times)]
-    if len(gaps) < 2:
-        return True
-    spread = float((max(gaps) - min(gaps)) * time_base(stream))
-    return spread <= _JITTER_SECS
+    times.sort()
+    return [float((after - before) * time_base(stream)) for before, after in pairwise(times) if after > before]

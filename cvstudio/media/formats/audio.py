@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import Waveform
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, SoundTrack
-from cvstudio.media.container import check_whole, is_container, ogg_links, open_container, sound_tracks
+from cvstudio.media.container import check_whole, is_container, open_container, sound_tracks
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.formats._ogg_chain import OggChain
+from cvstudio.media.formats._sound_chain import SoundChain, first_link, sound_links
 from cvstudio.media.formats._sound_file import SoundFile
 from cvstudio.media.formats._sound_track import Track
 from cvstudio.media.sound_channels import channel_readings, chosen_part, pick_channels
@@ -113,9 +113,13 @@ def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
     """The decoder of the sound track `number` of a file that begins with `head`. Raises MediaError."""
     if number > 1 or _ADTS.match(head) or (is_container(head) and not head.startswith(b"OggS")):
         return Track(path, number)
-    links = ogg_links(path) if head.startswith(b"OggS") else []
-    if len(links) > 2:
-        return OggChain(path, links)
+    if links := sound_links(path, head):
+        try:
+            return SoundChain(path, links)
+        except MediaError:
+            if head.startswith(b"OggS"):
+                raise
+            return first_link(path, links)
     try:
         sound = SoundFile(path)
     except MediaError:

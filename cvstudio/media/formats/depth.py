@@ -32,12 +32,12 @@ from cvstudio.media.arrays import (
     read_array,
 )
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, Reading
-from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, check_size, decoding, quoted
+from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, check_size, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.formats.exr import exr_holds_depth, exr_readings, is_exr, read_exr_depth
-from cvstudio.media.formats.image import decode, read_numbers
+from cvstudio.media.formats.exr import exr_holds_depth, exr_numbers, exr_readings, is_exr, read_exr_depth
+from cvstudio.media.formats.image import read_numbers
 from cvstudio.media.grey import DEPTH, PICTURE, page_of, picture_readings
-from cvstudio.media.pictures.headers import read_header
+from cvstudio.media.pictures.headers import Header, read_header
 
 # Depth scales: unit, and levels of the file per unit. KITTI: the development kits of its depth and stereo
 # benchmarks; TUM: Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", 2012.
@@ -54,7 +54,6 @@ CUSTOM: dict[str, DepthUnit] = {"other-m": "m", "other-px": "px"}
 _NEAR_IS_LARGE = ("px", "relative")
 _NO_HIT = 1e9
 """Floats from here on are no depth: renderers write 1e10 (Blender) and more where a ray hits nothing."""
-_VALUES = {"u": "{bits}-bit integers", "i": "{bits}-bit integers", "f": "{bits}-bit floats"}
 
 
 @dataclass(frozen=True)
@@ -141,12 +140,14 @@ class _Raw:
     Parameters
     ----------
     values : (H, W), integers or floats
+    stored : what they are in the file, e.g. "16-bit floats"
     disparity : whether they are disparities by default
     source : what they are in the file, e.g. an array's name; "" where it holds nothing else
     left : what the file holds beside them
     """
 
     values: NDArray[Any]
+    stored: str
     disparity: bool
     source: str = ""
     left: str = ""
@@ -154,15 +155,19 @@ class _Raw:
 
 def _read_raw(path: Path, head: bytes, reading: Reading | None) -> _Raw:
     if pfm := _PFM.match(head):
-        return _Raw(_read_pfm(path, pfm), True)
+        return _Raw(_read_pfm(path, pfm), "32-bit floats", True)
     if is_exr(head):
         values, channel, others = read_exr_depth(path, reading)
-        return _Raw(values, False, f"channel {channel}" if others else "", listed(others))
+        bits, kind = exr_numbers(path).get(channel, (32, "float"))
+        return _Raw(values, f"{bits}-bit {kind}s", False, f"channel {channel}" if others else "", listed(others))
     if is_numpy(head):
         values, source, left = _read_array(path, reading)
-        return _Raw(values, values.dtype == np.uint8, source, left)
-    values = _read_picture(path, page_of(reading))
-    return _Raw(values, values.dtype == np.uint8)
+        kind = "floats" if values.dtype.kind == "f" else "integers"
+        stored = f"{values.dtype.itemsize * 8}-bit {kind}"
+        return _Raw(values, stored, values.dtype == np.uint8, source, left)
+    values, header = _read_picture(path, page_of(reading))
+    stored = f"{header.used_bits}-bit {'floats' if header.floating else 'integers'}"
+    return _Raw(values, stored, values.dtype == np.uint8)
 
 
 def _missing(raw: _Raw, choice: str) -> tuple[NDArray[np.bool_], str]:
@@ -221,17 +226,19 @@ def _to_depth(path: Path, raw: _Raw, settings: DepthSettings) -> DepthMap:
     return depth
 
 
-def _read_picture(path: Path, page: int) -> NDArray[Any]:
+def _read_picture(path: Path, page: int) -> tuple[NDArray[Any], Header]:
     with decoding(path), path.open("rb") as file:
         header = read_header(path, file.read(HEAD_BYTES), page)
-    raw = decode(path, shown=False) if header is None else read_numbers(path, header)
+    if header is None:
+        raise damaged(path)
+    raw = read_numbers(path, header)
     if raw.ndim == 3:
         if raw.shape[2] < 3 or np.any(raw[..., 0] != raw[..., 1]) or np.any(raw[..., 0] != raw[..., 2]):
             raise MediaError(
                 f"{quoted(path)} is a colour picture; a depth map has one channel, so open it as a picture."
             )
         raw = raw[..., 0]
-    return _check_array(path, raw)
+    return _check_array(path, raw), header
 
 
 def _read_pfm(path: Path, header: re.Match[bytes]) -> NDArray[Any]:
@@ -312,7 +319,7 @@ def _describe(
     depth, dtype = _to_depth(path, raw, DepthSettings()), raw.values.dtype
     details = {
         "format": _format_name(path, head),
-        "values": _VALUES[dtype.kind].format(bits=dtype.itemsize * 8),
+        "values": raw.stored,
         "valid": _share_text(1 - depth.invalid.mean()),
         "missing": _missing(raw, "auto")[1],
         "source": raw.source,

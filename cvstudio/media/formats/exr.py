@@ -28,6 +28,8 @@ _MAGIC = b"v/1\x01"
 _CHANNELS = b"channels\0chlist\0"
 _SMALLEST_CHUNK = 8
 """Bytes of the offset of one row or block of rows, independent of the compression."""
+_NUMBERS = ((32, "integer"), (16, "float"), (32, "float"))
+"""Bits and kind of the numbers of a channel by its type."""
 _MOST_VALUES = 4_000_000_000
 """Most values of all channels of a file: 16 GB. Empty ones take next to no room in it."""
 _ROWS_A_CHUNK = 256
@@ -51,6 +53,7 @@ class ExrPart:
     colour : names of the picture's channels: R G B, or Y RY BY, or one for grey; empty without a picture
     alpha, depth : names of these channels; "" where there is none
     bits : per channel, 16 or 32
+    numbers : "float" or "integer"
     channels : names of all channels, those of other layers, too
     name : of the part; "" where it has none
     chromaticities : x and y of red, green, blue and white
@@ -65,6 +68,7 @@ class ExrPart:
     alpha: str
     depth: str
     bits: int
+    numbers: str
     compression: str
     channels: tuple[str, ...]
     name: str = ""
@@ -96,11 +100,11 @@ def _parts_of(path: Path, n_bytes: int, mtime_ns: int) -> tuple[ExrPart, ...]:
 
     parts = []
     with decoding(path), OpenEXR.File(str(path), separate_channels=True, header_only=True) as file:
-        bits = _bits(path)
+        numbers = exr_numbers(path)
         for number, part in enumerate(file.parts):
             if part.header.get("type") in (OpenEXR.deepscanline, OpenEXR.deeptile):
                 continue
-            parts.append(_part(path, number, part, bits))
+            parts.append(_part(path, number, part, numbers))
     if not parts:
         raise MediaError(f"{quoted(path)} holds only deep pixels; flatten it in the program that made it.")
     # The library decodes all channels to read one.
@@ -114,8 +118,9 @@ def _parts_of(path: Path, n_bytes: int, mtime_ns: int) -> tuple[ExrPart, ...]:
     return tuple(parts)
 
 
-def _bits(path: Path) -> dict[str, int]:
-    """Bits of each channel by name, from the first header: the library gives them only after decoding."""
+def exr_numbers(path: Path) -> dict[str, tuple[int, str]]:
+    """Bits and kind ("float", "integer") of each channel by name, from the first header: the library gives them only
+    after decoding."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     start = head.find(_CHANNELS)
@@ -123,10 +128,10 @@ def _bits(path: Path) -> dict[str, int]:
         return {}
     # Each entry: a name and its NUL, the type (0 unsigned, 1 half, 2 float) and three more integers.
     entries = re.finditer(rb"([^\0]+)\0([\0-\2])\0{3}.{12}", head[start + len(_CHANNELS) + 4 :], re.DOTALL)
-    return {match[1].decode("utf-8", "replace"): 16 if match[2] == b"\1" else 32 for match in entries}
+    return {match[1].decode("utf-8", "replace"): _NUMBERS[match[2][0]] for match in entries}
 
 
-def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
+def _part(path: Path, number: int, part: Any, numbers: dict[str, tuple[int, str]]) -> ExrPart:
     data, display = part.header["dataWindow"], part.header["displayWindow"]
     (x1, y1), (x2, y2) = (tuple(int(edge) for edge in corner) for corner in data)
     (left, top), (right, bottom) = (tuple(int(edge) for edge in corner) for corner in display)
@@ -152,7 +157,7 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
         colour,
         layer.get("A", "") if colour else "",
         depth,
-        bits.get(colour[0] if colour else depth, 32),
+        *numbers.get(colour[0] if colour else depth, (32, "float")),
         str(part.header.get("compression", "")).rpartition(".")[2].removesuffix("_COMPRESSION").lower(),
         tuple(channels),
         str(part.header.get("name", "")),
@@ -436,7 +441,7 @@ def _details(part: ExrPart) -> dict[str, str]:
     names = " ".join((*part.colour, *((part.alpha,) if part.alpha else ()))) or part.depth
     details = {
         "format": "OpenEXR",
-        "bits": f"{part.bits} (float)",
+        "bits": f"{part.bits} ({part.numbers})",
         "channels": names,
         "light": "linear",
         "compression": part.compression,

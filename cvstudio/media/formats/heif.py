@@ -14,7 +14,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
-from cvstudio.media.container import check_whole
+from cvstudio.media.container import appended_to, check_whole
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, decoding
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._single_sample import WholeReader
@@ -27,6 +27,8 @@ from cvstudio.media.pictures.headers import is_heif
 # The brands, major and compatible, are the first box (ISO/IEC 14496-12, 4.3).
 _AV1_BOX = re.compile(rb"av1C\x81.(.)", re.DOTALL)
 _HIGH_DEPTH, _TWELVE_BITS, _ORIENTATION = 0x40, 0x20, 274
+_MOTION = re.compile(rb"mpvd.{4}ftyp", re.DOTALL)
+"""The box of the video in a motion photo (Android's format 1.0)."""
 
 _AV1 = re.compile(rb".{4}ftyp(?:.{4}){0,16}?avi[fs]", re.DOTALL)
 
@@ -151,7 +153,10 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
     if (count := file.n_frames if av1 else len(file)) > 1:
         details["pages"] = f"{count}; the {'first' if av1 else 'main one'} is shown"
-    if not av1 and (left := _auxiliary(file)):
+    elif _MOTION.search(content):
+        details["pages"] = "1, and a video within it, which is not read (motion photo)"
+    left = "" if av1 else _auxiliary(file)
+    if left := ", ".join(filter(None, (left, appended_to(path, "picture")))):
         details["left"] = left
     if profile := profile_fact(_profile(path, file, content), inks=False, grey=True):
         details["profile"] = profile

@@ -225,7 +225,10 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
 
 
 def _details(header: Header) -> dict[str, str]:
-    details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
+    bits = f"{header.bits} (float)" if header.floating else str(header.bits)
+    if header.white:
+        bits = f"{header.used_bits}, white is {header.white:,}"
+    details = {"format": header.format, "bits": bits}
     names = header.colors or {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
     if names:
         details["channels"] = names
@@ -233,6 +236,8 @@ def _details(header: Header) -> dict[str, str]:
         details["light"] = "linear"
     if header.pages:
         details["pages"] = header.pages
+    if header.behind:
+        details["left"] = header.behind
     if not header.ended:
         details["end"] = "its mark is missing; the picture is whole"
     if profile := profile_fact(header.profile, inks=header.inks, grey=header.channels in (1, 2)):

@@ -15,6 +15,7 @@ from cvstudio.data.samples import Frame
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind, MovingReader
 from cvstudio.media.container import (
+    appended_to,
     check_decodable,
     check_whole,
     decode_video,
@@ -31,9 +32,10 @@ from cvstudio.media.file_identity import FileGuard, check_size, damaged, decodin
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import video_facts
 from cvstudio.media.formats._video_frames import ColorTags, FrameConverter, light_text, shown_size, square_size
-from cvstudio.media.pictures.headers import read_header
+from cvstudio.media.pictures.headers import Header, read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
-from cvstudio.media.video_length import video_length
+from cvstudio.media.spliced import format_name, parts_facts
+from cvstudio.media.video_length import VideoLength, video_length
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -47,6 +49,8 @@ _BACK_SECS = (0, 1, 4, 16)
 # Decoded frames that are kept, so that not every step back seeks.
 _KEPT_BYTES = 64 << 20
 _KEPT_FRAMES = 4
+_SAME_RATE = 0.01
+"""Relative difference up to which a stated rate is taken for the counted one."""
 
 
 class VideoReader(MovingReader):
@@ -210,13 +214,13 @@ class VideoReader(MovingReader):
         return self._shown[1]
 
 
-def _is_animation(path: Path, head: bytes) -> bool:
-    """Whether it is an animated GIF or PNG. For animated WebP see `cvstudio.media.formats.webp`."""
+def _animation(path: Path, head: bytes) -> Header | None:
+    """The header of an animated GIF or PNG, else None. For animated WebP see `cvstudio.media.formats.webp`."""
     header = read_header(path, head) if head.startswith((b"GIF8", b"\x89PNG")) else None
-    return header is not None and header.animated
+    return header if header is not None and header.animated else None
 
 
-def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int) -> Iterator[str]:
+def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int, appended: str) -> Iterator[str]:
     """What the file holds but the reader does not show, as short texts."""
     if cut_frames:
         yield f"{cut_frames:,} {'frame' if cut_frames == 1 else 'frames'} that the edit list leaves out"
@@ -224,13 +228,24 @@ def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int) -
         yield "another video track" if others == 1 else f"{others} further video tracks"
     if stream.metadata.get("alpha_mode") == "1":
         yield "transparency"
+    if appended:
+        yield appended
+
+
+def _mean_rate(stated: float, length: VideoLength, format_: str) -> float:
+    """Frames per second: as `stated`, or as counted where an MP4 states a variable rate for another length."""
+    if format_ != "mov" or length.frame_count <= 2 or length.cut_frames or not length.duration_secs:
+        return stated
+    counted = length.frame_count / length.duration_secs
+    return stated if abs(counted - stated) <= _SAME_RATE * stated else counted
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    animation = _is_animation(path, head)
+    animation = _animation(path, head)
     if not (animation or is_container(head)):
         return None
     check_whole(path, head)
+    appended = animation.behind if animation else appended_to(path, "video")
     with open_container(path) as container:
         stream = video_stream(container)
         if stream is None:
@@ -244,10 +259,13 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         check_size(path, size)
         tracks = sound_tracks(container)
         length = video_length(path, container, stream, first)
-        details = {"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]}
+        details = {"codec": stream.codec_context.name, "format": format_name(container).split(",")[0]}
+        parts, behind = parts_facts(path, container)
+        if parts:
+            details["parts"] = parts
         if light := light_text(frame):
             details["light"] = light
-        if left := ", ".join(_left_out(container, stream, length.cut_frames)):
+        if left := ", ".join(_left_out(container, stream, length.cut_frames, appended or behind)):
             details["left"] = left
         if length.stated_secs:
             details["length"] = f"{length.stated_secs:.3f} s in the file's header, which is wrong"
@@ -259,7 +277,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             size,
             duration_secs=length.duration_secs or None,
             frame_count=length.frame_count or None,
-            frame_rate=float(rate) if rate else None,
+            frame_rate=_mean_rate(float(rate), length, details["format"]) if rate else None,
             rate_hz=tracks[0].rate_hz if tracks else 0,
             channels=tracks[0].channels if tracks else 0,
             sound_tracks=tracks,

@@ -28,7 +28,6 @@ _KEPT_BYTES = 64 << 20
 _KEPT_FRAMES = 4
 _LEAST_MS, _USUAL_MS = 10, 100
 """A duration up to the first is replaced by the second, as in every browser."""
-_JITTER_MS = 2
 
 
 def _delays(path: Path) -> tuple[int, ...]:
@@ -130,7 +129,7 @@ def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     """The frame rate, worded as for other videos. Raises MediaError."""
     delays = _delays(media.path)
     if media.frame_rate:
-        yield "Frame rate", rate_text(media.frame_rate, even=max(delays) - min(delays) <= _JITTER_MS)
+        yield "Frame rate", rate_text(media.frame_rate, [delay / 1000 for delay in delays])
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
@@ -142,6 +141,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     delays = _delays(path)
     secs = sum(delays) / 1000
     details = {"codec": "webp", "format": "WebP", "profile": profile_fact(header.profile, inks=False, grey=False)}
+    details["left"] = header.behind
     return Media(
         identity,
         path,

@@ -8,23 +8,22 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import MediaError
+from cvstudio.media.appended import VIDEO, appended_fact
 from cvstudio.media.file_identity import check_size, damaged, decoding, quoted
 from cvstudio.media.pictures.color_code import SRGB_CHROMATICITIES, calibration, code_points
-from cvstudio.media.pictures.jpeg import MARKER, is_complete
+from cvstudio.media.pictures.jpeg import is_complete, picture_end
 from cvstudio.media.pictures.pnm import FULL
 from cvstudio.media.pictures.tiff import BLACK_IS_ZERO, INKS, OtherPage, describe
 
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _ORIENTATION, _N_PICTURES = 274, 0xB001
-_VIDEO = re.compile(rb"\0\0\0.ftyp(?:mp4|iso|qt)", re.DOTALL)
-_BEHIND_BYTES = 256
-"""A video begins at most so far behind the end marker of a JPEG."""
 _LOSSLESS, _HIERARCHICAL, _JPEG_LS = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE), 0xF7
 """Frames that OpenCV does not decode (ITU T.81, table B.1, and T.87)."""
 _MAX_PROFILE = 16 << 20
@@ -32,7 +31,6 @@ _MAX_COMMENTS = 1 << 16
 """Bytes of a Netpbm file in which its size stands: programs write whole histories in front of it."""
 _GIF_PROFILE = b"ICCRGBG1012"
 """Name of the extension of a GIF that holds a profile (ICC.1:2010, B.6)."""
-_START_OF_IMAGE, _END_OF_IMAGE = 0xD8, 0xD9
 _EMBEDDED, _LINKED = 0x4D424544, 0x4C494E4B
 _PNG_COLORS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOTALL)
@@ -64,6 +62,7 @@ class Header:
     page : number of the page that it is of; 0 for the usual one
     others : the other pages of the file that can be read
     ended : False where a picture is whole, but lacks the mark of its end
+    behind : what is told of other bytes behind the picture; "" where there are none
     """
 
     format: str
@@ -86,11 +85,17 @@ class Header:
     page: int = 0
     others: tuple[OtherPage, ...] = ()
     ended: bool = True
+    behind: str = ""
 
     @property
     def size(self) -> Size:
         """Size in pixels, upright."""
         return Size(self.stored.height, self.stored.width) if self.orientation >= 5 else self.stored
+
+    @property
+    def used_bits(self) -> int:
+        """Bits of a number, those beyond the white of a Netpbm file not counted."""
+        return self.white.bit_length() or self.bits
 
     @property
     def holds_depth(self) -> bool:
@@ -135,18 +140,9 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
     """
     size, channels, bits, orientation, progressive, pages = Size(0, 0), 0, 8, 1, False, 1
     profile: dict[int, bytes] = {}
-    file.seek(2)
-    while True:
-        marker = file.read(1)
-        if marker != b"\xff":
-            raise ValueError("no marker where one must be")
-        while marker == b"\xff":
-            marker = file.read(1)
-        code = marker[0]
-        (count,) = _unpack(file, ">H")
-        body = file.read(count - 2)
+    for code, body in _jpeg_segments(file):
         _check_jpeg_frame(Path(file.name), code, body)
-        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+        if _is_frame(code):
             bits, height, width, channels = struct.unpack(">BHHB", body[:6])
             size, progressive = Size(width, height), code in (0xC2, 0xC6, 0xCA, 0xCE)
         elif code == 0xE1 and body.startswith(b"Exif\0\0"):
@@ -157,19 +153,56 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
         elif code == 0xE2 and body.startswith(b"MPF\0"):
             pages = _multi_picture_count(body[4:])
         elif code == 0xDA:
-            data, icc = file.read(), b"".join(profile[number] for number in sorted(profile))
-            end = _end(data)
-            if end is None:
-                file.seek(0)
+            icc = b"".join(profile[number] for number in sorted(profile))
+            file.seek(0)
+            data = file.read()
+            end = picture_end(data)
+            other = _behind_jpeg(data[end.position :], pages)
             header = Header(
                 *("JPEG", size, channels, bits, False, orientation),
-                whole=end == _END_OF_IMAGE or (end is None and is_complete(file.read())),
-                ended=end is not None,
+                whole=end.marked or is_complete(data[: end.position]),
+                ended=end.marked,
                 profile=icc,
                 progressive=progressive,
-                pages=_behind_jpeg(data, pages),
+                pages=other,
+                behind="" if other else appended_fact(data[end.position :], "picture"),
             )
             return dataclasses.replace(header, inks=True, colors="CMYK") if channels == 4 else header
+    raise AssertionError("the segments end with an error")
+
+
+def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of the segments of a JPEG; behind that of a scan there are none. Raises ValueError."""
+    file.seek(2)
+    while True:
+        marker = file.read(1)
+        if marker != b"\xff":
+            raise ValueError("no marker where one must be")
+        while marker == b"\xff":
+            marker = file.read(1)
+        (count,) = _unpack(file, ">H")
+        yield marker[0], file.read(count - 2)
+
+
+def jpeg_size(head: bytes) -> Size | None:
+    """The size of a JPEG, upright, from the first bytes of its file; None where `head` does not tell it."""
+    orientation = 1
+    if not head.startswith(b"\xff\xd8"):
+        return None
+    with suppress(ValueError, IndexError, KeyError, struct.error):
+        for code, body in _jpeg_segments(io.BytesIO(head)):
+            if code == 0xE1 and body.startswith(b"Exif\0\0"):
+                orientation = _exif_orientation(body[6:])
+            elif _is_frame(code):
+                height, width = struct.unpack(">HH", body[1:5])
+                size = Size(height, width) if orientation >= 5 else Size(width, height)
+                return size if min(size) > 0 else None
+    return None
+
+
+def _is_frame(code: int) -> bool:
+    """Whether a marker of a JPEG begins a frame."""
+    return 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC)
 
 
 def _check_jpeg_frame(path: Path, code: int, body: bytes) -> None:
@@ -185,24 +218,6 @@ def _check_jpeg_frame(path: Path, code: int, body: bytes) -> None:
     raise MediaError(f"{quoted(path)} is a {kind}, which is not read here; save it as PNG or TIFF.")
 
 
-def _end(data: bytes) -> int | None:
-    """What ends a JPEG whose first scan's header `data` follow: its end marker, another picture, or None: their end.
-
-    Behind a picture that was cut short there may be another one, with an end marker of its own.
-    """
-    position = 0
-    while marker := MARKER.search(data, position):
-        code, position = marker[1][0], marker.end()
-        if code in (_START_OF_IMAGE, _END_OF_IMAGE):
-            return code
-        if code == 0xDA or 0xC0 <= code <= 0xCF or 0xDB <= code <= 0xDF or code >= 0xE0:
-            count = int.from_bytes(data[position : position + 2], "big")
-            if b"\xff\xd8\xff" in data[position : position + count]:
-                return _START_OF_IMAGE
-            position += count
-    return None
-
-
 def _multi_picture_count(data: bytes) -> int:
     """Number of pictures that the index of a multi-picture file states (CIPA DC-007, 5.2.3); 1 where it is damaged."""
     try:
@@ -215,8 +230,7 @@ def _behind_jpeg(data: bytes, pages: int) -> str:
     """What is told of pictures and of a video behind the one that is read."""
     if pages > 1:
         return f"{pages}; the first is shown"
-    begins = (video.start() for video in _VIDEO.finditer(data))
-    motion = any(b"\xff\xd9" in data[max(0, start - _BEHIND_BYTES) : start] for start in begins)
+    motion = VIDEO.search(data) is not None
     return "1, and a video behind it, which is not read (motion photo)" if motion else ""
 
 
@@ -246,6 +260,8 @@ def _png(file: BinaryIO, length: int) -> Header:
             told[name] = file.read(count)
         position += 12 + count
         whole = name == b"IEND"
+    file.seek(position)
+    behind = appended_fact(file.read(), "picture")
     # An alpha channel does not make a grey picture a depth map.
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[colour]
     return Header(
@@ -253,6 +269,8 @@ def _png(file: BinaryIO, length: int) -> Header:
         clear=clear,
         profile=_png_profile(told, grey=channels <= 2),
         indexed=colour == 3,
+        colors="palette" if colour == 3 else "",
+        behind=behind,
     )
 
 
@@ -309,7 +327,16 @@ def _webp(file: BinaryIO, length: int) -> Header:
             file.seek(position)
             profile = file.read(min(count, _MAX_PROFILE))
     whole, animated = riff + 8 <= length, pictures > 1
-    return Header("WebP", size, orientation=orientation, whole=whole, animated=animated, profile=profile)
+    file.seek(riff + 8)
+    behind = appended_fact(file.read(), "picture")
+    return Header(
+        *("WebP", size),
+        orientation=orientation,
+        whole=whole,
+        animated=animated,
+        profile=profile,
+        behind=behind,
+    )
 
 
 def webp_chunks(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int, int]]:
@@ -328,7 +355,7 @@ def _gif(file: BinaryIO, length: int) -> Header:
     width, height, packed, _, _ = _unpack(file, "<HHBBB")
     if packed & 0x80:
         file.seek(3 << (packed & 7) + 1, io.SEEK_CUR)
-    pictures, profile = 0, b""
+    pictures, profile, bits = 0, b"", (packed & 7) + 1
     while pictures < 2:
         kind = file.read(1)
         if kind == b"!":
@@ -337,6 +364,7 @@ def _gif(file: BinaryIO, length: int) -> Header:
             pictures += 1
             left, top, picture_width, picture_height, packed = _unpack(file, "<HHHHB")
             if pictures == 1:
+                bits = (packed & 7) + 1 if packed & 0x80 else bits
                 # Browsers enlarge a screen that is too small for its first picture, or of no size.
                 width, height = max(width, left + picture_width), max(height, top + picture_height)
             # A local colour table, and the byte with the minimum code size of LZW.
@@ -346,7 +374,15 @@ def _gif(file: BinaryIO, length: int) -> Header:
         content = _sub_blocks(file)
         if kind == b"!" and content.startswith(_GIF_PROFILE):
             profile = content[len(_GIF_PROFILE) :]
-    return Header("GIF", Size(width, height), 3, animated=pictures > 1, profile=profile)
+    # The picture ends where there is no second one.
+    behind = appended_fact(file.read(), "picture") if pictures == 1 and kind == b";" else ""
+    return Header(
+        *("GIF", Size(width, height), 3, bits),
+        animated=pictures > 1,
+        colors="palette",
+        profile=profile,
+        behind=behind,
+    )
 
 
 def _sub_blocks(file: BinaryIO) -> bytes:
@@ -361,7 +397,7 @@ def _bmp(file: BinaryIO, length: int) -> Header:
     file.seek(14)
     (header,) = _unpack(file, "<I")
     # OS/2 1.x has 16-bit sizes; later ones a height that is negative where rows run downwards.
-    width, height = _unpack(file, "<HH") if header == 12 else _unpack(file, "<ii")
+    width, height, _, bits, *packing = _unpack(file, "<HHHH") if header == 12 else _unpack(file, "<iiHHI")
     profile = b""
     if header == 124:  # BITMAPV5HEADER ends with where the profile is: behind the pixels, or in another file.
         file.seek(70)
@@ -371,7 +407,14 @@ def _bmp(file: BinaryIO, length: int) -> Header:
             profile = file.read(min(count, _MAX_PROFILE))
         elif space == _LINKED:
             profile = b"in another file"
-    return Header("BMP", Size(width, abs(height)), 3, profile=profile)
+    size = Size(width, abs(height))
+    if bits <= 8:
+        return Header("BMP", size, 3, max(1, bits), colors="palette", profile=profile)
+    bits = 5 if bits == 16 else 8
+    if packing in ([3], [6]):  # masks of the channels
+        file.seek(54)
+        bits = max(mask.bit_count() for mask in _unpack(file, "<3I"))
+    return Header("BMP", size, 3, bits, profile=profile)
 
 
 def _pnm(file: BinaryIO, length: int) -> Header:
@@ -384,7 +427,8 @@ def _pnm(file: BinaryIO, length: int) -> Header:
     if not 0 < highest < 1 << 16:
         raise ValueError("no number that white could be")
     white = highest if highest not in FULL else 0
-    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8, white=white)
+    bits = 1 if digit in (1, 4) else 16 if highest > 255 else 8
+    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, bits, white=white)
 
 
 def _tiff(file: BinaryIO, length: int, page: int = 0) -> Header:

@@ -5,15 +5,20 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from cvstudio.media.appended import trailer_start
 from cvstudio.media.file_identity import decoding
 
 MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
 """A marker within the scans of a JPEG: not a byte of data, a restart or a fill byte."""
 END = b"\xff\xd9"
+_START_OF_IMAGE, _END_OF_IMAGE, _SCAN = 0xD8, 0xD9, 0xDA
+_SEGMENTS = (*range(0xC0, 0xD0), _SCAN, *range(0xDB, 0xE0), *range(0xE0, 0x100))
+"""Markers that a segment with its length follows."""
 _LAST_BLOCKS, _COEFFICIENTS = 4, 64
 _FILLED_BYTES = 16
 """Zeros at the end of a file that was laid out before it came: no data of a JPEG end in as many."""
@@ -37,9 +42,77 @@ def ends_early(path: Path, *, progressive: bool) -> bool:
         return (progressive or _ends_flat(data)) and not _decodes(data, strict=True) and _decodes(data, strict=False)
 
 
+@dataclass(frozen=True)
+class PictureEnd:
+    """Where the first picture of a JPEG ends.
+
+    Parameters
+    ----------
+    position : of the first byte behind it, its end marker included
+    marked : whether it has one
+    """
+
+    position: int
+    marked: bool
+
+
+def picture_end(data: bytes) -> PictureEnd:
+    """Where the first picture in `data` of a JPEG ends.
+
+    Behind a picture without an end marker there may be other bytes: another picture, which has an end marker of its
+    own, or a trailer of a phone, in which one stands by chance.
+    """
+    position, scans = 2, 0
+    end = odd = None
+    while end is None and (marker := MARKER.search(data, position)):
+        code, position = marker[1][0], marker.end()
+        if code == _END_OF_IMAGE:
+            end = PictureEnd(position, True)
+        elif code == _START_OF_IMAGE:
+            end = PictureEnd(marker.start(), False)
+        elif code in _SEGMENTS:
+            count = int.from_bytes(data[position : position + 2], "big")
+            if scans and b"\xff\xd8\xff" in data[position : position + count]:
+                end = PictureEnd(marker.start(), False)
+            if scans and odd is None and not _is_between_scans(code, count, data[position + 2 : position + 3]):
+                odd = marker.start()
+            if code == _SCAN:
+                scans = scans or position
+            position += count
+        elif scans and odd is None:
+            odd = marker.start()
+    stop = end.position if end else len(data)
+    if scans and (trailer := trailer_start(data, scans, stop)) is not None:
+        end, stop = None, trailer
+    if end is not None and end.marked:
+        return end
+    # Without an end marker no data are beyond what is no marker of a scan.
+    return PictureEnd(_without_filling(data, stop if odd is None else min(odd, stop)), False)
+
+
+def _is_between_scans(code: int, count: int, body: bytes) -> bool:
+    """Whether a segment of `count` bytes with a `body` that begins so may stand between scans (ITU T.81, B.2.4)."""
+    first = body[0] if body else 0
+    if code == _SCAN:
+        return 1 <= first <= 4 and count == 6 + 2 * first
+    if code in (0xC4, 0xDB):  # tables
+        return first >> 4 <= 1 and first & 15 <= 3
+    return code in (0xDC, 0xDD) and count == 4  # number of lines, restart interval
+
+
+def _without_filling(data: bytes, stop: int) -> int:
+    """`stop`, or where the zeros in front of it begin, if they are so many that no data of a JPEG end in them."""
+    begin = len(data[:stop].rstrip(b"\0"))
+    if stop - begin < _FILLED_BYTES:
+        return stop
+    # The first zero behind 255 says that it is data.
+    return begin + (data[begin - 1 : begin] == b"\xff")
+
+
 def closed(data: bytes) -> bytes:
-    """`data` of a JPEG with an end marker behind them: without one OpenCV loses the last rows, and Pillow refuses."""
-    return data if data.endswith(END) else data + END
+    """`data` of a JPEG up to an end marker: without one OpenCV loses the last rows, and Pillow refuses."""
+    end = picture_end(data)
+    return data if end.marked else data[: end.position] + END
 
 
 def is_complete(data: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from cvstudio.cli.main import main
 from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
+from cvstudio.media.annotations.coco import JsonObject
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 
@@ -45,6 +47,23 @@ def test_info_counts_classes_pictures_and_what_was_left_out(coco, capsys):
     assert main(["info", "--json", str(coco)]) == 0
     (entry,) = json.loads(capsys.readouterr().out)
     assert (entry["kind"], entry["facts"]["objects"]) == ("labels", "2")
+
+
+def test_info_of_a_long_file_shows_progress_and_can_be_interrupted(coco, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["info", str(coco)]) == 0
+    told = capsys.readouterr().err
+    assert "reading x.json" in told
+    assert "gone.png 50 %" in told
+    assert told.endswith("\x1b[K")
+
+
+def test_info_reads_each_label_once(coco, capsys, monkeypatch):
+    parsed = []
+    whole = JsonObject.parsed
+    monkeypatch.setattr(JsonObject, "parsed", lambda self, span: parsed.append(span) or whole(self, span))
+    assert main(["info", str(coco)]) == 0
+    assert len(parsed) == len(set(parsed)) == 3
 
 
 def test_info_tells_what_is_no_set(tmp_path, capsys):
@@ -159,3 +178,18 @@ def test_what_cannot_be_accepted_is_told_before_the_work(rectangles, blob_finder
         assert words in capsys.readouterr().err
     assert blob_finder.SEEN == []
     assert not (tmp_path / "o.json").exists()
+
+
+def test_pictures_are_moved_into_folders_of_their_classes_or_only_planned(tmp_path, capsys):
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    table, out = tmp_path / "classes.csv", tmp_path / "out"
+    table.write_text("picture,class\na.png,cat\n")
+    convert = ["labels", "convert", str(table), "-q", "-o", str(out), "--to"]
+    assert main([*convert, "class-folders", "--plan"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'a.png'} -> {out / 'cat' / 'a.png'}\n"
+    assert not out.exists()
+    assert main([*convert, "coco", "--move"]) == 1
+    assert "--plan and --move are for class-folders" in capsys.readouterr().err
+    assert main([*convert, "class-folders", "--move"]) == 0
+    assert (out / "cat" / "a.png").exists()
+    assert not (tmp_path / "a.png").exists()

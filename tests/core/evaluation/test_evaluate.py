@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -170,6 +172,53 @@ def test_damaged_predictions_are_made_anew(colours: Any, labelled: LabelledSet, 
         path.write_bytes(b"not a database" * 100)
     again = run("colour-boxes", labelled, tmp_path)
     assert again.objects["boxes"].average_precision.ap() == first.objects["boxes"].average_precision.ap()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_predictions_that_another_program_has_locked_are_left_to_it(
+    begun: bool, colours: Any, labelled: LabelledSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cvstudio.evaluation.prediction_store._WAIT_SECS", 0.3)
+    told: list[str] = []
+    expected = run("colour-boxes", labelled, tmp_path).summary()
+    (path,) = (tmp_path / "store").glob("*.sqlite")
+    if not begun:
+        path.unlink()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE theirs (number)")
+        identity = path.stat().st_ino
+        done = measure(
+            EvaluationPlan("colour-boxes"), labelled, notice=told.append, store_folder=tmp_path / "store"
+        ).summary()
+        assert path.stat().st_ino == identity
+        other.execute("COMMIT")
+    assert done == pytest.approx(expected, nan_ok=True)
+    assert told == [
+        "Predictions are not kept this time (another program is writing them): measuring again needs the network again."
+    ]
+    with contextlib.closing(sqlite3.connect(path)) as base:
+        assert base.execute("SELECT count(*) FROM theirs").fetchone() == (0,)
+    colours.CALLS.clear()
+    run("colour-boxes", labelled, tmp_path)
+    assert bool(colours.CALLS) is not begun
+
+
+def test_an_outline_behind_the_fiftieth_picture_is_measured(colours: Any, tmp_path: Path) -> None:
+    box = colours.Rectangle
+    labelled = colours.labelled_set(tmp_path / "set", [[box(0, 5, 5, 30, 20)]] * 60)
+    last = labelled.names[-1]
+
+    def load(name: str) -> PictureLabels:
+        labels = labelled.load(name)
+        plain = tuple(dataclasses.replace(item, polygons=(), mask=None) for item in labels.annotations)
+        (x1, y1, x2, y2) = plain[0].box
+        outlined = (dataclasses.replace(plain[0], polygons=(((x1, y1), (x2, y1), (x2, y2), (x1, y2)),)),)
+        return dataclasses.replace(labels, annotations=outlined if name == last else plain)
+
+    done = run("colour-masks", dataclasses.replace(labelled, load=load), tmp_path)
+    assert done.objects["masks"].class_counts.tolist() == [1, 0, 0]
 
 
 def test_wrong_pictures_are_left_out_and_said(colours: Any, labelled: LabelledSet, tmp_path: Path) -> None:

@@ -81,6 +81,18 @@ def test_panoptic_quality_is_that_worked_by_hand() -> None:
     assert again.worst_first().tolist() == [1, 0]
 
 
+def test_a_segment_over_two_crowds_of_its_class_is_excused() -> None:
+    """cocodataset/panopticapi#19: its program looks at the last crowd of a class alone."""
+    truth = segments([[1, 1, 2, 2], [3, 3, 3, 3]], [0, 0, 1], crowds=[True, True, False])
+    builder = PanopticBuilder(2)
+    builder.add(truth, segments([[1, 1, 1, 1], [0, 0, 0, 0]], [0]))
+    scores = builder.build()
+    assert (scores.wrong.tolist(), scores.missed.tolist()) == ([0, 0], [0, 1])
+    builder = PanopticBuilder(2)
+    builder.add(truth, segments([[0, 0, 1, 1], [1, 1, 1, 0]], [0]))
+    assert builder.build().wrong.tolist() == [1, 0]
+
+
 def test_the_reliability_diagram_has_the_error_of_its_definition() -> None:
     confidence = np.array([0.05, 0.1, 0.95, 1.0, 0.95])
     right = np.array([False, True, True, True, False])

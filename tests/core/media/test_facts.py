@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import OpenEXR
 import PIL.Image
 import pytest
 import soundfile
+import tifffile
 
 from cvstudio.cli.main import main
 from cvstudio.media import Media, MediaKind, open_media
@@ -38,6 +42,70 @@ def test_a_picture(tmp_path: Path) -> None:
     assert found["Folder"] == str(tmp_path)
 
 
+def test_the_bits_are_those_of_the_file(tmp_path: Path) -> None:
+    """And not those after reading, which knows uint8, uint16 and float32 only."""
+    assert told(Path(__file__).parent / "cases" / "half.tif")["Values"] == "16-bit floats"
+    y, x = np.mgrid[:40, :60]
+    for dtype, text in (("f2", "16-bit floats"), ("f4", "32-bit floats"), ("f8", "64-bit floats"), ("u2", "16-bit in")):
+        distances = (1 + x // 10 + y // 10).astype(dtype)
+        tifffile.imwrite(tmp_path / "depth.tif", distances)
+        np.save(tmp_path / "depth.npy", distances)
+        assert told(tmp_path / "depth.tif")["Values"].startswith(text)
+        assert told(tmp_path / "depth.npy")["Values"].startswith(text)
+    for dtype, number, bits in (("f2", "float", 16), ("f4", "float", 32), ("u4", "integer", 32)):
+        planes = np.dstack([x + y] * 3).astype(dtype)
+        with OpenEXR.File({}, {"R": planes[..., 0], "G": planes[..., 1] + 1, "B": planes[..., 2]}) as file:
+            file.write(str(tmp_path / "a.exr"))
+        assert told(tmp_path / "a.exr")["Bits"] == f"{bits} ({number})"
+        with OpenEXR.File({}, {"Z": planes[..., 0]}) as file:
+            file.write(str(tmp_path / "depth.exr"))
+        assert told(tmp_path / "depth.exr")["Values"] == f"{bits}-bit {number}s"
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options", "bits"),
+    [
+        ("a.png", "1", {}, ("1", "grey")),
+        ("a.png", "P", {"bits": 4}, ("4", "palette")),
+        ("a.png", "P", {}, ("8", "palette")),
+        ("a.png", "I;16", {}, ("16", "grey")),
+        ("a.bmp", "1", {}, ("1", "palette")),
+        ("a.bmp", "P", {}, ("8", "palette")),
+        ("a.bmp", "RGB", {}, ("8", "RGB")),
+        ("a.gif", "P", {}, ("8", "palette")),
+        ("a.pbm", "1", {}, ("1", "grey")),
+        ("a.pgm", "L", {}, ("8", "grey")),
+    ],
+)
+def test_the_bits_of_pictures(
+    tmp_path: Path, name: str, mode: str, options: dict[str, Any], bits: tuple[str, str]
+) -> None:
+    levels = np.random.default_rng(0).integers(0, 15 if "bits" in options else 255, (40, 60), np.uint8)
+    picture = PIL.Image.fromarray(levels.astype(np.uint16) * 257 if mode == "I;16" else levels)
+    if mode == "P":
+        picture.putpalette(np.random.default_rng(1).integers(0, 255, 48 if options else 768, np.uint8).tobytes())
+    path = tmp_path / name
+    (picture if mode in ("P", "I;16") else picture.convert(mode)).save(path, **options)
+    found = told(path)
+    assert (found["Bits"], found["Channels"]) == bits
+
+
+def test_the_white_of_a_netpbm_file_and_the_masks_of_a_bmp_say_the_bits(tmp_path: Path) -> None:
+    path = tmp_path / "a.ppm"
+    path.write_bytes(b"P6 2 1 1023\n" + bytes(12))
+    assert told(path)["Bits"] == "10, white is 1,023"
+    path = tmp_path / "a.pgm"
+    path.write_bytes(b"P5 2 1 15\n\1\2")
+    assert told(path)["Bits"] == "4, white is 15"
+    for packing, masks, bits in ((0, (), "5"), (3, (0xF800, 0x7E0, 0x1F), "6")):
+        body = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 16, packing, 4, 0, 0, 0, 0)
+        body += struct.pack(f"<{len(masks)}I", *masks)
+        content = struct.pack("<2sIHHI", b"BM", 18 + len(body), 0, 0, 14 + len(body)) + body + bytes(4)
+        path = tmp_path / "a.bmp"
+        path.write_bytes(content)
+        assert told(path)["Bits"] == bits
+
+
 def test_steady_and_unsteady_video(tmp_path: Path) -> None:
     steady = write_media(tmp_path / "a.mp4", [40 * number for number in range(60)], sound=tone(2.4, 48000))
     found = told(steady)
@@ -50,6 +118,23 @@ def test_steady_and_unsteady_video(tmp_path: Path) -> None:
     times = np.cumsum(np.random.default_rng(0).integers(15, 90, 60)).tolist()
     uneven = write_media(tmp_path / "c.mkv", times)
     assert told(uneven)["Frame rate"].startswith("variable, ")
+
+
+def test_a_variable_rate_is_told_with_its_range(tmp_path: Path) -> None:
+    """0.04 s, later 0.12 s and once 0.48 s, 23 frames in 2.4 s; the track states 2.16 s, to which FFmpeg counts."""
+    path = Path(__file__).parent / "cases" / "vfr.mp4"
+    assert told(path)["Frame rate"] == "variable, 2.08 to 25 fps, 9.583 on average"
+    assert open_media(path).frame_rate == pytest.approx(23 / 2.4)
+    # The rate changes late in the film.
+    times = np.cumsum([40] * 400 + [100] * 100).tolist()
+    assert told(write_media(tmp_path / "a.mp4", times))["Frame rate"].startswith("variable, 10 to 25 fps, ")
+    # One lost frame is no variable rate.
+    times = [40 * number for number in range(200) if number != 70]
+    assert told(write_media(tmp_path / "b.mp4", times))["Frame rate"] == (
+        "25 fps; 1 frame lasts longer or shorter, up to 0.08 s"
+    )
+    edited = Path(__file__).parent / "cases" / "edit.mp4"
+    assert told(edited)["Frame rate"] == "25 fps"
 
 
 def test_sound(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
 from cvstudio.media.facts import quick_facts
+from cvstudio.media.pictures.headers import jpeg_size
 from cvstudio.media.thumbnails import make_thumbnail
 
 CASES = Path(__file__).parent / "cases"
@@ -466,3 +467,15 @@ def test_a_png_with_a_wrong_checksum_in_a_note_is_whole(tmp_path: Path, photo: N
     path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
     with pytest.raises(MediaError, match="damaged"):
         load(path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_size_of_a_jpeg_from_its_head_alone(orientation, progressive):
+    picture, exif, content = PIL.Image.new("RGB", (300, 200), "red"), PIL.Image.Exif(), io.BytesIO()
+    exif[ORIENTATION] = orientation
+    picture.save(content, "JPEG", exif=exif, progressive=progressive)
+    head = content.getvalue()[: len(content.getvalue()) // 2]
+    assert jpeg_size(head) == PIL.ImageOps.exif_transpose(PIL.Image.open(content)).size
+    assert all(jpeg_size(head[:length]) is None for length in range(0, 100, 7))
+    assert jpeg_size(b"P6\n300 200\n255\n") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL import ImageCms
 
 import cvstudio
 from cvstudio.cli.main import main
@@ -153,6 +155,69 @@ def test_grain_tells_photographs_from_depth(tmp_path: Path, bits: int) -> None:
     assert open_media(png(tmp_path / "b.png", plane)).kind is MediaKind.DEPTH
     # What is called depth is depth, however noisy.
     assert open_media(png(tmp_path / "b_depth.png", stored)).kind is MediaKind.DEPTH
+
+
+@pytest.mark.parametrize("blur", [0, 1, 2, 4])
+@pytest.mark.parametrize("name", ["bus", "dog", "eagle", "giraffe", "horses", "kite", "person", "scream"])
+def test_a_photograph_made_grey_of_16_bits_is_a_picture(
+    tmp_path: Path, data: Callable[..., Path], name: str, blur: int
+) -> None:
+    """Blurred or denoised it has no grain; what remains is thousands of levels and no steps."""
+    colours = cv2.imread(str(data("photos", f"{name}.jpg")))
+    grey = cv2.resize(colours, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) @ np.array([0.114, 0.587, 0.299])
+    grey = cv2.GaussianBlur(grey * 257, (0, 0), blur) if blur else grey * 257
+    path = tmp_path / "0001.png"
+    cv2.imwrite(str(path), grey.clip(0, 65535).astype(np.uint16))
+    media = open_media(path)
+    assert media.kind is MediaKind.IMAGE
+    assert media.readings[0].reason
+
+
+@pytest.mark.parametrize("number", range(0, 300, 42))
+def test_a_depth_camera_s_map_is_depth_whatever_it_is_called(
+    tmp_path: Path, data: Callable[..., Path], number: int
+) -> None:
+    stored = data("rgbd", f"frame-{number:06}.depth.png")
+    for name in ("0001.png", "img.png"):
+        (tmp_path / name).write_bytes(stored.read_bytes())
+        assert open_media(tmp_path / name).kind is MediaKind.DEPTH
+    # Filled holes, and the same scene in finer steps, as renderers write it: its things still have edges.
+    distances = cv2.imread(str(stored), cv2.IMREAD_UNCHANGED).astype(np.float32)
+    distances[distances > 10_000] = 0
+    filled = np.where(distances > 0, distances, 4000) * (50_000 / 4000)
+    smooth = filled + np.random.default_rng(0).normal(0, 40, filled.shape)
+    cv2.imwrite(str(tmp_path / "0002.png"), smooth.clip(1, 65535).astype(np.uint16))
+    assert open_media(tmp_path / "0002.png").kind is MediaKind.DEPTH
+
+
+def test_a_map_that_was_stretched_to_16_bits_is_depth(tmp_path: Path) -> None:
+    """As programs write that guess depth from one picture."""
+    y, x = np.mgrid[:240, :320]
+    near = cv2.GaussianBlur(((x - 160) ** 2 + (y - 120) ** 2 < 4000).astype(np.float64), (0, 0), 3)
+    guess = y / 240 + near + x / 4000
+    stretched = ((guess - guess.min()) / np.ptp(guess) * 65535).astype(np.uint16)
+    assert open_media(png(tmp_path / "0001.png", stretched)).kind is MediaKind.DEPTH
+
+
+def test_a_colour_profile_says_picture(tmp_path: Path) -> None:
+    grey = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plane = np.linspace(500, 3800, 96).astype(np.uint16)[None].repeat(64, 0)
+    path = tmp_path / "a.png"
+    Pillow.fromarray(plane).save(path, icc_profile=grey)
+    media = open_media(path)
+    assert media.kind is MediaKind.IMAGE
+    assert "colour profile" in media.readings[0].reason
+    Pillow.fromarray(plane).save(path)
+    assert open_media(path).kind is MediaKind.DEPTH
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [("depth_gt", "depth"), ("disp_occ_0", "depth"), ("Depth images", "depth"), ("depth_of_field", "image")],
+)
+def test_folders_of_data_sets_tell(tmp_path: Path, folder: str, kind: str) -> None:
+    (tmp_path / folder).mkdir()
+    assert open_media(png(tmp_path / folder / "0001.png", grainy(16))).kind == kind
 
 
 def test_a_white_that_the_file_states_counts(tmp_path: Path) -> None:

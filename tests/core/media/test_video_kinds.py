@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -382,14 +384,66 @@ def test_a_call_changes_its_size(tmp_path: Path, codec: str) -> None:
     assert told(path)["Size changes"] == "to 320 × 192 and 96 × 160 (scaled to the first one's size)"
 
 
-def test_transport_streams_put_one_behind_the_other_are_told(tmp_path: Path) -> None:
-    """Their times begin again, so that the frames of the second are never shown."""
-    path = write_media(tmp_path / "v.ts", TIMES)
+def test_frames_whose_times_come_again_are_told(tmp_path: Path) -> None:
+    """A clock that begins anew all the time is no row of recordings (see `test_spliced`)."""
+    path = write_media(tmp_path / "v.ts", TIMES[:12])
     assert "Not read" not in told(path)
-    path.write_bytes(path.read_bytes() * 2)
+    path.write_bytes(path.read_bytes() * 300)
     with av.open(str(path)) as container:
         count = sum(1 for _ in container.decode(video=0))
     with open_reader(open_media(path)) as reader:
         shown = sum(1 for _ in iter(reader.next, None))
-    assert told(path)["Not read"].startswith(f"{count - shown} frames whose times come again")
-    assert count == 2 * shown == 2 * len(TIMES)
+    assert told(path)["Not read"].startswith(f"{count - shown:,} frames whose times come again")
+    assert (count, shown) == (3600, 12)
+
+
+def av1_packets(size: tuple[int, int], count: int) -> list[bytes]:
+    """Key frames of one level each."""
+    encoder = av.CodecContext.create("libsvtav1", "w")
+    encoder.width, encoder.height = size
+    encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 25)
+    encoder.options = {"preset": "12", "svtav1-params": "keyint=1"}
+    packets = []
+    for number in range(count):
+        frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 40 * number, np.uint8), format="rgb24")
+        frame.pts = number
+        packets += encoder.encode(frame.reformat(format="yuv420p"))
+    return [bytes(packet) for packet in (*packets, *encoder.encode(None))]
+
+
+READ_ALL = """
+import resource, sys
+from cvstudio.media import open_media, open_reader
+with open_reader(open_media(sys.argv[1])) as reader:
+    while reader.next() is not None:
+        pass
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_frames_of_one_packet_are_not_all_in_memory_at_once(tmp_path: Path) -> None:
+    """dav1d decodes a packet to its end, and thousands of large frames of one level are a few kilobytes."""
+    frames = b"".join(av1_packets((1920, 1080), 3))
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libsvtav1", rate=25, options={"preset": "12"})
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        first = av.VideoFrame.from_ndarray(np.zeros((1080, 1920, 3), np.uint8), format="rgb24")
+        first.pts = 0
+        (*_, packet) = [*stream.encode(first.reformat(format="yuv420p")), *stream.encode(None)]
+        many = av.Packet(frames * 300)
+        many.stream, many.pts, many.dts, many.time_base, many.is_keyframe = stream, 0, 0, packet.time_base, True
+        container.mux(many)
+    assert path.stat().st_size < 100_000
+    # 900 frames are 2.8 GB.
+    command = [sys.executable, "-c", READ_ALL, str(path)]
+    used = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert int(used) * 1024 < 700_000_000
+
+
+def test_av1_gives_all_frames(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.mp4", TIMES, codec="libsvtav1", options={"preset": "12"})
+    with open_reader(open_media(path)) as reader:
+        frames = list(iter(reader.next, None))
+        assert [number_of(frame.pixels) for frame in frames] == list(range(len(TIMES)))
+        assert number_of(reader.at(frames[20].pts).pixels) == 20

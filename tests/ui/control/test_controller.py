@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -196,6 +197,34 @@ def test_video_steps_by_exact_frames(controller, settle, qtbot):
         settle(Detections)
     controller.playback.seek(2.5)
     qtbot.waitUntil(lambda: abs(controller.shown.pts - 2.5) < 1 / 30 + 1e-3, timeout=60_000)
+
+
+def test_a_step_is_one_frame_at_a_variable_rate(controller, settle, qtbot):
+    """0.04, 0.12 and 0.48 s from frame to frame: by the mean of 0.1 s, steps miss some frames and stay at others."""
+    path = Path(__file__).parents[2] / "core" / "media" / "cases" / "vfr.mp4"
+    with av.open(str(path)) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    controller.open_paths([path])
+    qtbot.waitUntil(lambda: controller.shown.pts == 0.0, timeout=60_000)
+
+    def step(frames, number):
+        controller.presenter.step(frames)
+        qtbot.waitUntil(lambda: controller.shown.pts == pytest.approx(times[number], abs=1e-6), timeout=60_000)
+        assert controller.playback.position_secs == pytest.approx(times[number], abs=1e-6)
+
+    for number in (1, 2, 3):
+        step(1, number)
+    step(9, 12)
+    step(1, 13)
+    step(-1, 12)
+    step(-3, 9)
+    # A key that is held asks before the frame is on screen.
+    for _ in range(4):
+        controller.presenter.step(1)
+    qtbot.waitUntil(lambda: controller.shown.pts == pytest.approx(times[13], abs=1e-6), timeout=60_000)
+    step(99, len(times) - 1)
+    step(1, len(times) - 1)
+    step(-1, len(times) - 2)
 
 
 def test_playing_shows_frames_only_with_their_own_result(controller, settle, qtbot):

@@ -44,7 +44,7 @@ def test_a_file_that_exists_is_asked_about(
         return answer
 
     monkeypatch.setattr(export_wish, "ask_existing", ask)
-    dialog.wished.connect(lambda entry, path, pictures: wished.append(path.name))
+    dialog.wished.connect(lambda entry, path, options: wished.append(path.name))
     dialog.write.click()
     assert (asked, wished) == (["instances.json"], written)
     assert dialog.isVisible() is (answer is None)
@@ -53,7 +53,7 @@ def test_a_file_that_exists_is_asked_about(
 @pytest.mark.parametrize(("typed", "written"), [("e1", "e1.json"), ("e1.txt", "e1.txt")])
 def test_a_name_without_an_ending_gets_that_of_the_format(dialog: LabelExportDialog, typed: str, written: str) -> None:
     wished: list[str] = []
-    dialog.wished.connect(lambda entry, path, pictures: wished.append(path.name))
+    dialog.wished.connect(lambda entry, path, options: wished.append(path.name))
     dialog.path.setText(str(Path(dialog.path.text()).with_name(typed)))
     dialog.write.click()
     assert wished == [written]
@@ -62,7 +62,7 @@ def test_a_name_without_an_ending_gets_that_of_the_format(dialog: LabelExportDia
 def test_a_new_file_is_not_asked_about(dialog: LabelExportDialog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_wish, "ask_existing", None)
     wished: list[str] = []
-    dialog.wished.connect(lambda entry, path, pictures: wished.append(path.name))
+    dialog.wished.connect(lambda entry, path, options: wished.append(path.name))
     dialog.path.setText(str(Path(dialog.path.text()).with_name("new.json")))
     dialog.write.click()
     assert wished == ["new.json"]

@@ -165,6 +165,30 @@ def test_a_preview_is_the_adjusted_picture_and_the_histogram_that_of_the_values(
     assert counts.tolist() == np.bincount(pixels.ravel() // 2, minlength=128).tolist()
 
 
+def test_the_histogram_is_that_of_the_frame_on_the_canvas(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    path, controller = tmp_path / "clip.avi", window.controller
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    for level in (20, 20, 200, 200):
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    controller.open_paths([path])
+    qtbot.waitUntil(lambda: controller.shown.sample is not None, timeout=60_000)
+    controller.use_analysis("hog")
+    window.show_panel("adjust")
+    panel = panel_of(window)
+    for secs, level in ((0.0, 20), (0.3, 200), (0.1, 20)):
+        controller.playback.seek(secs)
+        qtbot.waitUntil(
+            lambda level=level: (
+                (sample := controller.shown.sample) is not None and abs(int(sample.rgb8[0, 0, 0]) - level) < 9
+            ),
+            timeout=60_000,
+        )
+        histogram = panel._histogram
+        assert histogram is not None
+        assert abs(int(histogram.counts.argmax()) / 128 - level / 255) < 0.04
+
+
 def test_one_of_a_set_is_adjusted_alone_then_all_like_it(adjusting: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     panel, controller = panel_of(adjusting), adjusting.controller
     first = controller.session.state.active_media

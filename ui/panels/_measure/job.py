@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvstudio.analyses.binding import AnnotationSet, open_annotations
-from cvstudio.foundation.progress import PartProgress, Progress
+from cvstudio.foundation.progress import Progress
 
 if TYPE_CHECKING:
     from cvstudio.evaluation.evaluate import EvaluationPlan
@@ -30,35 +30,21 @@ def path_of(source: AnnotationSet | Path | None) -> Path | None:
 
 
 def measure_models(
-    source: AnnotationSet | Path, plans: tuple[EvaluationPlan, ...], iou: float
+    source: AnnotationSet | Path, plans: tuple[EvaluationPlan, ...], iou: float, notice: Callable[[str], None]
 ) -> Callable[[Progress], Iterator[Measured]]:
-    """Work that measures models one after the other, on the classes that all of them know."""
+    """Work that measures models as `cvstudio evaluate` does; what it has to say goes to `notice`."""
 
     def work(progress: Progress) -> Iterator[Measured]:
-        import dataclasses
-
-        from cvstudio.evaluation.evaluate import measure
+        from cvstudio.evaluation.side_by_side import measure_side_by_side
 
         progress(None, "reading the labels")
         annotations = open_annotations(source) if isinstance(source, Path) else source
-        labelled = annotations.read()
-        evaluations = []
-        for number, plan in enumerate(plans):
-            part = PartProgress(progress, (number / len(plans), (number + 1) / len(plans)))
-            evaluations.append(measure(plan, labelled, part))
-        shared = set(evaluations[0].measured).intersection(*(item.measured for item in evaluations))
-        if shared and any(len(item.measured) > len(shared) for item in evaluations):
-            names = tuple(evaluations[0].category_names[index] for index in sorted(shared))
-            # From the predictions that are kept now.
-            evaluations = [
-                measure(dataclasses.replace(plan, classes=names), labelled, PartProgress(progress, None))
-                for plan in plans
-            ]
+        evaluations = measure_side_by_side(plans, annotations.read(), progress, notice=notice)
         progress(1.0, "matching objects")
         for item in evaluations:
             for objects in item.objects.values():
                 objects.prepare(iou)
-        yield Measured(annotations, plans, tuple(evaluations))
+        yield Measured(annotations, plans, evaluations)
 
     return work
 

@@ -34,11 +34,16 @@ class Thresholds(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._scored_model = ""
+        self._scored_models: list[str] = []
+        self._scores = [DEFAULT_SCORE]
+        self._default_scores = [DEFAULT_SCORE]
         self.score_row = _slider(
-            "score", self.tr("Score"), self.tr("Detections with a lower score do not count."), DEFAULT_SCORE
+            "score",
+            self.tr("Score"),
+            self.tr("Detections with a lower score do not count; of two models each has a threshold of its own."),
+            DEFAULT_SCORE,
         )
-        self.score_row.changed.connect(lambda value, dragging: self.changed.emit())
+        self.score_row.changed.connect(lambda value, dragging: self._take_score(float(value)))
         self.iou_row = _slider(
             "iou",
             self.tr("Overlap (IoU)"),
@@ -51,8 +56,10 @@ class Thresholds(QWidget):
             self.tr("Class of the curves"), self.tr("The class whose precision and recall are shown")
         )
         self.models = self._combo(
-            self.tr("Model of the page"), self.tr("The model whose confusion, errors and worst pictures are shown")
+            self.tr("Model of the page"),
+            self.tr("The model whose confusion, errors and worst pictures are shown, and whose score is set"),
         )
+        self.models.currentIndexChanged.connect(lambda _: self._show_score())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -69,8 +76,20 @@ class Thresholds(QWidget):
 
     @property
     def score(self) -> float:
-        """The score threshold."""
-        return float(self.score_row.value())
+        """The score threshold of the model whose pages are shown."""
+        return self._scores[self.number]
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """The score threshold of each model."""
+        return tuple(self._scores)
+
+    def _take_score(self, score: float) -> None:
+        self._scores[self.number] = score
+        self.changed.emit()
+
+    def _show_score(self) -> None:
+        self.score_row.set_value(self.score, self._default_scores[self.number])
 
     @property
     def form(self) -> str:
@@ -89,16 +108,18 @@ class Thresholds(QWidget):
         return self.models.currentData() or 0
 
     def offer(self, measured: Measured) -> None:
-        """Offer what an evaluation has: at the score of its first model, or as it was where that model is the same."""
+        """Offer what an evaluation has: each model at its own score, or as it was set where the model is the same."""
         first = measured.evaluations[0]
-        score = self.score if first.model == self._scored_model else first.score
-        self._scored_model = first.model
-        self.score_row.set_value(score, first.score)
+        before = dict(zip(self._scored_models, self._scores, strict=False))
+        self._scored_models = [item.model for item in measured.evaluations]
+        self._default_scores = [item.score for item in measured.evaluations]
+        self._scores = [before.get(item.model, item.score) for item in measured.evaluations]
         forms = list(dict.fromkeys(form for item in measured.evaluations for form in item.objects))
         _fill(self.forms, [(translated(FORM_TITLES[form]), form) for form in forms])
         names = [(first.category_names[kind], kind) for kind in first.measured if _occurs(first, kind)]
         _fill(self.kinds, [(self.tr("All classes"), None), *names])
         _fill(self.models, [(item.title, number) for number, item in enumerate(measured.evaluations)])
+        self._show_score()
         for widget in (self.score_row, self.iou_row, self.kinds):
             widget.setVisible(bool(forms))
         self.forms.setVisible(len(forms) > 1)

@@ -9,21 +9,43 @@ from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPa
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.data import label_editing as editing
-from cvstudio.data.labels import PictureLabels
+from cvstudio.data.keypoint_editing import first_missing
+from cvstudio.data.labels import Category, PictureLabels
 from cvstudio.foundation.shapes import Point
 from ui.base.keys import claims
 from ui.views.canvas import Canvas
+from ui.views.labels.edits import KEYPOINT, Edit, LabelHandle, Mode
 from ui.views.labels.painting import LabelPainter, cursor_of
-from ui.views.labels.tool import BRUSH_WIDTH, Edit, LabelHandle, LabelTool, Mode
+from ui.views.labels.tool import BRUSH_WIDTH, LabelTool
 from ui.views.marks import paint_hint
 from ui.views.shape_editor import ARROWS, DIGITS, FAR_STEP, FINISH, REACH_PX, REMOVE, WIDTHS
 
-MODES = {Qt.Key.Key_B: Mode.BOX, Qt.Key.Key_P: Mode.POLYGON, Qt.Key.Key_M: Mode.BRUSH}
+MODES = {
+    Qt.Key.Key_B: Mode.BOX,
+    Qt.Key.Key_P: Mode.POLYGON,
+    Qt.Key.Key_M: Mode.BRUSH,
+    Qt.Key.Key_K: Mode.KEYPOINTS,
+    Qt.Key.Key_W: Mode.CLASSES,
+}
 STEPS = {Qt.Key.Key_D: 1, Qt.Key.Key_A: -1}
+SKIP, VISIBILITY, CONTINUE = Qt.Key.Key_N, Qt.Key.Key_V, Qt.Key.Key_T
 KEYS = frozenset(
-    (*ARROWS, *REMOVE, *FINISH, *WIDTHS, *DIGITS, *MODES, *STEPS, Qt.Key.Key_C, Qt.Key.Key_Escape),
+    (
+        *ARROWS,
+        *REMOVE,
+        *FINISH,
+        *WIDTHS,
+        *DIGITS,
+        *MODES,
+        *STEPS,
+        SKIP,
+        VISIBILITY,
+        CONTINUE,
+        Qt.Key.Key_C,
+        Qt.Key.Key_Escape,
+    ),
 )
-ONCE = frozenset((*MODES, *DIGITS, Qt.Key.Key_C))
+ONCE = frozenset((*MODES, *DIGITS, SKIP, VISIBILITY, CONTINUE, Qt.Key.Key_C))
 """Keys that do nothing more while they are held down."""
 
 
@@ -38,14 +60,19 @@ class LabelEditor(QWidget):
     hidden_changed : `hidden` has changed
     mode_changed : the tool has another mode
     class_chosen : index of the class that a digit stands for
+    picture_class_chosen : index of a class that the whole picture has or loses; None for no class at all
     class_asked : the user wants another class for the selected object, or for the next ones
+    keypoints_asked : the class of what is edited has no key points, but they are wanted
     menu_asked : (place on the screen, `LabelHandle` or None) of the selected object
-    stepped : the next picture is wanted (1), or the previous one (-1)
+    stepped : the next picture or frame is wanted (1), or the previous one (-1)
+    labelled_stepped : the next one with labels is wanted (1), or the previous one (-1)
+    continued : what is labelled on a frame before is wanted on this one, too
     closed : the user ended the tool
 
     Attributes
     ----------
     tool : None while no picture is edited
+    moving : whether it is a frame of a video, which the hint is about
     """
 
     edited = Signal(object, bool)
@@ -54,9 +81,13 @@ class LabelEditor(QWidget):
     hidden_changed = Signal()
     mode_changed = Signal()
     class_chosen = Signal(int)
+    picture_class_chosen = Signal(object)
     class_asked = Signal()
+    keypoints_asked = Signal()
     menu_asked = Signal(QPoint, object)
     stepped = Signal(int)
+    labelled_stepped = Signal(int)
+    continued = Signal()
     closed = Signal()
 
     def __init__(self, canvas: Canvas) -> None:
@@ -69,6 +100,8 @@ class LabelEditor(QWidget):
         self._nudging = False
         self._width = BRUSH_WIDTH
         self._hidden: int | None = None
+        self._categories: tuple[Category, ...] = ()
+        self.moving = False
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -102,6 +135,7 @@ class LabelEditor(QWidget):
             self._width = self.tool.width
         if tool is not None:
             tool.width = self._width
+            tool.categories = self._categories
         self.tool = tool
         self._cursor = None
         self._changed()
@@ -119,8 +153,11 @@ class LabelEditor(QWidget):
             self.tool.category = category
             self.update()
 
-    def set_classes(self, names: Sequence[str], colours: Sequence[QColor]) -> None:
-        """Set names and colours of the classes, in their order."""
+    def set_classes(self, names: Sequence[str], colours: Sequence[QColor], categories: Sequence[Category] = ()) -> None:
+        """Set names and colours of the classes in their order, and what else is declared of them."""
+        self._categories = self._painter.categories = tuple(categories)
+        if self.tool is not None:
+            self.tool.categories = self._categories
         self._painter.names = tuple(names)
         self._painter.colours = tuple(colours)
         self.update()
@@ -130,6 +167,9 @@ class LabelEditor(QWidget):
         tool = self.tool
         if tool is None:
             return
+        # Key points that were placed are kept, as they are many clicks.
+        if tool.skeleton is not None and tool.mode is not mode:
+            self._take(tool.finish())
         before = tool.selected
         tool.set_mode(mode)
         self._tell_selected(before)
@@ -186,6 +226,11 @@ class LabelEditor(QWidget):
         if tool is None or point is None or event.button() != Qt.MouseButton.LeftButton or self._canvas.space_held:
             event.ignore()
             return
+        if tool.mode is Mode.KEYPOINTS and not tool.point_names() and tool.handle_at(point, self.reach) is None:
+            hit = editing.number_at(tool.labels, *point)
+            if hit is None or not tool.point_names(tool.labels.annotations[hit].category):
+                self.keypoints_asked.emit()
+                return
         before = tool.selected
         erase = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if not tool.press(point, self.reach, erase=erase):
@@ -229,11 +274,14 @@ class LabelEditor(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         tool, point = self.tool, self._canvas.image_position(event.pos().toPointF())
-        if tool is None or point is None or tool.dragging or tool.corners:
+        if tool is None or point is None or tool.dragging or tool.corners or tool.skeleton is not None:
             event.accept()
             return
         handle = tool.handle_at(point, self.reach)
         before = tool.selected
+        if handle is not None and handle.part == KEYPOINT:
+            tool.point = handle.number
+            self._changed()
         if handle is None:
             tool.selected = editing.number_at(tool.labels, *point)
             self._tell_selected(before)
@@ -247,6 +295,11 @@ class LabelEditor(QWidget):
         """Remove a corner of the selected polygon."""
         if self.tool is not None:
             self._take(self.tool.delete_corner(handle))
+
+    def set_visibility(self, seen: int) -> None:
+        """Make the selected key point visible, hidden or absent."""
+        if self.tool is not None:
+            self._take(self.tool.set_visibility(seen))
 
     def leaveEvent(self, event: QEvent) -> None:
         self._cursor = None
@@ -273,7 +326,10 @@ class LabelEditor(QWidget):
         elif key in ONCE and event.isAutoRepeat():
             pass
         elif key in STEPS:
-            self.stepped.emit(STEPS[key])
+            if tool is not None and tool.skeleton is not None:
+                self._take(tool.finish())
+            shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            (self.labelled_stepped if shift else self.stepped).emit(STEPS[key])
         elif key == Qt.Key.Key_Escape:
             self._escape()
         elif tool is None or tool.dragging:
@@ -283,19 +339,35 @@ class LabelEditor(QWidget):
             dx, dy = ARROWS[key]
             self._nudging = True
             self._take(tool.nudge(dx * step, dy * step), nudging=True)
+        elif key in REMOVE and tool.mode is Mode.CLASSES:
+            self.picture_class_chosen.emit(None)
         elif key in REMOVE:
             self._take(tool.delete())
         elif key in FINISH:
-            self._take(tool.finish() if tool.corners else None)
+            self._take(tool.finish() if tool.corners or tool.skeleton is not None else None)
+        elif key == SKIP:
+            self._take(tool.skip_keypoint())
+        elif key == CONTINUE:
+            self.continued.emit()
+        elif key == VISIBILITY:
+            self._toggle_visibility(tool)
         elif key in MODES:
             self.set_mode(MODES[key])
         elif key in DIGITS:
-            self.class_chosen.emit(DIGITS[key])
+            chosen = self.picture_class_chosen if tool.mode is Mode.CLASSES else self.class_chosen
+            chosen.emit(DIGITS[key])
         elif key in WIDTHS:
             tool.change_width(thicker=WIDTHS[key])
             self._changed()
         else:
             self.class_asked.emit()
+
+    def _toggle_visibility(self, tool: LabelTool) -> None:
+        """Of the key point under the cursor, else of the selected one."""
+        handle = tool.handle_at(self._cursor, self.reach) if self._cursor is not None else None
+        if handle is not None and handle.part == KEYPOINT:
+            tool.point = handle.number
+        self._take(tool.toggle_visibility())
 
     def _escape(self) -> None:
         tool = self.tool
@@ -338,6 +410,17 @@ class LabelEditor(QWidget):
         done = self.tr("Esc: done")
         if tool.corners:
             return self.tr("Click for each corner · Enter or double-click: finish · Del: one back · Esc: cancel")
+        if tool.mode is Mode.CLASSES:
+            keys = self.tr("1–9: class of the whole picture · C: from the list · Del: none")
+            return " · ".join((keys, self.tr("D A next, previous"), done))
+        if tool.mode is Mode.KEYPOINTS:
+            return self._keypoints_hint(tool, done)
+        if tool.point is not None:
+            names = tool.point_names()
+            name = names[tool.point] if tool.point < len(names) else str(tool.point + 1)
+            return self.tr("{name} · drag to move · V: hidden or visible · Del: absent · Esc: deselect").format(
+                name=name
+            )
         if tool.mode is Mode.BRUSH:
             width = self.tr("[ ] width {width} px").format(width=f"{tool.width:g}")
             parts = [self._named(self.tr("Drag to paint {label}")), width, self.tr("Shift: erase")]
@@ -347,9 +430,31 @@ class LabelEditor(QWidget):
         if tool.mode is Mode.POLYGON:
             drawn = self._named(self.tr("Click for the corners of a polygon: {label}"))
             return " · ".join((drawn, self.tr("1–9 C: class"), done))
+        if tool.selected is None and self.moving:
+            return self.tr(
+                "Click to select · B box · T objects of the frame before · D A next, previous frame · "
+                "Shift: labelled frame · Esc: done"
+            )
         if tool.selected is None:
-            return self.tr("Click to select · B box · P polygon · M brush · D A next and previous picture · Esc: done")
+            return self.tr(
+                "Click to select · B box · P polygon · M brush · K key points · D A next, previous picture · Esc: done"
+            )
         return self.tr("Drag to move, handles to resize · 1–9 C: class · Del: delete · Esc: deselect")
+
+    def _keypoints_hint(self, tool: LabelTool, done: str) -> str:
+        names, skeleton = tool.point_names(), tool.skeleton
+        if skeleton is not None and skeleton.next is not None:
+            count = self.tr("{number} of {count}").format(number=skeleton.next + 1, count=len(skeleton.names))
+            name = self.tr("Click: {name} ({count})").format(name=skeleton.names[skeleton.next], count=count)
+            keys = self.tr("Shift: hidden · N: skip · Del: one back · Enter: finish · Esc: cancel")
+            return f"{name} · {keys}"
+        if tool.selected is None:
+            return self.tr("Click an object to give it key points, or beside all for a new one") + f" · {done}"
+        missing = first_missing(tool.labels.annotations[tool.selected].keypoints, len(names))
+        if missing is None:
+            return self.tr("Drag a point to move it · V: hidden or visible · Del: absent") + f" · {done}"
+        name = self.tr("Click: {name}").format(name=names[missing])
+        return " · ".join((name, self.tr("Shift: hidden · N: skip"), done))
 
     def _named(self, text: str) -> str:
         tool = self.tool

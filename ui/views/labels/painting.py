@@ -8,18 +8,22 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 
+from cvstudio.data.keypoint_editing import VISIBLE, Keypoint
 from cvstudio.data.label_masks import window_of
-from cvstudio.data.labels import Annotation, LabelledMask
+from cvstudio.data.labels import Annotation, Category, LabelledMask
 from cvstudio.foundation.shapes import Box, Point
 from ui.base import theme
 from ui.views.canvas import Canvas
-from ui.views.labels.tool import BOX, LabelHandle, LabelTool, Mode
+from ui.views.labels.edits import BOX, KEYPOINT, LabelHandle, Mode
+from ui.views.labels.tool import LabelTool
 from ui.views.marks import BRIGHT, SHADE, paint_cross_hair, paint_outline, paint_plate
 
 HANDLE_PX = 4.5
 FILL, MASK_FILL, STROKE_FILL = 0.18, 0.45, 0.6
 """Opacities of the inside of a shape, of a mask, and of the stroke that is drawn."""
 NAME_GAP = 10
+CHIP_GAP, CHIPS_TOP = 6, 44
+"""Between the chips of the picture's classes, and above them, where the hint is."""
 BESIDE_CURSOR = QPointF(14, 16)
 
 
@@ -30,6 +34,7 @@ class LabelPainter:
         self._canvas = canvas
         self.colours: Sequence[QColor] = ()
         self.names: Sequence[str] = ()
+        self.categories: Sequence[Category] = ()
         self._mask: LabelledMask | None = None
         self._mask_colour = QColor()
         self._mask_image = QImage()
@@ -49,6 +54,16 @@ class LabelPainter:
         if annotation is not None:
             self._paint_annotation(painter, annotation)
             self._paint_name(painter, annotation)
+            if tool.skeleton is None:
+                self._paint_keypoints(painter, annotation.category, annotation.keypoints, tool.point)
+        if tool.skeleton is not None:
+            skeleton = tool.skeleton
+            self._paint_keypoints(painter, skeleton.category, skeleton.keypoints, None)
+            if cursor is not None and skeleton.next is not None:
+                place = self._canvas.widget_position(*cursor) + BESIDE_CURSOR
+                paint_plate(painter, skeleton.names[skeleton.next], place)
+        if tool.mode is Mode.CLASSES or tool.labels.classes:
+            self._paint_classes(painter, tool)
         self._paint_drawn(painter, tool, cursor)
         self._paint_handles(painter, tool, cursor, reach)
         if tool.mode is Mode.BRUSH:
@@ -86,7 +101,10 @@ class LabelPainter:
         else:
             if annotation.mask is None:
                 painter.fillRect(box.boundingRect(), fill)
-            paint_outline(painter, box, closed=True, colour=colour)
+            paint_outline(painter, box, closed=True, colour=SHADE if annotation.interpolated else colour)
+            if annotation.interpolated:
+                painter.setPen(QPen(colour, 1.5, Qt.PenStyle.DashLine))
+                painter.drawPolygon(box)
 
     def _paint_name(self, painter: QPainter, annotation: Annotation) -> None:
         """The class above the box, or in it where there is no room above."""
@@ -98,6 +116,39 @@ class LabelPainter:
         paint_plate(
             painter, self.names[annotation.category], QPointF(corner.x(), above if above > 0 else corner.y() + NAME_GAP)
         )
+
+    def _paint_keypoints(
+        self, painter: QPainter, category: int, keypoints: Sequence[Keypoint], selected: int | None
+    ) -> None:
+        """The labelled points with the lines between them: filled where they are visible, as rings where hidden."""
+        colour = self.colour(category)
+        lines = self.categories[category].skeleton if category < len(self.categories) else ()
+        for start, end in lines:
+            if max(start, end) < len(keypoints) and keypoints[start][2] and keypoints[end][2]:
+                points = (keypoints[start][:2], keypoints[end][:2])
+                paint_outline(painter, self._points(points), closed=False, colour=colour)
+        for number, (x, y, seen) in enumerate(keypoints):
+            if not seen:
+                continue
+            painter.setPen(QPen(SHADE, 1.5) if seen == VISIBLE else QPen(colour, 2))
+            painter.setBrush(colour if seen == VISIBLE else SHADE)
+            radius = HANDLE_PX * (1.5 if number == selected else 1.0)
+            painter.drawEllipse(self._canvas.widget_position(x, y), radius, radius)
+
+    def _paint_classes(self, painter: QPainter, tool: LabelTool) -> None:
+        """The classes of the whole picture as chips in its top left corner."""
+        corner = self._rect((0.0, 0.0, float(tool.size.width), float(tool.size.height))).topLeft()
+        left, top = max(corner.x(), 0.0) + CHIP_GAP, max(corner.y(), 0.0) + CHIPS_TOP
+        metrics = painter.fontMetrics()
+        for category in tool.labels.classes:
+            name = self.names[category] if category < len(self.names) else "?"
+            place = QPointF(left, top)
+            paint_plate(painter, f"    {name}", place)
+            height = metrics.height() + 8
+            painter.setPen(QPen(BRIGHT, 1))
+            painter.setBrush(self.colour(category))
+            painter.drawEllipse(place + QPointF(14, height / 2), 5, 5)
+            left += metrics.horizontalAdvance(f"    {name}") + 20 + CHIP_GAP
 
     def _paint_mask(self, painter: QPainter, mask: LabelledMask, colour: QColor) -> None:
         if mask is not self._mask or colour != self._mask_colour:
@@ -160,9 +211,18 @@ class LabelPainter:
         painter.setPen(QPen(SHADE, 1.5))
         painter.setBrush(BRIGHT)
         for handle in tool.handles(reach):
+            if handle.part == KEYPOINT and handle != near:
+                continue
             centre = self._canvas.widget_position(*handle.place)
             radius = HANDLE_PX * (0.65 if handle.adds else 1.25 if handle == near else 1.0)
-            if handle.part == BOX:
+            if handle.part == KEYPOINT:
+                names = tool.point_names()
+                name = names[handle.number] if handle.number < len(names) else str(handle.number + 1)
+                paint_plate(painter, name, centre + BESIDE_CURSOR)
+                painter.setPen(QPen(BRIGHT, 1.5))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawEllipse(centre, radius * 1.4, radius * 1.4)
+            elif handle.part == BOX:
                 painter.drawRect(QRectF(centre - QPointF(radius, radius), centre + QPointF(radius, radius)))
             else:
                 painter.drawEllipse(centre, radius, radius)

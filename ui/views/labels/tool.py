@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import replace
 
 from cvstudio.data import label_editing as editing
 from cvstudio.data.geometry import Size
-from cvstudio.data.labels import Annotation, PictureLabels
+from cvstudio.data.keypoint_editing import ABSENT, HIDDEN, VISIBLE, first_missing, with_keypoint, with_visibility
+from cvstudio.data.labels import Annotation, Category, PictureLabels
 from cvstudio.foundation.shapes import LEAST_CORNERS, MAX_CORNERS, MAX_STROKE_WIDTH, Box, Point, Polygon
+from ui.views.labels.edits import BOX, KEYPOINT, Change, Edit, LabelHandle, Mode, replace_change
+from ui.views.labels.skeleton_tool import SkeletonTool
 from ui.views.shape_tools import LEAST_SIDE, THICKER, BoxTool
 
 BRUSH_WIDTH = 20.0
@@ -17,56 +20,6 @@ CLICK = 0.35
 """A drag shorter than this share of the reach counts as a click."""
 ROOM_FOR_CORNER = 3.0
 """A side of a polygon longer than so many reaches offers a corner in its middle."""
-BOX = -1
-"""`LabelHandle.part` of the handles of the box."""
-
-
-class Mode(StrEnum):
-    """What a drag on the picture does."""
-
-    SELECT = "select"
-    BOX = "box"
-    POLYGON = "polygon"
-    BRUSH = "brush"
-
-
-class Change(StrEnum):
-    """What an edit did, which names its undo step."""
-
-    DRAW = "draw"
-    MOVE = "move"
-    RESIZE = "resize"
-    RESHAPE = "reshape"
-    BRUSH = "brush"
-    ERASE = "erase"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True, eq=False)
-class Edit:
-    """Labels after an edit, and the number of the object that is selected then."""
-
-    change: Change
-    labels: PictureLabels
-    selected: int | None
-
-
-@dataclass(frozen=True)
-class LabelHandle:
-    """Draggable point of the selected object.
-
-    Parameters
-    ----------
-    part : number of the polygon, or `BOX`
-    number : of the corner, or of the box's handle from the top left clockwise
-    place : in image pixels
-    adds : whether dragging it inserts a corner
-    """
-
-    part: int
-    number: int
-    place: Point
-    adds: bool = False
 
 
 class LabelTool:
@@ -80,8 +33,11 @@ class LabelTool:
     labels : as they are without the draft
     size : of the picture
     category : class of the next object
+    categories : the classes
     mode : what a drag does
     selected : number of the selected object; None without one
+    point : number of the selected key point of the selected object; None without one
+    skeleton : key points while they are placed; None otherwise
     draft : the selected object as it is dragged; None where none is
     drawn : box while it is drawn; None otherwise
     corners : of an unfinished polygon
@@ -96,7 +52,11 @@ class LabelTool:
         self.size = size
         self.category = category
         self.mode = Mode.SELECT
+        self.categories: Sequence[Category] = ()
         self.selected: int | None = None
+        self.point: int | None = None
+        self.skeleton: SkeletonTool | None = None
+        self._hidden = False
         self.draft: Annotation | None = None
         self.drawn: Box | None = None
         self.corners: Polygon = ()
@@ -119,21 +79,29 @@ class LabelTool:
 
     def set_labels(self, labels: PictureLabels, selected: int | None) -> None:
         """Set the labels by the program, such as by undo; a drag in progress ends."""
+        kept = selected is not None and selected == self.selected
         self.labels = labels
         self.selected = selected if selected is not None and selected < len(labels.annotations) else None
         self._end()
+        self.point = self.point if kept and self._is_seen(self.point) else None
 
     def set_mode(self, mode: Mode) -> None:
         """Set what a drag does.
 
         Drawing begins with nothing selected, so that a class is chosen for what comes next; only the brush goes on with
-        an object that was selected before, where that has pixels.
+        an object that was selected before, where that has pixels, and key points are those of the selected object.
         """
         self.cancel()
         goes_on = mode is Mode.BRUSH and self.mode is Mode.SELECT and self._has_area(self.selected)
-        if mode is not Mode.SELECT and not goes_on:
+        if mode not in (Mode.SELECT, Mode.KEYPOINTS) and not goes_on:
             self.selected = None
+        self.point = None
         self.mode = mode
+
+    def _is_seen(self, point: int | None) -> bool:
+        """Whether the selected object has a key point of this number."""
+        keypoints = self.annotation.keypoints if self.annotation is not None else ()
+        return point is not None and point < len(keypoints) and keypoints[point][2] != ABSENT
 
     def _has_area(self, number: int | None) -> bool:
         if number is None:
@@ -146,8 +114,16 @@ class LabelTool:
     def handles(self, reach: float) -> tuple[LabelHandle, ...]:
         """The draggable points of the selected object: of its box, or of its polygons and around them."""
         annotation = self.annotation
-        if annotation is None or self.mode is Mode.BRUSH or self.corners:
+        if annotation is None or self.mode in (Mode.BRUSH, Mode.CLASSES) or self.corners or self.skeleton is not None:
             return ()
+        points = [
+            LabelHandle(KEYPOINT, number, (x, y)) for number, (x, y, seen) in enumerate(annotation.keypoints) if seen
+        ]
+        if self.mode is Mode.KEYPOINTS:
+            return tuple(points)
+        return (*points, *self._shape_handles(annotation, reach))
+
+    def _shape_handles(self, annotation: Annotation, reach: float) -> tuple[LabelHandle, ...]:
         if not annotation.polygons:
             return tuple(LabelHandle(BOX, h.number, h.place) for h in BoxTool(annotation.box, self.size).handles())
         left, top, right, bottom = annotation.box
@@ -165,9 +141,14 @@ class LabelTool:
         return tuple(handles)
 
     def handle_at(self, at: Point, reach: float) -> LabelHandle | None:
-        """The handle that a press at `at` grabs; an existing corner before one that would be inserted."""
+        """The handle that a press at `at` grabs; a key point before all others, and an existing corner before one that
+        would be inserted."""
         near = [handle for handle in self.handles(reach) if math.dist(handle.place, at) <= reach]
-        return min(near, key=lambda handle: (handle.adds, math.dist(handle.place, at)), default=None)
+        return min(
+            near,
+            key=lambda handle: (handle.part != KEYPOINT, handle.adds, math.dist(handle.place, at)),
+            default=None,
+        )
 
     # Mouse ----------------------------------------------------------------------------------------------------------
 
@@ -175,19 +156,24 @@ class LabelTool:
         return min(max(at[0], 0.0), float(self.size.width)), min(max(at[1], 0.0), float(self.size.height))
 
     def press(self, at: Point, reach: float, *, erase: bool = False) -> bool:
-        """Handle a press of the mouse button; False where it concerns no object, so that the picture is dragged."""
-        self._start, self._reach = at, reach
+        """Handle a press of the mouse button; False where it concerns no object, so that the picture is dragged.
+
+        With `erase` the brush takes away, and a key point is a hidden one.
+        """
+        self._start, self._reach, self._hidden = at, reach, erase
         self.draft, self.drawn, self._handle, self._box = None, None, None, None
         if self.corners:
             self.dragging = True
             return True
+        if self.mode is Mode.CLASSES:
+            return False
         if self.mode is Mode.BRUSH:
             return self._begin_stroke(at, erase)
         self._handle = self.handle_at(at, reach)
         if self._handle is not None:
             self._grab(self._handle)
         elif self.mode is Mode.SELECT:
-            self.selected = editing.number_at(self.labels, *at)
+            self.selected, self.point = editing.number_at(self.labels, *at), None
             if self.selected is None:
                 return False
         self.dragging = True
@@ -196,6 +182,7 @@ class LabelTool:
     def _grab(self, handle: LabelHandle) -> None:
         annotation = self.annotation
         assert annotation is not None
+        self.point = handle.number if handle.part == KEYPOINT else None
         if handle.part == BOX:
             self._box = BoxTool(annotation.box, self.size)
             # At the corner itself: the handle of an outline's box lies beside it.
@@ -222,7 +209,7 @@ class LabelTool:
             if math.dist(point, self.stroke[-1]) >= self._reach / 6:
                 self.stroke = (*self.stroke, point)
             return
-        if self.corners or self._is_click(at):
+        if self.corners or self.skeleton is not None or self._is_click(at):
             return
         dx, dy = at[0] - self._start[0], at[1] - self._start[1]
         if self._handle is not None:
@@ -246,8 +233,12 @@ class LabelTool:
             if self._box.value is not None:
                 self.draft = editing.resized(annotation, self._box.value, self.size)
             return
-        polygon = annotation.polygons[handle.part]
         place = self._on_picture((handle.place[0] + dx, handle.place[1] + dy))
+        if handle.part == KEYPOINT:
+            seen = annotation.keypoints[handle.number][2]
+            self.draft = with_keypoint(annotation, handle.number, (*place, seen), self.size)
+            return
+        polygon = annotation.polygons[handle.part]
         after = handle.number if handle.adds else handle.number + 1
         changed = (*polygon[: handle.number], place, *polygon[after:])
         self.draft = editing.with_polygon(annotation, handle.part, changed)
@@ -261,9 +252,12 @@ class LabelTool:
             return self._brushed()
         if self.corners or (self.mode is Mode.POLYGON and self._handle is None):
             return self._add_corner(at)
+        if self.mode is Mode.KEYPOINTS and self._handle is None:
+            return self._place_keypoint(at)
         if self.draft is not None and self.selected is not None:
             handle = self._handle
-            change = Change.MOVE if handle is None else Change.RESIZE if handle.part == BOX else Change.RESHAPE
+            changes = {BOX: Change.RESIZE, KEYPOINT: Change.KEYPOINTS}
+            change = Change.MOVE if handle is None else changes.get(handle.part, Change.RESHAPE)
             return self._replaced(change, self.draft)
         if self.drawn is not None:
             left, top, right, bottom = box = self.drawn
@@ -283,8 +277,91 @@ class LabelTool:
             self.selected = None
         return None
 
+    # Key points -----------------------------------------------------------------------------------------------------
+
+    def point_names(self, category: int | None = None) -> tuple[str, ...]:
+        """Names of the key points of a class, of the selected object's or the next one's without one; empty where it
+        has none."""
+        if category is None:
+            category = self.annotation.category if self.annotation is not None else self.category
+        return self.categories[category].keypoints if category < len(self.categories) else ()
+
+    def _lacks_keypoints(self, number: int | None) -> bool:
+        """Whether an object may have key points and has none."""
+        if number is None:
+            return False
+        annotation = self.labels.annotations[number]
+        return not annotation.keypoints and bool(self.point_names(annotation.category))
+
+    def _place_keypoint(self, at: Point) -> Edit | None:
+        point = self._on_picture(at)
+        if self.skeleton is None:
+            skeleton = self._skeleton_of(self.selected) if self.selected is not None else None
+            if skeleton is None:
+                self.selected = None
+                hit = editing.number_at(self.labels, *at)
+                if self._lacks_keypoints(hit):
+                    # The object is chosen first, so that none begins beside it by mistake.
+                    self.selected = hit
+                    return None
+                skeleton = self._skeleton_of(None)
+            if skeleton is None:
+                return None
+            self.skeleton, self.point = skeleton, None
+        self.skeleton.place(point, HIDDEN if self._hidden else VISIBLE)
+        return self.finish() if self.skeleton.next is None else None
+
+    def _skeleton_of(self, number: int | None) -> SkeletonTool | None:
+        """The placing of the key points that an object lacks, or of a new one's; None where there are none."""
+        annotation = self.labels.annotations[number] if number is not None else None
+        names = self.point_names(annotation.category if annotation is not None else self.category)
+        skeleton = SkeletonTool(annotation, names, self.category, self.size)
+        return skeleton if skeleton.next is not None else None
+
+    def skip_keypoint(self) -> Edit | None:
+        """Leave out the key point that would be placed next."""
+        if self.mode is not Mode.KEYPOINTS or self.dragging:
+            return None
+        if self.skeleton is None and self.selected is not None:
+            self.skeleton = self._skeleton_of(self.selected)
+        if self.skeleton is None:
+            return None
+        self.skeleton.skip()
+        return self.finish() if self.skeleton.next is None else None
+
+    def _finish_keypoints(self) -> Edit | None:
+        skeleton, self.skeleton = self.skeleton, None
+        after = skeleton.annotation() if skeleton is not None and skeleton.placed else None
+        if after is None:
+            return None
+        edit = (
+            self._added(Change.KEYPOINTS, after) if self.selected is None else self._replaced(Change.KEYPOINTS, after)
+        )
+        assert skeleton is not None
+        if first_missing(after.keypoints, len(skeleton.names)) is None:
+            return edit
+        # The next click is about another object, not about what was left out of this one.
+        return self._edit(replace(edit, selected=None))
+
+    def set_visibility(self, seen: int) -> Edit | None:
+        """Make the selected key point visible, hidden or absent."""
+        if self.selected is None or self.point is None or self.dragging or not self._is_seen(self.point):
+            return None
+        after = with_visibility(self.labels.annotations[self.selected], self.point, seen, self.size)
+        return self._replaced(Change.VISIBILITY if seen else Change.DELETE, after)
+
+    def toggle_visibility(self) -> Edit | None:
+        """Make the selected key point hidden where it is visible, and visible where it is hidden."""
+        if self.selected is None or not self._is_seen(self.point):
+            return None
+        assert self.point is not None
+        seen = self.labels.annotations[self.selected].keypoints[self.point][2]
+        return self.set_visibility(HIDDEN if seen == VISIBLE else VISIBLE)
+
     def finish(self) -> Edit | None:
-        """Finish the polygon that is drawn; None where it has too few corners."""
+        """Finish the polygon or the key points that are drawn; None where there are too few corners."""
+        if self.skeleton is not None:
+            return self._finish_keypoints()
         # The second press of a double-click has added the same corner again.
         corners = tuple(dict.fromkeys(self.corners))
         box = editing.polygons_box([corners])
@@ -320,16 +397,20 @@ class LabelTool:
 
     def _end(self) -> None:
         self.draft, self.drawn, self.corners, self.stroke, self.dragging = None, None, (), (), False
+        self.skeleton = None
 
     def cancel(self) -> bool:
         """Cancel what is being drawn or dragged; False where nothing is."""
-        busy = self.dragging or bool(self.corners)
+        busy = self.dragging or bool(self.corners) or self.skeleton is not None
         self._end()
         return busy
 
     def back(self) -> bool:
         """One step back: what is drawn, then the mode, then the selection; False where there is none of them."""
         if self.cancel():
+            return True
+        if self.point is not None:
+            self.point = None
             return True
         if self.mode is not Mode.SELECT:
             self.mode = Mode.SELECT
@@ -344,11 +425,22 @@ class LabelTool:
         if self.selected is None or self.dragging:
             return None
         annotation = self.labels.annotations[self.selected]
+        if self.point is not None:
+            x, y, seen = annotation.keypoints[self.point]
+            after = with_keypoint(annotation, self.point, (x + dx, y + dy, seen), self.size)
+            return self._replaced(Change.KEYPOINTS, after) if after.keypoints != annotation.keypoints else None
         after = editing.moved(annotation, dx, dy, self.size)
         return self._replaced(Change.MOVE, after) if after.box != annotation.box else None
 
     def delete(self) -> Edit | None:
-        """Remove the selected object or, of a polygon that is drawn, its last corner."""
+        """Remove the selected object or its selected key point, or the last corner or key point that was drawn."""
+        if self.skeleton is not None:
+            self.skeleton.last_back()
+            if not self.skeleton.begun:
+                self.skeleton = None
+            return None
+        if self.point is not None:
+            return self.set_visibility(ABSENT)
         if self.corners:
             self.corners = self.corners[:-1]
             return None
@@ -359,7 +451,7 @@ class LabelTool:
     def delete_corner(self, handle: LabelHandle) -> Edit | None:
         """Remove a corner of the selected polygon; None where it has no more than it needs."""
         annotation = self.annotation
-        if annotation is None or handle.part == BOX or handle.adds:
+        if annotation is None or handle.part < 0 or handle.adds:
             return None
         polygon = annotation.polygons[handle.part]
         if len(polygon) <= LEAST_CORNERS:
@@ -370,8 +462,3 @@ class LabelTool:
     def change_width(self, *, thicker: bool) -> None:
         """Increase or reduce the width of the brush."""
         self.width = round(min(max(self.width * (THICKER if thicker else 1 / THICKER), 1.0), MAX_STROKE_WIDTH), 1)
-
-
-def replace_change(edit: Edit | None, change: Change) -> Edit | None:
-    """The same edit under another name."""
-    return replace(edit, change=change) if edit is not None else None

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QColor, QCursor
 from PySide6.QtWidgets import QMenu
 
+from cvstudio.data.keypoint_editing import ABSENT, HIDDEN, VISIBLE
 from ui.base.icons import icon
 from ui.control.controller import Controller
 from ui.control.frame_on_screen import FrameOnScreen
@@ -19,7 +20,8 @@ from ui.views.canvas import Canvas
 if TYPE_CHECKING:
     from ui.views.labels.class_chooser import ClassChooser
     from ui.views.labels.editor import LabelEditor
-    from ui.views.labels.tool import Edit, LabelHandle
+    from ui.views.labels.edits import Edit, LabelHandle
+    from ui.views.labels.keypoints_dialog import KeypointsDialog
 
 
 class LabelEditing(QObject):
@@ -37,7 +39,7 @@ class LabelEditing(QObject):
         self._controller = controller
         self._labelling = controller.labelling
         self._canvas = canvas
-        self._edited_media = ""
+        self._edited_media = "", 0
         self._edited_sample: Any = None
         self.editor: LabelEditor | None = None
         self.chooser: ClassChooser | None = None
@@ -84,7 +86,7 @@ class LabelEditing(QObject):
     def _toggled(self) -> None:
         if self._labelling.active:
             self._make_editor().begin()
-            self._edited_media, self._edited_sample = "", None
+            self._edited_media, self._edited_sample = ("", 0), None
             self._show()
         elif self.editor is not None:
             self.editor.end()
@@ -102,9 +104,13 @@ class LabelEditing(QObject):
             editor.hidden_changed.connect(self.hidden_changed)
             editor.mode_changed.connect(self._mode_changed)
             editor.class_chosen.connect(labelling.set_category)
+            editor.picture_class_chosen.connect(labelling.set_picture_class)
             editor.class_asked.connect(self.ask_class)
+            editor.keypoints_asked.connect(self._ask_keypoints)
             editor.menu_asked.connect(self._show_menu)
-            editor.stepped.connect(self._controller.library.step)
+            editor.stepped.connect(self._step)
+            editor.labelled_stepped.connect(self._step_to_labelled)
+            editor.continued.connect(labelling.frames.continue_tracks)
             editor.closed.connect(partial(labelling.set_active, False))
         return self.editor
 
@@ -118,20 +124,23 @@ class LabelEditing(QObject):
         if editor is None or not labelling.active:
             return
         size, media, sample = labelling.size, labelling.media, self._controller.shown.sample
-        other = media is None or media.id != self._edited_media
+        place = (media.id if media is not None else "", labelling.frames.number)
+        other = place != self._edited_media
         # Until the canvas has the picture, the one before is still on it.
         late = sample is None or self._canvas.content_size != size or (other and sample is self._edited_sample)
         if not labelling.ready or size is None or media is None or late:
-            self._edited_media = ""
+            self._edited_media = "", 0
             editor.set_tool(None)
             return
         self._show_classes()
+        editor.moving = media.moving
         if other:
-            from ui.views.labels.tool import LabelTool, Mode
+            from ui.views.labels.edits import Mode
+            from ui.views.labels.tool import LabelTool
 
             editor.set_tool(LabelTool(labelling.labels, size, labelling.category))
             editor.set_mode(Mode(labelling.mode))
-        self._edited_media, self._edited_sample = media.id, sample
+        self._edited_media, self._edited_sample = place, sample
         editor.set_labels(labelling.labels, labelling.selected)
 
     def _show_classes(self) -> None:
@@ -139,7 +148,8 @@ class LabelEditing(QObject):
 
         names = tuple(category.name for category in self._labelling.categories)
         assert self.editor is not None
-        self.editor.set_classes(names, [QColor(*class_colour(name, names)) for name in names])
+        colours = [QColor(*class_colour(name, names)) for name in names]
+        self.editor.set_classes(names, colours, self._labelling.categories)
 
     def _show_category(self) -> None:
         if self.editor is not None:
@@ -148,10 +158,31 @@ class LabelEditing(QObject):
     def _show_mode(self) -> None:
         editor = self.editor
         if editor is not None and editor.tool is not None and editor.tool.mode != self._labelling.mode:
-            from ui.views.labels.tool import Mode
+            from ui.views.labels.edits import Mode
 
             editor.set_mode(Mode(self._labelling.mode))
             editor.setFocus()
+
+    def _step(self, steps: int) -> None:
+        """To the next picture or, of a video, the next frame."""
+        media = self._labelling.media
+        if media is not None and media.moving:
+            self._controller.playback.step(steps)
+        else:
+            self._controller.library.step(steps)
+
+    def _step_to_labelled(self, direction: int) -> None:
+        """To the next frame with labels; of pictures, to the next one."""
+        media = self._labelling.media
+        if media is None or not media.moving:
+            self._step(direction)
+            return
+        secs = self._labelling.frames.next_labelled(direction)
+        if secs is None:
+            self._controller.notice.emit("info", self.tr("There is no further labelled frame in this direction."))
+        else:
+            self._controller.playback.pause()
+            self._controller.playback.seek(secs)
 
     def _mode_changed(self) -> None:
         if self.editor is not None and self.editor.tool is not None:
@@ -167,6 +198,8 @@ class LabelEditing(QObject):
             "reshape": self.tr("Reshape label"),
             "brush": self.tr("Brush label"),
             "erase": self.tr("Erase label"),
+            "keypoints": self.tr("Place key points"),
+            "visibility": self.tr("Change the visibility of a key point"),
             "delete": self.tr("Delete label"),
         }
         merge = "labels.nudge" if nudging else None
@@ -183,7 +216,7 @@ class LabelEditing(QObject):
         current = labelling.labels.annotations[number].category if number is not None else labelling.category
         names = [category.name for category in labelling.categories]
         chooser = self.chooser = ClassChooser(self._canvas, names, current, place or QCursor.pos())
-        chooser.chosen.connect(labelling.set_category)
+        chooser.chosen.connect(labelling.take_class)
         chooser.added.connect(labelling.add_category)
         chooser.closed.connect(self._chooser_closed)
         return chooser
@@ -204,12 +237,57 @@ class LabelEditing(QObject):
         menu.addAction(icon("list"), self.tr("Change the Class …") + "\tC", partial(self.ask_class, place))
         menu.addAction(icon("copy"), self.tr("Duplicate"), partial(labelling.duplicate, number))
         menu.addAction(icon("layers"), self.tr("Bring to Front"), partial(labelling.bring_to_front, number))
+        from ui.views.labels.edits import KEYPOINT
+
+        if handle is not None and handle.part == KEYPOINT:
+            self._add_keypoint_actions(menu, handle.number)
         if handle is not None and handle.part >= 0 and not handle.adds:
             menu.addAction(icon("minus"), self.tr("Remove This Corner"), partial(editor.delete_corner, handle))
+        if labelling.frames.edited:
+            annotation = labelling.labels.annotations[number]
+            key_frame = menu.addAction(self.tr("Remove Key Frame"), partial(labelling.frames.remove_key_frame, number))
+            key_frame.setEnabled(annotation.track_id is not None and not annotation.interpolated)
+            whole = menu.addAction(self.tr("Delete on All Frames"), partial(labelling.frames.delete_track, number))
+            whole.setEnabled(annotation.track_id is not None)
         menu.addSeparator()
         delete = self.tr("Delete") + "\t" + self.tr("Del")
         menu.addAction(icon("trash-2"), delete, partial(labelling.delete, {number}))
         return menu
+
+    def _add_keypoint_actions(self, menu: QMenu, number: int) -> None:
+        labelling, editor = self._labelling, self.editor
+        assert labelling.selected is not None
+        assert editor is not None
+        seen_now = labelling.labels.annotations[labelling.selected].keypoints[number][2]
+        menu.addSeparator()
+        for seen, text in (
+            (VISIBLE, self.tr("Point Is Visible")),
+            (HIDDEN, self.tr("Point Is Hidden")),
+            (ABSENT, self.tr("Point Is Absent")),
+        ):
+            action = menu.addAction(text, partial(editor.set_visibility, seen))
+            action.setCheckable(True)
+            action.setChecked(seen == seen_now)
+
+    def _ask_keypoints(self) -> None:
+        """Ask for the key points of the class of the selected object, or of the next one."""
+        labelling = self._labelling
+        number = labelling.category
+        if labelling.selected is not None:
+            number = labelling.labels.annotations[labelling.selected].category
+        if number < len(labelling.categories):
+            self.ask_keypoints(number)
+        else:
+            self._controller.notice.emit("info", self.tr("Name a class first; key points belong to a class."))
+
+    def ask_keypoints(self, number: int) -> KeypointsDialog:
+        """Open the dialog for the key points of a class."""
+        from ui.views.labels.keypoints_dialog import KeypointsDialog
+
+        dialog = KeypointsDialog(self._canvas.window(), self._labelling.categories[number])
+        dialog.chosen.connect(partial(self._labelling.set_skeleton, number))
+        dialog.open()
+        return dialog
 
     def _show_menu(self, place: QPoint, handle: LabelHandle | None) -> None:
         self.menu(place, handle).popup(place)

@@ -285,3 +285,42 @@ def test_pictures_and_labels_keep_the_ids_of_their_file_and_new_ones_get_the_nex
     assert ids == {"z.png": 139, "b.png": "s-1", "a.png": 7, "new.png": 140}
     owners = [(item["id"], item["image_id"]) for item in written["annotations"]]
     assert owners == [(501, 139), (40, "s-1"), (502, 140)]
+
+
+def test_the_flag_ignore_is_kept_where_it_was(tmp_path, put_pictures):
+    put_pictures(tmp_path, "a.png")
+    boxes = [{"id": n, "image_id": 1, "category_id": 5, "bbox": [n, 2, 9, 9], "iscrowd": 0} for n in (1, 2, 3)]
+    flags = [{"ignore": 1}, {"ignore": 0}, {}]
+    path = put(tmp_path / "in.json", [image()], [{**box, **more} for box, more in zip(boxes, flags, strict=True)], CATS)
+    labelled, annotations = one(path)
+    assert [item.attributes for item in annotations] == [{"ignore": "1"}, {"ignore": "0"}, {}]
+    write_labels(labelled, tmp_path / "out.json", COCO_JSON, Progress())
+    written = COCO(str(tmp_path / "out.json")).loadAnns([1, 2, 3])
+    assert [{key: item[key] for key in ("ignore", "attributes") if key in item} for item in written] == flags
+
+
+def test_a_label_that_is_no_json_does_not_spoil_the_others(tmp_path):
+    path = put(tmp_path / "a.json", [image()], [{"image_id": 1, "category_id": 5, "bbox": [1, 2, 3, 4]}] * 2, CATS)
+    path.write_text(path.read_text().replace("[1, 2, 3, 4]", "[1 2]", 1))
+    labelled, annotations = one(path)
+    assert [item.box for item in annotations] == [(1.0, 2.0, 4.0, 6.0)]
+    assert ("A label is no valid JSON.", "a.png", 1) in reasons(labelled)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        '{"image_id": 2, "x": "\\"image_id\\": 3", "image_id": 1}',
+        '{"x": {"image_id": 2}, "image_id": 1}',
+        '{"x": "image_id", "y": "}", "image_id" : 1 }',
+        '{"image_id": "1"}',
+        '{"image\\u005fid": 1}',
+    ],
+)
+def test_the_picture_of_a_label_however_it_is_written(tmp_path, label):
+    path = put(tmp_path / "a.json", [image(1), image(2, "b.png"), image(3, "c.png")], ["LABEL"], CATS)
+    path.write_text(
+        path.read_text().replace('"LABEL"', label.replace("{", '{"category_id": 5, "bbox": [1, 2, 3, 4], ', 1))
+    )
+    labelled = COCO_JSON.read(path)
+    assert [len(labelled.labels(name).annotations) for name in ("a.png", "b.png", "c.png")] == [1, 0, 0]

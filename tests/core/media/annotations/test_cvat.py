@@ -82,6 +82,75 @@ def test_tracks_are_labels_of_their_frames(tmp_path, put_pictures):
     assert labelled.check() == ()
 
 
+KEYS = """<annotations><meta><task><source>numbered.mp4</source><labels><label><name>cat</name></label></labels>
+<original_size><width>64</width><height>48</height></original_size></task></meta>
+<track id="3" label="cat"><box frame="1" keyframe="1" outside="0" xtl="0" ytl="2" xbr="8" ybr="6"/>
+<box frame="5" keyframe="1" outside="0" xtl="8" ytl="2" xbr="16" ybr="10"/>
+<box frame="7" keyframe="1" outside="1" xtl="12" ytl="2" xbr="20" ybr="10"/></track></annotations>"""
+
+
+def test_what_lies_between_key_frames_is_interpolated_as_cvat_does(tmp_path, numbered_clip):
+    path = tmp_path / "video.xml"
+    path.write_text(KEYS)
+    labelled = read(path)
+    assert labelled.videos == {"": numbered_clip}
+    assert labelled.check() == ()
+    boxes = {number: labelled.labels(name).annotations[0] for number, name in labelled.frames(numbered_clip).items()}
+    assert {number: item.box for number, item in boxes.items()} == {
+        1: (0, 2, 8, 6),
+        2: (2, 2, 10, 7),
+        3: (4, 2, 12, 8),
+        4: (6, 2, 14, 9),
+        5: (8, 2, 16, 10),
+        6: (10, 2, 18, 10),
+    }
+    assert [number for number, item in boxes.items() if not item.interpolated] == [1, 5]
+    assert {item.track_id for item in boxes.values()} == {3}
+
+
+def test_the_tracks_of_a_video_are_written_and_read_back(tmp_path, numbered_clip):
+    path = tmp_path / "video.xml"
+    path.write_text(KEYS)
+    labelled = read(path)
+    posed = Category("person", keypoints=("nose", "hand"))
+    extra = (
+        Annotation(1, (4, 4, 20, 20), keypoints=((4, 4, 2), (20, 20, 1)), track_id=9),
+        Annotation(0, (2, 2, 20, 20), (((2, 2), (20, 2), (20, 20)),), attributes={"kind": "tabby"}, track_id=4),
+    )
+    before = labelled.labels("frame_000005")
+    edits = {"frame_000005": PictureLabels(before.size, (*before.annotations, *extra))}
+    labelled = labelled.with_edits(edits, categories=[posed])
+    out = tmp_path / "out.xml"
+    assert write_labels(labelled, out, CVAT, Progress()) == ()
+    root = ElementTree.parse(out).getroot()
+    assert [track.get("id") for track in root.iter("track")] == ["3", "9", "4"]
+    assert root.find("image") is None
+    assert root.find("meta/task/source").text == "numbered.mp4"
+    facts = [(item.get("frame"), item.get("keyframe"), item.get("outside")) for item in root.find("track")]
+    assert facts == [*((str(n), "1" if n in (1, 5) else "0", "0") for n in range(1, 7)), ("7", "1", "1")]
+    assert [item.get("outside") for item in root.findall("track")[1]] == ["0", "1"]
+    back = read(out)
+    assert back.categories == labelled.categories
+    assert back.names == labelled.names
+    for name in labelled.names:
+        assert {item.track_id: item for item in back.labels(name).annotations} == {
+            item.track_id: item for item in labelled.labels(name).annotations
+        }
+
+
+def test_a_track_ends_with_the_video_and_hostile_numbers_fill_nothing(tmp_path, numbered_clip):
+    path = tmp_path / "video.xml"
+    path.write_text(KEYS.replace('frame="7"', 'frame="23"').replace('outside="1"', 'outside="0"'))
+    out = tmp_path / "out.xml"
+    assert write_labels(read(path), out, CVAT, Progress()) == ()
+    last = ElementTree.parse(out).getroot().find("track")[-1]
+    assert (last.get("frame"), last.get("outside")) == ("23", "0"), "the clip has no further frame"
+    path.write_text(KEYS.replace('frame="7"', 'frame="900000000"'))
+    labelled = read(path)
+    assert len(labelled.names) == 5
+    assert [item.where for item in labelled.check()] == ["cat"]
+
+
 def test_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path, put_pictures):
     put_pictures(tmp_path, "a.png")
     plain = '<box label="cat" xtl="1" ytl="2" xbr="5" ybr="6"/>'

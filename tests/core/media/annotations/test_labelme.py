@@ -110,6 +110,74 @@ def test_all_shapes_are_read_or_told(tmp_path, put_pictures):
     }
 
 
+POSE = (
+    {"label": "person", "points": [[1, 1], [30, 25]], "shape_type": "rectangle", "group_id": 3},
+    {"label": "nose", "points": [[10, 5]], "shape_type": "point", "group_id": 3},
+    {"label": "right hand", "points": [[20.5, 15]], "shape_type": "point", "group_id": 3, "flags": {"occluded": True}},
+    {"label": "person", "points": [[2, 2], [20, 20]], "shape_type": "rectangle", "group_id": 4},
+    {"label": "nose", "points": [[6, 5]], "shape_type": "point", "group_id": 4},
+    {"label": "left hand", "points": [[3, 9]], "shape_type": "point", "group_id": 4, "difficult": True},
+)
+
+
+def test_points_of_a_group_are_the_key_points_of_its_object(tmp_path, put_pictures):
+    put_pictures(tmp_path, "a.png")
+    put(tmp_path / "a.json", [*POSE, {"label": "cat", "points": [[5, 5], [9, 9]], "shape_type": "rectangle"}])
+    labelled = read(tmp_path)
+    assert labelled.categories == (
+        Category("cat"),
+        Category("person", keypoints=("nose", "left hand", "right hand")),
+    )
+    first, second, cat = labelled.labels("a.png").annotations
+    assert first.box == (1, 1, 30, 25)
+    assert first.keypoints == ((10, 5, 2), (0, 0, 0), (20.5, 15, 1))
+    assert second.keypoints == ((6, 5, 2), (3, 9, 1), (0, 0, 0))
+    assert (cat.category, cat.keypoints) == (0, ())
+    assert labelled.check() == ()
+
+
+def test_landmarks_without_a_group_are_one_object_and_equal_points_none(tmp_path, put_pictures):
+    put_pictures(tmp_path, "a.png", "b.png")
+    eyes = [{"label": name, "points": [[x, 8]], "shape_type": "point"} for name, x in (("left", 20), ("right", 5))]
+    put(tmp_path / "a.json", eyes)
+    cells = [{"label": "cell", "points": [[x, 8]], "shape_type": "point"} for x in (3, 9)]
+    put(tmp_path / "b.json", cells, imagePath="b.png")
+    labelled = read(tmp_path)
+    (face,) = labelled.labels("a.png").annotations
+    assert labelled.categories[face.category] == Category("object", keypoints=("left", "right"))
+    assert face.keypoints == ((20, 8, 2), (5, 8, 2))
+    assert face.box == (5, 7.5, 20, 8.5)
+    assert labelled.labels("b.png").annotations == ()
+    assert [(item.where, item.count) for item in labelled.check()] == [("b.png", 2)]
+
+
+def test_key_points_are_written_and_read_back(tmp_path, put_pictures, set_of):
+    put_pictures(tmp_path, "a.png")
+    person = Category("person", keypoints=("nose", "left hand", "right hand"))
+    objects = (
+        Annotation(0, (1, 1, 30, 25), keypoints=((10, 5, 2), (0, 0, 0), (20.5, 15, 1))),
+        Annotation(0, (2, 2, 20, 20), (((2, 2), (20, 2), (20, 20)),), keypoints=((6, 5, 2), (3, 9, 1), (4, 4, 2))),
+        Annotation(0, (2, 2, 9, 9)),
+    )
+    labels = {"a.png": PictureLabels(Size(40, 30), objects)}
+    out = tmp_path / "out"
+    labelled = set_of(labels, (person,), {"a.png": tmp_path / "a.png"})
+    assert write_labels(labelled, out, LABELME, Progress(), options=WriteOptions(pictures=True)) == ()
+    shapes = json.loads((out / "a.json").read_text())["shapes"]
+    assert [(shape["label"], shape["shape_type"], shape["group_id"]) for shape in shapes] == [
+        *(("person", "rectangle", 0), ("nose", "point", 0), ("right hand", "point", 0)),
+        *(("person", "polygon", 1), ("nose", "point", 1), ("left hand", "point", 1), ("right hand", "point", 1)),
+        ("person", "rectangle", None),
+    ]
+    assert [shape["flags"] for shape in shapes[1:3]] == [{}, {"occluded": True}]
+    back = read(out)
+    assert back.categories == (person,)
+    assert back.labels("a.png").annotations == objects
+    lined = set_of(labels, (Category("person", keypoints=person.keypoints, skeleton=((0, 1),)),))
+    told = write_labels(lined, tmp_path / "lines", LABELME, Progress())
+    assert [item.reason for item in told] == ["LabelMe holds no lines between key points."]
+
+
 def test_one_damaged_file_spoils_no_other(tmp_path, put_pictures):
     put_pictures(tmp_path, "a.png", "b.png")
     put(tmp_path / "a.json", [{"label": "cat", "points": [[9, 8], [3, 2]], "shape_type": "rectangle"}])

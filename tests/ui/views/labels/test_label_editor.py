@@ -18,7 +18,8 @@ from cvstudio.data.labels import Annotation, LabelledMask, PictureLabels
 from ui.tour.input_events import move_mouse
 from ui.views.canvas import Canvas
 from ui.views.labels.editor import LabelEditor
-from ui.views.labels.tool import Change, Edit, LabelTool, Mode
+from ui.views.labels.edits import Change, Edit, Mode
+from ui.views.labels.tool import LabelTool
 
 SIZE = Size(64, 40)
 LEFT, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cvstudio.analyses.detection import crossings
 from cvstudio.analyses.detection._tracking import Sighting
 from cvstudio.analyses.detection.crossings import CrossingCounter, Rules, places_of
+from cvstudio.exporters import EXPORTERS
+from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import NamedShape
+from cvstudio.results.counts import write_crossings
 
 LABELS = ("person", "car")
 GATE = NamedShape(((0.0, 0.0), (0.0, 10.0)), "Gate")
@@ -260,3 +265,44 @@ def test_entries_minus_exits_are_those_inside(frames):
     still = sum(not stay.left for stay in stays)
     if len(times):
         assert zones[-1, 0, 1] - zones[-1, 0, 2] == still - appeared
+
+
+def test_an_endless_camera_is_counted_exactly_and_its_history_is_bounded(monkeypatch):
+    monkeypatch.setattr(crossings, "MOST_EVENTS", 40)
+    monkeypatch.setattr(crossings, "MOST_IDENTITIES", 10)
+    # Each object crosses the gate, and every other one comes back and vanishes inside the yard.
+    passing = [
+        [[(number, 5.0, 5.0)], [(number, -5.0, 5.0)], *([[(number, 20.0, 5.0)]] if number % 2 else [])]
+        for number in range(1, 501)
+    ]
+    counter, short = CrossingCounter(Rules((GATE,), (YARD,), "centre", labels=LABELS)), []
+    frames = [frame for group in passing for frame in group]
+    for number, rows in enumerate(frames):
+        counter.feed([(float(number), sighting(*rows))])
+        short.append(counter.at(np.inf))
+    tallies = short[-1]
+    assert (tallies.lines[0].ins, tallies.lines[0].outs) == (500, 250)
+    assert tallies.zones[0].entries == 250
+    assert tallies.earlier[0] + len(tallies.crossings) == 750
+    assert tallies.earlier[1] + len(tallies.stays) == 250
+    assert max(len(item.crossings) for item in short) <= 40
+    assert max(len(item.stays) for item in short) <= 40 + 20
+    assert len(counter._carries) <= 20
+    assert tallies.crossings[-1].track_id == 500
+    assert [item.until_secs for item in tallies.stays] == sorted(item.until_secs for item in tallies.stays)
+
+
+def test_the_exported_crossings_of_a_long_video_are_all_of_them(monkeypatch, tmp_path):
+    frames = [[(number // 2, 5.0 if number % 2 else -5.0, 5.0)] for number in range(200)]
+    whole = counted(frames, lines=[GATE], block=1).at(np.inf)
+    monkeypatch.setattr(crossings, "MOST_EVENTS", 10)
+    counter = CrossingCounter(Rules((GATE,), (), "centre", labels=LABELS))
+    moments = []
+    for number, rows in enumerate(frames):
+        counter.feed([(float(number), sighting(*rows))])
+        moments.append(SimpleNamespace(result=SimpleNamespace(tallies=counter.at(np.inf)), pts=float(number)))
+    write_crossings(tmp_path / "whole.csv", whole)
+    item = SimpleNamespace(moments=lambda progress: moments)
+    EXPORTERS["crossings"].write(tmp_path / "long.csv", item, Progress())
+    assert moments[-1].result.tallies.earlier[0] > 50
+    assert (tmp_path / "long.csv").read_text() == (tmp_path / "whole.csv").read_text()

@@ -1,0 +1,106 @@
+"""Conv-TasNet: masks from a temporal convolutional network between a learned filterbank and its inverse.
+
+Written from Luo and Mesgarani, "Conv-TasNet: Surpassing Ideal Time-Frequency Magnitude Masking for Speech Separation",
+IEEE/ACM TASLP 2019 (arXiv 1809.07454). Modules have the names of asteroid's checkpoints, so that these load without
+renaming. Imported only where torch is in use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from cvstudio.models.shared.tasnet import GlobalNorm, TasNet, activated
+
+
+@dataclass(frozen=True)
+class ConvTasNetSize:
+    """Size of a network, with the letters of the paper's table I.
+
+    Parameters
+    ----------
+    sources : C, waveforms that come out
+    filters, length, stride : N and L of the filterbank, and the samples between two frames
+    bottleneck, hidden, skip : B, H and Sc, channels; a `skip` of 0 takes the masks from the residual path
+    kernel, blocks, repeats : P, X and R of the temporal convolutional network
+    mask : "relu" or "sigmoid", which makes masks of the network's output
+    """
+
+    sources: int = 2
+    filters: int = 512
+    length: int = 16
+    stride: int = 8
+    bottleneck: int = 128
+    hidden: int = 512
+    skip: int = 128
+    kernel: int = 3
+    blocks: int = 8
+    repeats: int = 3
+    mask: str = "relu"
+
+
+SMALL = ConvTasNetSize(
+    filters=256, length=40, stride=20, bottleneck=128, hidden=256, skip=0, kernel=3, blocks=7, repeats=2
+)
+"""The embedded separator: 400 frames a second at 8 kHz, so that a CPU learns and runs it quickly."""
+
+
+class ConvBlock(nn.Module):
+    """1x1 convolution, dilated depthwise convolution, and 1x1 convolutions to the residual and the skip path."""
+
+    def __init__(self, size: ConvTasNetSize, dilation: int) -> None:
+        super().__init__()
+        hidden = size.hidden
+        self.shared_block = nn.Sequential(
+            nn.Conv1d(size.bottleneck, hidden, 1),
+            nn.PReLU(),
+            GlobalNorm(hidden),
+            nn.Conv1d(
+                hidden,
+                hidden,
+                size.kernel,
+                padding=(size.kernel - 1) * dilation // 2,
+                dilation=dilation,
+                groups=hidden,
+            ),
+            nn.PReLU(),
+            GlobalNorm(hidden),
+        )
+        self.res_conv = nn.Conv1d(hidden, size.bottleneck, 1)
+        if size.skip:
+            self.skip_conv = nn.Conv1d(hidden, size.skip, 1)
+
+
+class MaskNet(nn.Module):
+    """Masks (batch, sources, filters, frames) from the filterbank's output (batch, filters, frames)."""
+
+    def __init__(self, size: ConvTasNetSize) -> None:
+        super().__init__()
+        self.size = size
+        self.bottleneck = nn.Sequential(GlobalNorm(size.filters), nn.Conv1d(size.filters, size.bottleneck, 1))
+        self.TCN = nn.ModuleList(
+            ConvBlock(size, 2**number) for _ in range(size.repeats) for number in range(size.blocks)
+        )
+        outputs = size.sources * size.filters
+        self.mask_net = nn.Sequential(nn.PReLU(), nn.Conv1d(size.skip or size.bottleneck, outputs, 1))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        residual = self.bottleneck(frames)
+        skipped: Tensor | None = None
+        for block in self.TCN:
+            shared = block.shared_block(residual)
+            residual = residual + block.res_conv(shared)
+            if self.size.skip:
+                skip = block.skip_conv(shared)
+                skipped = skip if skipped is None else skipped + skip
+        masks = self.mask_net(residual if skipped is None else skipped)
+        masks = masks.unflatten(1, (self.size.sources, self.size.filters))
+        return activated(masks, self.size.mask)
+
+
+class ConvTasNet(TasNet):
+    """Sources (batch, sources, samples) of mixtures (batch, samples)."""
+
+    def __init__(self, size: ConvTasNetSize) -> None:
+        super().__init__(size.filters, size.length, size.stride, MaskNet(size))

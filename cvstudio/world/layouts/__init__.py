@@ -1,0 +1,1 @@
+"""How scenes of each kind are laid out."""

@@ -1,0 +1,165 @@
+"""Labels of the frames of a video: which frame is edited, and the intents about identities over frames."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol
+
+from cvstudio.analyses.binding import AnnotationSet
+from cvstudio.data.frame_names import frame_at
+from cvstudio.data.labels import LabelledSet, PictureLabels
+from cvstudio.data.track_editing import FrameEdits, highest_track, next_labelled, object_of
+from cvstudio.media import Media
+from cvstudio.session.label_edits import with_frame_labels
+
+
+class EditedLabels(Protocol):
+    """What is needed of `Labelling`, which has these frames as its part."""
+
+    labelled: LabelledSet | None
+    labels: PictureLabels
+    selected: int | None
+
+    @property
+    def annotations(self) -> AnnotationSet | None: ...
+
+    @property
+    def media(self) -> Media | None: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def labelled_in_file(self) -> LabelledSet | None: ...
+
+    def show_frame(self, track: int | None) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def change(self, title: str, changed: AnnotationSet, labels: PictureLabels, selected: int | None) -> None: ...
+
+    def tr(self, text: str, /) -> str: ...
+
+
+class LabelledFrames:
+    """Part of `Labelling` for videos.
+
+    Attributes
+    ----------
+    number : of the frame on the canvas; 0 where it is no video
+    left : identity of the object that was selected last on a frame before; None where the user chose none
+    """
+
+    def __init__(self, labelling: EditedLabels) -> None:
+        self._labelling = labelling
+        self._highest_in_file: tuple[LabelledSet, int] | None = None
+        self.number = 0
+        self.left: int | None = None
+
+    @property
+    def edited(self) -> bool:
+        """Whether the labels of a frame of a video can be edited now."""
+        media = self._labelling.media
+        return self._labelling.ready and media is not None and media.moving
+
+    def set_time(self, pts: float | None) -> None:
+        """Follow the frame that is on the canvas, by its presentation time in seconds."""
+        labelling = self._labelling
+        media = labelling.media
+        if media is None or not media.moving or pts is None or media.frame_rate is None:
+            self.number, self.left = 0, None
+            return
+        number = frame_at(pts, media.frame_rate)
+        if number == self.number:
+            return
+        if labelling.selected is not None:
+            self.left = labelling.labels.annotations[labelling.selected].track_id
+        self.number = number
+        # The same object stays selected, whatever its number on this frame.
+        labelling.show_frame(self.left)
+
+    def next_labelled(self, direction: int) -> float | None:
+        """Time in seconds, in the middle of the labelled frame next after (1) or before (-1) this one; None where there
+        is none."""
+        labelling = self._labelling
+        media, labelled = labelling.media, labelling.labelled
+        if media is None or labelled is None or not media.moving or not media.frame_rate:
+            return None
+        labels = ((number, labelled.labels(name)) for number, name in labelled.frames(media.path).items())
+        frames = [number for number, item in labels if item.annotations]
+        frame = next_labelled(frames, self.number, direction)
+        return (frame + 0.5) / media.frame_rate if frame is not None else None
+
+    def _edits(self) -> FrameEdits:
+        labelled, media = self._labelling.labelled, self._labelling.media
+        assert labelled is not None
+        assert media is not None
+        frames, size = labelled.frames(media.path), media.size
+
+        def labels(frame: int) -> PictureLabels:
+            return labelled.labels(frames[frame]) if frame in frames else PictureLabels(size)
+
+        return FrameEdits(labels, frames)
+
+    def _free_identity(self) -> int:
+        labelled, file = self._labelling.labelled, self._labelling.labelled_in_file
+        if file is not None and (self._highest_in_file is None or self._highest_in_file[0] is not file):
+            self._highest_in_file = file, highest_track(map(file.labels, file.names))
+        in_file = self._highest_in_file[1] if self._highest_in_file is not None else -1
+        return max(in_file, highest_track(labelled.edited.values() if labelled is not None else ())) + 1
+
+    def _changed(self, annotations: AnnotationSet, edits: FrameEdits) -> AnnotationSet:
+        labelled, media = self._labelling.labelled, self._labelling.media
+        assert labelled is not None
+        assert media is not None
+        frames = {
+            frame: labels if labels.size is not None else dataclasses.replace(labels, size=media.size)
+            for frame, labels in edits.changed.items()
+        }
+        return with_frame_labels(annotations, labelled, media, frames)
+
+    def with_edited(self, annotations: AnnotationSet, labels: PictureLabels) -> AnnotationSet:
+        """`annotations` with other labels of the frame, and what follows from them on other frames."""
+        edits = self._edits()
+        edits.set_frame(self.number, labels, self._free_identity())
+        return self._changed(annotations, edits)
+
+    # Intents --------------------------------------------------------------------------------------------------------
+
+    def continue_tracks(self) -> None:
+        """Put the object that was selected last, or else all of the last labelled frame before, onto this frame; on the
+        frames between it is interpolated."""
+        labelling = self._labelling
+        if not self.edited:
+            return
+        edits = self._edits()
+        tracks = edits.continue_tracks(self.number, None if self.left is None else {self.left})
+        if not tracks:
+            labelling.say(labelling.tr("No labelled frame before this one has an object that is missing here."))
+            return
+        selected = object_of(edits.labels(self.number), tracks[0]) if len(tracks) == 1 else None
+        self._change(labelling.tr("Continue objects"), edits, selected)
+
+    def remove_key_frame(self, number: int) -> None:
+        """Make an object of the frame none that was placed here: it is interpolated, or ends."""
+        title = self._labelling.tr("Remove key frame")
+        self._edit_track(number, title, lambda edits, track: edits.remove_key(self.number, track))
+
+    def delete_track(self, number: int) -> None:
+        """Remove an object of the frame from all frames of the video."""
+        self._edit_track(number, self._labelling.tr("Delete track"), lambda edits, track: edits.remove_track(track))
+
+    def _edit_track(self, number: int, title: str, change: Callable[[FrameEdits, int], None]) -> None:
+        track = self._labelling.labels.annotations[number].track_id
+        if track is None or not self.edited:
+            return
+        edits = self._edits()
+        change(edits, track)
+        self._change(title, edits, object_of(edits.labels(self.number), track))
+
+    def _change(self, title: str, edits: FrameEdits, selected: int | None) -> None:
+        annotations = self._labelling.annotations
+        if annotations is not None and edits.changed:
+            changed = self._changed(annotations, edits)
+            self._labelling.change(title, changed, edits.labels(self.number), selected)
