@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QApplication
 
 from ui.base.translate import as_line, translated
 
-
 TEXTS = {"picture {0} of {1}": "{1}장 중 {0}번째 사진", "Object detection": "객체 검출"}
 
 
