@@ -57,5 +57,6 @@ EXPORTERS.register(
         of(Detections),
         _write_npz,
         "Boxes, scores, classes and the mask of each object, for numpy.load.",
+        keywords=("넘파이", "박스 배열"),
     )
 )

@@ -43,5 +43,6 @@ EXPORTERS.register(
         of(Segmentation),
         _write,
         "The class index of each pixel as an indexed PNG, 255 where it is unknown.",
+        keywords=("클래스 마스크", "분할 마스크", "레이블 맵"),
     )
 )

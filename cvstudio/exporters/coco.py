@@ -124,5 +124,6 @@ EXPORTERS.register(
         either=True,
         params=CocoOptions,
         combined=Combined(_pieces, _write_pieces),
+        keywords=("코코", "어노테이션 내보내기", "검출 결과"),
     )
 )

@@ -84,5 +84,6 @@ EXPORTERS.register(
         either=True,
         params=CutOutOptions,
         folder=True,
+        keywords=("객체 오려내기", "누끼", "배경 제거"),
     )
 )

@@ -48,8 +48,17 @@ EXPORTERS.register(
         _write_npz,
         "The values of the map with their position in the picture and their class, for numpy.load.",
         preferred=True,
+        keywords=("넘파이", "히트맵 배열"),
     )
 )
 EXPORTERS.register(
-    Exporter("npy-heat", "NumPy array", ".npy", of(HeatMap), _write_npy, "The values of the map alone, for numpy.load.")
+    Exporter(
+        "npy-heat",
+        "NumPy array",
+        ".npy",
+        of(HeatMap),
+        _write_npy,
+        "The values of the map alone, for numpy.load.",
+        keywords=("넘파이", "배열"),
+    )
 )

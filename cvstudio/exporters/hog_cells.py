@@ -34,5 +34,6 @@ EXPORTERS.register(
         _write,
         "The normalised blocks, which in one row are the descriptor, for numpy.load.",
         preferred=True,
+        keywords=("넘파이", "특징 벡터"),
     )
 )

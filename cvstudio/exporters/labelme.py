@@ -87,5 +87,6 @@ EXPORTERS.register(
         _write,
         "Boxes or outlines beside the picture, to be corrected by hand in LabelMe.",
         params=LabelMeOptions,
+        keywords=("레이블미", "라벨미", "다각형 어노테이션"),
     )
 )

@@ -61,5 +61,6 @@ EXPORTERS.register(
         _write,
         "Where each object is in each frame, for tools that evaluate tracking.",
         video=True,
+        keywords=("객체 추적 결과", "다중 객체 추적"),
     )
 )

@@ -144,7 +144,7 @@ _register(
     "The picture with its results, or its results alone, without loss.",
     preferred=True,
     params=PngOptions,
-    keywords=("annotated image", "save picture", "screenshot", "lossless"),
+    keywords=("annotated image", "save picture", "screenshot", "lossless", "이미지 저장", "주석 이미지"),
 )
 _register(
     "jpeg",
@@ -153,5 +153,5 @@ _register(
     _write_jpeg,
     "The picture with its results, in a smaller file.",
     params=JpegOptions,
-    keywords=("jpg", "annotated image", "save picture"),
+    keywords=("jpg", "annotated image", "save picture", "이미지 저장", "주석 이미지"),
 )

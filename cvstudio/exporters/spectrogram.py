@@ -62,5 +62,6 @@ EXPORTERS.register(
         _write_npz,
         "Levels (0..255 for low_db..high_db), times and frequencies for numpy.load.",
         preferred=True,
+        keywords=("넘파이", "수치 배열"),
     )
 )

@@ -99,7 +99,7 @@ EXPORTERS.register(
         "All results, value for value, in cvstudio's own format.",
         either=True,
         preferred=True,
-        keywords=("annotations", "data"),
+        keywords=("annotations", "data", "데이터 내보내기", "제이슨"),
     )
 )
 EXPORTERS.register(

@@ -218,6 +218,6 @@ EXPORTERS.register(
         preferred=True,
         params=VideoOptions,
         draws=True,
-        keywords=("annotated video", "H.264", "film", "movie"),
+        keywords=("annotated video", "H.264", "film", "movie", "동영상 저장", "비디오 내보내기"),
     )
 )

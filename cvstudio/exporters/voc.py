@@ -84,5 +84,6 @@ EXPORTERS.register(
         params=VocOptions,
         folder=True,
         finish=_finish,
+        keywords=("파스칼 VOC", "학습 데이터셋"),
     )
 )

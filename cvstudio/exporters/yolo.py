@@ -104,5 +104,6 @@ EXPORTERS.register(
         either=True,
         params=YoloOptions,
         folder=True,
+        keywords=("욜로", "학습 데이터셋"),
     )
 )

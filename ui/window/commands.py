@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from PySide6.QtCore import Qt
 
 from cvstudio.media import MediaKind
 from ui.base.command import Command
+from ui.base.command_words import KOREAN
 from ui.base.hold_key import HoldKey
 from ui.panels import PANELS
 from ui.window.compare_commands import compare_commands
@@ -28,7 +30,7 @@ ZOOM_STEP = 1.25
 
 def window_commands(window: Window) -> list[Command]:
     """The commands in the order of their menus."""
-    return [
+    commands = [
         *_file(window),
         *_edit(window),
         *_view(window),
@@ -37,6 +39,7 @@ def window_commands(window: Window) -> list[Command]:
         *_help(window),
         *_panels(window),
     ]
+    return [replace(command, keywords=(*command.keywords, *KOREAN.get(command.key, ()))) for command in commands]
 
 
 def _file(window: Window) -> list[Command]:

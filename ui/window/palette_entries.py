@@ -160,7 +160,7 @@ def _recipes(window: Window) -> list[Entry]:
             lambda: window.show_panel("training"),
             _tr("training"),
             "activity",
-            (f"train {recipe.key}",),
+            (f"train {recipe.key}", "학습", "훈련", "모델 학습"),
             translated(recipe.summary),
         )
         for recipe in RECIPES

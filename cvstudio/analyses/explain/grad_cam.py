@@ -194,6 +194,7 @@ ANALYSES.register(
         keywords=(
             *("Grad-CAM", "CAM", "class activation map", "saliency", "heat map", "explain", "why"),
             *("gradients", "feature maps", "activations", "interpretability", "visualisation"),
+            *("클래스 활성화 맵", "판단 근거", "설명 가능한 인공지능", "히트맵"),
         ),
     )
 )

@@ -185,6 +185,7 @@ ANALYSES.register(
         keywords=(
             *("HOG", "histogram of oriented gradients", "Dalal", "Triggs", "descriptor", "feature", "gradient"),
             *("orientation", "cell", "block", "L2-Hys", "edges"),
+            *("기울기 방향 히스토그램", "특징 기술자", "특징 추출"),
         ),
     )
 )

@@ -57,6 +57,16 @@ ANALYSES.register(
         order=40,
         task="keypoints",
         samples={"picture": "cat"},
-        keywords=("key points", "pose estimation", "landmarks", "heat map", "skeleton", "SimplePose", "own model"),
+        keywords=(
+            "key points",
+            "pose estimation",
+            "landmarks",
+            "heat map",
+            "skeleton",
+            "SimplePose",
+            "own model",
+            "키포인트 검출",
+            "자세 추정",
+        ),
     )
 )

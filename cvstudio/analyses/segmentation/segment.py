@@ -117,6 +117,17 @@ ANALYSES.register(
         order=30,
         task="segment",
         samples={"picture": "cat"},
-        keywords=("semantic segmentation", "FCN", "DeepLab", "U-Net", "ESPNet", "own model", "mask", "mIoU"),
+        keywords=(
+            "semantic segmentation",
+            "FCN",
+            "DeepLab",
+            "U-Net",
+            "ESPNet",
+            "own model",
+            "mask",
+            "mIoU",
+            "의미 분할",
+            "시맨틱 분할",
+        ),
     )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -236,3 +237,13 @@ def test_titles_lead_and_texts_follow(entries, query, title):
     found = ranked(entries, query)
     assert title in [entry.title for entry in found[:3]]
     assert query.split()[0] in found[0].title.casefold()
+
+
+def test_what_the_program_does_is_found_in_korean(window: MainWindow) -> None:
+    # Models have names of their own; layers, readings and open files come and go.
+    kinds = ("analysis:", "command:", "format:", "panel:", "recipe:")
+    entries = [entry for entry in window.palette_entries() if entry.key.startswith(kinds)]
+    assert {entry.key.partition(":")[0] + ":" for entry in entries} == set(kinds)
+    korean = re.compile("[가-힣]")
+    silent = [entry.title for entry in entries if not any(korean.search(word) for word in entry.keywords)]
+    assert silent == []
