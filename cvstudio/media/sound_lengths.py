@@ -7,6 +7,7 @@ import io
 import re
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,17 @@ from cvstudio.media.file_identity import HEAD_BYTES, decoding
 _UNKNOWN = 0xFFFF_FFFF
 _STREAMED = 0x7FFF_F000
 """Sizes from here on are those of programs that cannot go back to fill in the size: SoX, GStreamer, arecord, FFmpeg."""
+_CHUNK = re.compile(rb"[A-Za-z][\w ]{3}")
+_EXTENSIBLE = 0xFFFE
+_WAV_TYPES = {
+    (1, 8): "PCM_U8",
+    (1, 16): "PCM_16",
+    (1, 24): "PCM_24",
+    (1, 32): "PCM_32",
+    (3, 32): "FLOAT",
+    (3, 64): "DOUBLE",
+}
+"""libsndfile's names by the tag of a WAV and the bits of a sample."""
 _RECORDER = "not written by the recorder; read to the end of the file"
 _RATES_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _RATES_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -53,6 +65,103 @@ class CorrectedFile(io.FileIO):
             if 0 <= place < n_read:
                 view[place] = byte
         return n_read
+
+
+class FilePart(io.FileIO):
+    """The bytes of a file from `start` on, `count` of them, as a file of its own."""
+
+    def __init__(self, path: Path, start: int, count: int) -> None:
+        super().__init__(path, "rb")
+        self._start, self._count = start, count
+        super().seek(start)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        places = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._count}
+        return super().seek(self._start + places[whence] + offset) - self._start
+
+    def tell(self) -> int:
+        return super().tell() - self._start
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        return super().readinto(view[: max(0, min(len(view), self._count - self.tell()))]) or 0
+
+
+@dataclass(frozen=True)
+class LongWav:
+    """Samples of a WAV file of more than 4 GiB, whose header has no room for their size.
+
+    Parameters
+    ----------
+    start, n_bytes : where they are in the file
+    subtype : name of their type in libsndfile
+    channels, rate_hz : number of channels, and samples per second
+    """
+
+    start: int
+    n_bytes: int
+    subtype: str
+    channels: int
+    rate_hz: int
+
+
+def long_wav(path: Path) -> LongWav | None:
+    """The samples of a WAV file whose size was stated modulo 4 GiB, as writers do that count in 32 bits; else None."""
+    length = path.stat().st_size
+    if length <= _UNKNOWN:
+        return None
+    with path.open("rb") as file:
+        head = file.read(12)
+        form: tuple[int, ...] = ()
+        while head[:4] == b"RIFF" and len(chunk := file.read(8)) == 8:
+            (size,) = struct.unpack("<I", chunk[4:])
+            if chunk[:4] == b"fmt ":
+                content = file.read(size)
+                form = struct.unpack("<HHIIHH", content[:16])
+                if form[0] == _EXTENSIBLE and len(content) >= 26:
+                    form = (*struct.unpack("<H", content[24:26]), *form[1:])
+                continue
+            if chunk[:4] == b"data":
+                break
+            file.seek(size + size % 2, 1)
+        else:
+            return None
+        start = file.tell()
+    if not form or size >= _STREAMED or (form[0], form[5]) not in _WAV_TYPES:
+        return None
+    wraps = (length - start - size) >> 32
+    _, channels, rate, _, block, _ = form
+    n_bytes = size + (wraps << 32)
+    if not wraps or not channels or not block:
+        return None
+    return LongWav(start, n_bytes // block * block, _WAV_TYPES[form[0], form[5]], channels, rate)
+
+
+def padded_wav(path: Path) -> bytes | None:
+    """The content of a WAV file with the bytes that its writer left out behind chunks of an odd length; None where it
+    lacks none in front of its samples. Without them no reader finds the samples."""
+    places = []
+    with path.open("rb") as file:
+        head = file.read(12)
+        position = 12 if head[:4] == b"RIFF" and head[8:] == b"WAVE" else -1
+        while position > 0:
+            file.seek(position)
+            chunk = file.read(8)
+            if len(chunk) < 8 or not _CHUNK.match(chunk) or chunk[:4] == b"data":
+                break
+            position += 8 + struct.unpack("<I", chunk[4:])[0]
+            if position % 2 != len(places) % 2:
+                file.seek(position)
+                behind = file.read(5)
+                if not _CHUNK.match(behind[1:]) and _CHUNK.match(behind):
+                    places.append(position)
+                else:
+                    position += 1
+    if not places:
+        return None
+    content = path.read_bytes()
+    edges = [0, *places, len(content)]
+    return b"\0".join(content[start:stop] for start, stop in pairwise(edges))
 
 
 def wav_length(path: Path) -> tuple[Correction | None, str]:

@@ -27,12 +27,18 @@ def name_of(media: Media) -> str:
     return "-".join(word for word in words if word not in ROLES)
 
 
+def of_one_shape(one: Media, other: Media) -> bool:
+    """Whether the sides of two media have the same ratio, as far as their sizes are known."""
+    if one.size is None or other.size is None:
+        return True
+    aspects = one.size.width / one.size.height, other.size.width / other.size.height
+    return abs(aspects[0] / aspects[1] - 1) <= ASPECT_TOLERANCE
+
+
 def kinship(one: Media, other: Media) -> int:
     """How surely two media belong together: by their NAME, by their SIZE, or NOT."""
-    if one.size is not None and other.size is not None:
-        aspects = one.size.width / one.size.height, other.size.width / other.size.height
-        if abs(aspects[0] / aspects[1] - 1) > ASPECT_TOLERANCE:
-            return NOT
+    if not of_one_shape(one, other):
+        return NOT
     if name_of(one) and name_of(one) == name_of(other):
         return NAME
     return SIZE if one.size is not None and one.size == other.size else NOT
@@ -58,6 +64,19 @@ def open_label_sets(state: State) -> list[AnnotationSet]:
     """The labelled sets that layers show, that of the topmost last."""
     bound = [item for layer in state.instances for item in layer.bindings.values() if isinstance(item, AnnotationSet)]
     return [item for number, item in enumerate(bound) if item not in bound[:number]]
+
+
+def without_strangers(state: State, picture: Media) -> State:
+    """`state` without what describes another picture than the newly shown `picture`, and has another shape: together
+    they can only fail."""
+    instance = state.instance
+    if instance is None:
+        return state
+    for slot in instance.spec.inputs:
+        described = instance.bindings.get(slot.name)
+        if slot.aligned_with and isinstance(described, Media) and not of_one_shape(described, picture):
+            instance = instance.with_binding(slot.name, None)
+    return replace_instance(state, instance)
 
 
 def with_partners(state: State) -> State:

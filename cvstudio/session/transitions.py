@@ -15,7 +15,7 @@ from cvstudio.media.reading import with_settings
 from cvstudio.models import MODELS
 from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.layers import layers_on, with_copy, with_inserted
-from cvstudio.session.partners import with_partners
+from cvstudio.session.partners import with_partners, without_strangers
 from cvstudio.session.session import State, activate, add_media, open_already, replace_instance
 
 NextId = Callable[[], int]
@@ -51,8 +51,17 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
             state = with_instance(state, spec, next_id, keep=True)
     slot = next(slot for slot in spec.inputs if slot.takes(media))
     active = state.active_media
-    if slot.name == spec.canvas_slot or active is None or not spec.shows(active):
-        return with_partners(activate(state, media))
+    if slot.name == spec.canvas_slot:
+        shown = state.instance.bindings.get(slot.name) if state.instance is not None else None
+        state = activate(state, media)
+        return with_partners(state if shown == media else without_strangers(state, media))
+    if active is None or not spec.shows(active):
+        state = activate(state, media)
+        current = state.instance
+        if spec.canvas_slot is not None and current is not None:
+            # A picture that is not on the canvas is that of something before.
+            state = replace_instance(state, current.with_binding(spec.canvas_slot, None))
+        return with_partners(state)
     current = state.instance
     assert current is not None
     current = current.with_binding(slot.name, media)

@@ -16,11 +16,13 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
+from cvstudio.media.base import MediaKind
 from cvstudio.session.layers import visible_layers
 from cvstudio.session.session import State
 from ui.base.settings import Settings
 from ui.control.controller import Controller
 from ui.control.exported_layers import chosen_readings, comparison_in, shown_stack, sides_in
+from ui.files.geometry_copy import GeometryCopies
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class ExportController(QObject):
         self.written: list[Path] = []
         self.last: Wish | None = None
         self._dialog: ExportDialog | None = None
+        self.copies = GeometryCopies(window, controller, settings, notices)
         controller.pipeline.job_event.connect(self._job_event)
 
     @property
@@ -60,7 +63,11 @@ class ExportController(QObject):
         return state.linked(state.instance)
 
     def ask(self) -> ExportDialog | None:
-        """Open the dialog for the current result; None where there is none."""
+        """Open the dialog for the current result; None where there is none. Of a 3D file a copy is saved instead."""
+        media = self._controller.session.state.active_media
+        if media is not None and media.kind is MediaKind.GEOMETRY:
+            self.copies.ask(media)
+            return None
         instance = self._current
         if instance is None:
             return None

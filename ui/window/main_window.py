@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.foundation.late_import import execute
+from cvstudio.media.base import MediaKind
 from cvstudio.session.session import State
 from ui.base.settings import Settings
 from ui.control.controller import Controller
@@ -283,8 +284,12 @@ class MainWindow(Window):
             self._recent_paths.look(MOST_RECENT)
 
     def _view_changed(self, shown: FrameOnScreen) -> None:
-        for key in ("export", "export-again"):
-            self.actions_by_key[key].setEnabled(self.controller.current_result() is not None)
+        result = self.controller.current_result() is not None
+        self.actions_by_key["export-again"].setEnabled(result)
+        # Of a 3D file, which no analysis reads, a copy is saved.
+        media = self.controller.session.state.active_media
+        copied = media is not None and media.kind is MediaKind.GEOMETRY and shown.sample is not None
+        self.actions_by_key["export"].setEnabled(result or copied)
 
     def offer_log(self, path: Path) -> None:
         """Offer to show the log of the previous session, which crashed."""

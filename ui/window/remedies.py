@@ -101,7 +101,7 @@ class Remedies(QObject):
         elif event.kind == "failed" and event.job.tag is None:
             self._jobs[owner] = text = self._controller.failure_text(event.job.title, event.value)
             kind = owner[0] if isinstance(owner, tuple) and owner else owner
-            if isinstance(event.value, ExportError) and kind == "export":
+            if isinstance(event.value, ExportError) and kind in ("export", "copy"):
                 self._offer(text, self.tr("Export somewhere else …"), self._window.exporting.ask)
             elif isinstance(event.value, ProjectError):
                 self._offer(text, self.tr("Choose a file …"), self._window.project.ask_open)

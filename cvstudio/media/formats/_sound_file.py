@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.foundation.closing import Closeable
 from cvstudio.media.file_identity import decoding
-from cvstudio.media.sound_lengths import CorrectedFile, stated_length, states_length
+from cvstudio.media.sound_lengths import CorrectedFile, FilePart, long_wav, padded_wav, stated_length, states_length
 
 # Lossy codecs predict a block from earlier ones: decode this many samples ahead of the start. The largest
 # Vorbis block has 8192 samples, an MPEG layer III frame with its reservoir refers back 10 x 1152.
@@ -43,16 +44,24 @@ class SoundFile(Closeable):
 
         with decoding(path):
             correction, note, broken = stated_length(path) if part is None else (None, "", False)
-            self._corrected = None if correction is None else CorrectedFile(path, correction)
+            self._corrected: io.FileIO | None = None if correction is None else CorrectedFile(path, correction)
+            raw: dict[str, Any] = {}
+            if part is None and (padded := padded_wav(path)) is not None:
+                part = io.BytesIO(padded)
+            if part is None and (long := long_wav(path)) is not None:
+                self._corrected = FilePart(path, long.start, long.n_bytes)
+                raw = {"samplerate": long.rate_hz, "channels": long.channels, "subtype": long.subtype}
+                raw |= {"format": "RAW", "endian": "LITTLE"}
+                note = "more than a WAV can state; read to its end"
             try:
-                self._file: Any = soundfile.SoundFile(part or self._corrected or str(path))
+                self._file: Any = soundfile.SoundFile(part or self._corrected or str(path), **raw)
             except BaseException:
                 self._close_corrected()
                 raise
         self.rate_hz = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         self.n_samples = int(self._file.frames)
-        self.details = {"format": str(self._file.format), "codec": str(self._file.subtype)}
+        self.details = {"format": "WAV" if raw else str(self._file.format), "codec": str(self._file.subtype)}
         if note:
             self.details["length"] = note
         self._preroll = _PREROLL.get(self._file.format, 0)

@@ -65,10 +65,18 @@ def read_ply(content: bytes) -> TriangleMesh | PointCloud:
     encoding, elements = _parse(header[1].decode("ascii", "replace"))
     commas: Notes = {}
     if encoding == "ascii":
-        tables = _read_text(decimal_points(content[header.end() :], commas), elements)
+        text = decimal_points(content[header.end() :], commas)
+        lines = [line for line in text.split(b"\n") if line.strip()]
+        elements = _counted(elements, sum(rows for _, rows, _ in elements) - len(lines), commas)
+        tables = _read_text(lines, elements)
     else:
         order = ">" if encoding == "binary_big_endian" else "<"
-        tables = _read_binary(content, header.end(), elements, order)
+        try:
+            tables, _ = _read_binary(content, header.end(), elements, order)
+        except ValueError:
+            tables, end = _read_binary(content, header.end(), _counted(elements, 1, commas), order)
+            if end != len(content):
+                raise
     vertex = tables["vertex"]
     points = np.stack([_column(vertex, axis).astype(np.float64) for axis in "xyz"], axis=1)
     normals = next((_stack(vertex, names).astype(np.float32) for names in _NORMALS if vertex.keys() >= {*names}), None)
@@ -114,16 +122,28 @@ def _own_name(name: str, properties: list[_Property]) -> str:
     return next(other for other in others if other not in known)
 
 
+def _counted(
+    elements: list[tuple[str, int, list[_Property]]], lacking: int, notes: Notes
+) -> list[tuple[str, int, list[_Property]]]:
+    """`elements` with one face less where one is lacking at the end of the file: some programs count one too many."""
+    name, rows, properties = elements[-1] if elements else ("", 0, [])
+    if lacking != 1 or name != "face" or rows < 2:
+        return elements
+    notes["Faces stated"] = f"{rows:,}, but there is one less"
+    return [*elements[:-1], (name, rows - 1, properties)]
+
+
 def _read_binary(
     content: bytes, start: int, elements: list[tuple[str, int, list[_Property]]], order: str
-) -> dict[str, _Columns]:
+) -> tuple[dict[str, _Columns], int]:
+    """Columns by element, and where they end in `content`."""
     tables: dict[str, _Columns] = {}
     for name, rows, properties in elements:
         columns, start = _same_lengths(content, start, rows, properties, order) or _any_lengths(
             content, start, rows, properties, order
         )
         tables[name] = columns
-    return tables
+    return tables, start
 
 
 def _same_lengths(
@@ -190,8 +210,8 @@ def _columns(row: Callable[[], list[NDArray[Any]]], rows: int, properties: list[
     return columns
 
 
-def _read_text(content: bytes, elements: list[tuple[str, int, list[_Property]]]) -> dict[str, _Columns]:
-    lines = [line for line in content.split(b"\n") if line.strip()]
+def _read_text(lines: list[bytes], elements: list[tuple[str, int, list[_Property]]]) -> dict[str, _Columns]:
+    """Read the elements from `lines` that are not blank."""
     tables: dict[str, _Columns] = {}
     start = 0
     for name, rows, properties in elements:

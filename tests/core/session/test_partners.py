@@ -111,6 +111,29 @@ def test_what_the_user_chose_stays_where_nothing_fits_better():
     assert names(refocused(state))["depth"] == "mine.png"
 
 
+def test_a_depth_map_of_another_shape_does_not_spoil_the_next_picture():
+    """A photograph that is opened after a depth map: the two can only fail together."""
+    state = opened(SAME_SIZE, OTHER)
+    assert state.active == OTHER.id
+    assert names(refocused(state)) == {"picture": "cat.jpg"}
+    assert names(with_active(refocused(state), PICTURE, itertools.count(9).__next__)) == {
+        "depth": "d17.png",
+        "picture": "scene.jpg",
+    }
+
+
+def test_a_depth_map_does_not_lie_under_a_picture_that_is_not_shown():
+    sound = Media("sound", Path("/set/a.wav"), MediaKind.AUDIO)
+    tall = medium("tall.png", MediaKind.DEPTH, (200, 900))
+    state = opened(PICTURE, SAME_SIZE, sound, tall)
+    assert state.active == tall.id
+    assert names(state) == {"depth": "tall.png"}
+    # One that fits brings its picture back.
+    state = opened(PICTURE, SAME_SIZE, sound, medium("d18.png", MediaKind.DEPTH))
+    assert state.active == PICTURE.id
+    assert names(state) == {"depth": "d18.png", "picture": "scene.jpg"}
+
+
 def test_a_layer_begins_with_the_depth_map_too():
     state = with_layer(opened(PICTURE, DEPTH, together=True), REFOCUS, itertools.count(9).__next__)
     assert names(state) == {"depth": "scene-depth.png", "picture": "scene.jpg"}
