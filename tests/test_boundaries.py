@@ -110,6 +110,13 @@ def test_threads_are_started_by_the_foundation_and_the_files_that_say_why() -> N
     assert {path for path in makers if not path.startswith("cvstudio/foundation/")} == set(THREADS)
 
 
+def test_the_window_keeps_its_own_lists_of_what_a_layout_holds() -> None:
+    """Python's object of a layout's item outlives the item, which the layout deletes, and then crashes the program."""
+    items = re.compile(r"\.(itemAt|itemAtPosition|takeAt)\(")
+    calling = [path for path in sources("ui") if items.search(path.read_text(encoding="utf-8"))]
+    assert [str(path.relative_to(ROOT)) for path in calling] == []
+
+
 def test_no_file_has_outgrown_its_subject() -> None:
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources("cvstudio", "ui", "tests")}
     assert {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > MAX_LINES} == {}

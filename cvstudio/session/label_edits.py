@@ -13,7 +13,7 @@ from cvstudio.data.label_editing import new_name
 from cvstudio.data.labels import Category, LabelledSet, PictureLabels
 from cvstudio.media import Media
 from cvstudio.results.detections import Detections
-from cvstudio.session.layers import layers_on, with_layer
+from cvstudio.session.layers import layers_on, with_layer, with_order
 from cvstudio.session.session import State, replace_instance
 
 
@@ -38,6 +38,14 @@ def with_annotations(state: State, old: AnnotationSet, new: AnnotationSet) -> St
             if isinstance(bound, AnnotationSet) and bound == old:
                 state = replace_instance(state, instance.with_binding(slot, new))
     return state
+
+
+def with_truth_on_top(state: State) -> State:
+    """State with the layer whose labels are edited above the others on the canvas."""
+    truth, layers = truth_layer(state), layers_on(state)
+    if truth is None:
+        return state
+    return with_order(state, [*(item.id for item in layers if item.id != truth.id), truth.id])
 
 
 def with_labels(

@@ -13,9 +13,9 @@ from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
 from cvstudio.session.browsing import with_browsed, with_set
 from cvstudio.session.label_edits import annotations_of, labels_slot
-from cvstudio.session.layers import with_inserted
+from cvstudio.session.layers import layers_on, with_inserted
 from cvstudio.session.session import State, replace_instance
-from cvstudio.session.transitions import NextId
+from cvstudio.session.transitions import NextId, with_active, with_instance
 
 
 def with_labelled_set(
@@ -62,6 +62,27 @@ def with_labelled_set(
         assert canvas is not None
         now = next(item for item in state.instances if item.id == layer.id)
         state = replace_instance(state, now.with_binding(canvas, media))
+    return state
+
+
+def with_own(state: State, media: Media, next_id: NextId) -> State:
+    """`state` with a file that the user has opened on the canvas. Labels of a set that it does not belong to stay on
+    their picture, and another analysis becomes current: the topmost visible one, or else the first that takes it."""
+    current = state.instance
+    labels = None if current is None else annotations_of(current)
+    sets = [item for item in state.sets if labels is not None and item.labels == labels.path]
+    if not sets or any(item.holds(media.path) for item in sets):
+        return with_active(state, media, next_id)
+    truth = [item for item in state.instances if annotations_of(item) is not None]
+    others = [item for item in layers_on(state) if item not in truth and item.visible and item.spec.shows(media)]
+    first = next((item for item in ANALYSES if item.shows(media) and labels_slot(item) is None), None)
+    if others:
+        state = dataclasses.replace(state, current=others[-1].id, selection=frozenset())
+    elif first is not None:
+        state = with_instance(state, first, next_id, keep=True)
+    state = with_active(state, media, next_id)
+    for layer in truth:
+        state = replace_instance(state, layer)
     return state
 
 

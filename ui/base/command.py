@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import QMainWindow, QMenu
@@ -28,6 +29,8 @@ class Command:
     separated : whether a separator precedes it in its menu
     repeats : whether it runs repeatedly while its key is held down
     hold : started by the key instead of `run`, and ended when the key is released
+    menu_title : text in the menu where the menu's own title says the rest; "" takes `title`
+    checked : callable () -> whether what it switches is on, which the menu shows with a check mark
     """
 
     key: str
@@ -40,13 +43,15 @@ class Command:
     separated: bool = False
     repeats: bool = False
     hold: HoldKey | None = None
+    menu_title: str = ""
+    checked: Callable[[], bool] | None = None
 
 
 def install(window: QMainWindow, commands: list[Command], menus: dict[str, QMenu]) -> dict[str, QAction]:
     """Create the actions of `commands`, add them to their menus, and return them by key."""
     actions = {}
     for command in commands:
-        action = QAction(command.title, window)
+        action = QAction(command.menu_title or command.title, window)
         action.setObjectName(command.key)
         if command.icon:
             action.setIcon(icon(command.icon))
@@ -65,7 +70,16 @@ def install(window: QMainWindow, commands: list[Command], menus: dict[str, QMenu
             if command.separated:
                 menus[command.menu].addSeparator()
             menus[command.menu].addAction(action)
+            if command.checked is not None:
+                action.setCheckable(True)
+                action.setIconVisibleInMenu(False)  # it would take the place of the check mark
+                # Told when the menu opens: what is on changes in many ways.
+                menus[command.menu].aboutToShow.connect(partial(_show_checked, action, command.checked))
         else:
             window.addAction(action)
         actions[command.key] = action
     return actions
+
+
+def _show_checked(action: QAction, checked: Callable[[], bool]) -> None:
+    action.setChecked(checked())

@@ -6,11 +6,12 @@ import logging
 import os
 import re
 import sysconfig
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
+from PySide6.QtCore import QByteArray, QLockFile, QSettings, QStandardPaths
 from PySide6.QtWidgets import QMainWindow
 
 import cvstudio
@@ -19,6 +20,8 @@ from cvstudio.foundation.paths import resource, user_cache_dir, user_data_dir, u
 log = logging.getLogger(__name__)
 MAX_RECENT = 16
 LAYOUT_VERSION = 3
+LOCK_MS, STALE_MS = 200, 2000
+"""Longest wait for another program that changes the settings, and the age from which its lock counts as left over."""
 _BYTES = "bytes:"
 _SURROGATE = re.compile("[\udc80-\udcff]")
 CACHE_MB, MIN_CACHE_MB, MAX_CACHE_MB = 1024, 128, 16384
@@ -56,6 +59,8 @@ class Settings:
 
     @property
     def recent(self) -> list[str]:
+        """Paths that were opened last, the newest first, also by another program that runs beside this one."""
+        self._store.sync()
         return self._texts("recent")
 
     @property
@@ -64,8 +69,7 @@ class Settings:
         return self._texts("recent-commands")
 
     def add_recent_command(self, key: str) -> None:
-        other_keys = [item for item in self.recent_commands if item != key]
-        self.set("recent-commands", [key, *other_keys][:MAX_RECENT])
+        self._change("recent-commands", lambda keys: [key, *(item for item in keys if item != key)])
 
     def _texts(self, key: str) -> list[str]:
         value = self._value(key)
@@ -74,14 +78,26 @@ class Settings:
 
     def add_recent(self, *paths: str) -> None:
         """Insert `paths`, in their order, at the top of the list of recent paths."""
-        self.set_recent([*dict.fromkeys((*paths[:MAX_RECENT], *self.recent))])
+        self._change("recent", lambda known: [*dict.fromkeys((*paths[:MAX_RECENT], *known))])
 
-    def set_recent(self, paths: list[str]) -> None:
-        """Replace the list of recent paths."""
-        self.set("recent", paths[:MAX_RECENT])
+    def forget_recent(self, paths: Collection[str]) -> None:
+        """Remove paths from the list of recent ones."""
+        self._change("recent", lambda known: [path for path in known if path not in paths])
 
     def clear_recent(self) -> None:
-        self.set_recent([])
+        self._change("recent", lambda known: [])
+
+    def _change(self, key: str, change: Callable[[list[str]], list[str]]) -> None:
+        """Change a list as it is in the file now: another program that runs beside this one adds to it, too."""
+        lock = QLockFile(f"{self._store.fileName()}.lists.lock")
+        lock.setStaleLockTime(STALE_MS)
+        # A file system without locks must not hold up the window.
+        locked = lock.tryLock(LOCK_MS)
+        self._store.sync()
+        self.set(key, change(self._texts(key))[:MAX_RECENT])
+        self._store.sync()
+        if locked:
+            lock.unlock()
 
     def save_window(self, window: QMainWindow) -> None:
         self.set("window/geometry", window.saveGeometry())

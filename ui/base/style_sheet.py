@@ -41,6 +41,7 @@ QWidget#top-bar { background: $panel; }
 QToolBar { background: $panel; border: none; padding: 6px 2px; spacing: 4px; }
 QWidget#search-box { background: $window; border: 1px solid $line; border-radius: 6px; }
 QWidget#search-box:hover { border-color: $edge; }
+QWidget#search-box:focus { border-color: $accent; }
 QLineEdit#palette-search { padding: 5px 8px; border-radius: 6px; }
 QToolButton#open-button { padding: 3px 20px 3px 6px; }
 QToolButton#open-button::menu-button { border: none; width: 18px; }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 from PySide6.QtCore import QCoreApplication, QLocale
 
 LANGUAGE = "en_GB"
@@ -16,6 +19,24 @@ def use_language() -> None:
     QLocale.setDefault(QLocale(LANGUAGE))
 
 
+_NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
+
+
 def translated(text: str) -> str:
-    """Translation of a title or sentence of an analysis, slot or error; `text` itself where there is none."""
-    return QCoreApplication.translate("core", text) if text else text
+    """Translation of a title or sentence of the core; `text` itself where there is none.
+
+    What the core says with numbers in it is looked up with "{0}", "{1}" … in their places.
+    """
+    told = QCoreApplication.translate("core", text) if text else text
+    if told != text or not _NUMBER.search(text):
+        return told
+    places = itertools.count()
+    pattern = _NUMBER.sub(lambda _: f"{{{next(places)}}}", text)
+    told = QCoreApplication.translate("core", pattern)
+    return text if told == pattern else told.format(*_NUMBER.findall(text))
+
+
+def as_line(text: str) -> str:
+    """A message of the core, such as its progress, translated and as a line of its own: it begins with a capital."""
+    text = translated(text)
+    return text[:1].upper() + text[1:]

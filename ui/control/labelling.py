@@ -26,6 +26,7 @@ from cvstudio.session.label_edits import (
     with_category_renamed,
     with_labels,
     with_new_labels,
+    with_truth_on_top,
 )
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
@@ -241,7 +242,14 @@ class Labelling(QObject):
         self._edit(title, labels, new, selected, merge)
 
     def _edit(
-        self, title: str, labels: PictureLabels, new: Sequence[Category], selected: int | None, merge: str | None = None
+        self,
+        title: str,
+        labels: PictureLabels,
+        new: Sequence[Category],
+        selected: int | None,
+        merge: str | None = None,
+        *,
+        on_top: bool = False,
     ) -> None:
         annotations, labelled, media = self.annotations, self.labelled, self.media
         if annotations is None or labelled is None or media is None:
@@ -253,6 +261,8 @@ class Labelling(QObject):
         # Set before the listeners are told, so that they find the object that was drawn.
         before, self.selected = self.selected, selected
         state = with_annotations(self._session.state, annotations, changed)
+        if on_top:
+            state = with_truth_on_top(state)
         # What was selected in the result may have another number now.
         self._session.change(title, dataclasses.replace(state, selection=frozenset()), merge=merge)
         if before != selected:
@@ -335,5 +345,6 @@ class Labelling(QObject):
         accepted = accept(self.labels, self.categories, predictions, score, ids=ids)
         if accepted.added:
             new = accepted.categories[len(self.categories) :]
-            self._edit(self.tr("Accept predictions"), accepted.labels, new, self.selected)
+            # Under the predictions that they were nobody would see them.
+            self._edit(self.tr("Accept predictions"), accepted.labels, new, self.selected, on_top=True)
         return accepted.added

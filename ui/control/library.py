@@ -22,9 +22,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.folders import Listing, MediaSet, SetFile, list_set, natural_key
 from cvstudio.session.browsing import find_set, with_browsed, with_opened, with_set, with_shown, without_set
-from cvstudio.session.labelled_sets import with_labelled_set
+from cvstudio.session.labelled_sets import with_labelled_set, with_own
 from cvstudio.session.session import Session, State
-from cvstudio.session.transitions import with_active, without_all
+from cvstudio.session.transitions import without_all
 from ui.base.translate import translated
 from ui.control.opening_jobs import CheckedLabels, OpenedFiles, OpenedLabels, check_labels, list_labels, open_files
 from ui.control.pipeline import Pipeline
@@ -139,7 +139,7 @@ class Library(QObject):
         for media_set in folders:
             state = with_set(state, find_set(state, media_set.path) or media_set)
         if opened.media:
-            state = with_active(state, opened.media[0], self._session.next_id)
+            state = with_own(state, opened.media[0], self._session.next_id)
         names = [media.name for media in opened.media] + [media_set.name for media_set in folders]
         if opened.media and not folders and not keep_set:
             # From here the open files are browsed.

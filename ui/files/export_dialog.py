@@ -40,6 +40,7 @@ from ui.files.export_wish import (
     FOLDER,
     KEEP,
     MEDIA,
+    MERGE,
     MOMENT,
     PART,
     REPLACE,
@@ -47,6 +48,7 @@ from ui.files.export_wish import (
     Subject,
     Wish,
     ask_existing,
+    existing_setting,
     stem_of,
 )
 from ui.files.format_options import FormatOptions
@@ -57,6 +59,8 @@ PREVIEW_AFTER_MS = 150
 LIST_WIDTH = 300
 ROW_HEIGHT = 44
 SUMMARY_PX = 11
+PICTURES, VIDEOS = "export-folder", "export/videos"
+"""Settings of the folder of the last export."""
 
 
 class _FormatDelegate(QStyledItemDelegate):
@@ -120,6 +124,7 @@ class ExportDialog(QDialog):
         self._settings = settings
         self._written = written
         self._named = False
+        self._policy_of = ""  # the setting of what the policies are offered for
         self._shown_folder = ""
         self._preferred = settings.text("export/format", "png")
         self._preview_timer = QTimer(self, singleShot=True, interval=PREVIEW_AFTER_MS)
@@ -180,16 +185,9 @@ class ExportDialog(QDialog):
         self.name.setAccessibleName(self.tr("Name"))
         self.name.textEdited.connect(self._name_edited)
         self.policy = Combo()
-        self.policy.setAccessibleName(self.tr("If the file exists"))
-        self.policy.addItem(self.tr("Ask"), ASK)
-        self.policy.addItem(self.tr("Replace"), REPLACE)
-        self.policy.addItem(self.tr("Keep both"), KEEP)
-        # Earlier versions stored "replace" at every export, whether it was chosen or not.
-        usual = KEEP if self._settings.text("export/policy", "") == KEEP else ASK
-        self.policy.setCurrentIndex(max(0, self.policy.findData(self._settings.text("export/existing", usual))))
         self.policy.activated.connect(lambda _: self._update())
         self._name_label = QLabel(self.tr("Name"))
-        self._policy_label = QLabel(self.tr("If the file exists"))
+        self._policy_label = QLabel()
         where = QGridLayout()
         where.setSpacing(8)
         where.setColumnStretch(1, 1)
@@ -320,16 +318,39 @@ class ExportDialog(QDialog):
     @property
     def _folder_setting(self) -> str:
         """Setting of the last folder: videos have one of their own."""
-        return "export/videos" if self.exporter.video and self.exporter.draws else "export-folder"
+        return VIDEOS if self.exporter.video and self.exporter.draws else PICTURES
 
     def _usual_folder(self) -> str:
         """Where an export goes unless the user says otherwise: the folder of the settings, or where the last of its
         kind went."""
         last = self._settings.text("folders/export", ""), self._settings.text(self._folder_setting, "")
-        usual = (videos_folder(),) if self._folder_setting == "export/videos" else ()
-        return first_folder(*last, *usual, pictures_folder())
+        usual = (videos_folder(),) if self._folder_setting == VIDEOS else ()
+        # A home without these folders: better where the last export of any kind went than among all of one's files.
+        others = (self._settings.text(setting, "") for setting in (PICTURES, VIDEOS))
+        return first_folder(*last, *usual, pictures_folder(), *others)
+
+    def _offer_policies(self) -> None:
+        """Offer what may become of an existing file or folder: a folder is added to, and never replaced."""
+        folder, setting = self.exporter.folder, existing_setting(self.exporter)
+        if setting == self._policy_of:
+            return
+        self._policy_of = setting
+        title = self.tr("If the folder exists") if folder else self.tr("If the file exists")
+        self._policy_label.setText(title)
+        self.policy.setAccessibleName(title)
+        self.policy.clear()
+        self.policy.addItem(self.tr("Ask"), ASK)
+        if folder:
+            self.policy.addItem(self.tr("Merge"), MERGE)
+        else:
+            self.policy.addItem(self.tr("Replace"), REPLACE)
+        self.policy.addItem(self.tr("Keep both"), KEEP)
+        # Earlier versions stored "replace" at every export, whether it was chosen or not.
+        usual = KEEP if self._settings.text("export/policy", "") == KEEP else ASK
+        self.policy.setCurrentIndex(max(0, self.policy.findData(self._settings.text(setting, usual))))
 
     def _format_chosen(self) -> None:
+        self._offer_policies()
         if self.folder.text() in ("", self._shown_folder):
             self._shown_folder = self._usual_folder()
             self.folder.setText(self._shown_folder)
@@ -376,6 +397,8 @@ class ExportDialog(QDialog):
         wish = self.wish()
         for widget in (self.name, self._name_label, self.policy, self._policy_label):
             widget.setEnabled(not wish.several)
+        for widget in (self.policy, self._policy_label):
+            widget.setVisible(not wish.several)  # a batch asks, or goes on with its own folder
         exists = not wish.several and bool(wish.name) and (wish.folder / wish.name).exists()
         complete = wish.source is None or (bool(self.source.text().strip()) and wish.source.is_dir())
         if not complete:
@@ -393,7 +416,11 @@ class ExportDialog(QDialog):
             self.hint.setText(self.tr("Will be saved as {name}.").format(name=wish.path.name))
         elif self._asks_merge(wish):
             self.hint.setText(self.tr("{name} already holds files; you will be asked.").format(name=wish.name))
-        elif exists and not wish.exporter.folder:
+        elif exists and wish.exporter.folder:
+            self.hint.setText(
+                self.tr("New files are added to {name}; files of the same name are replaced.").format(name=wish.name)
+            )
+        elif exists:
             asks = wish.existing == ASK
             text = (
                 self.tr("{name} exists; you will be asked.") if asks else self.tr("{name} exists and will be replaced.")
@@ -418,7 +445,8 @@ class ExportDialog(QDialog):
                 self._browse()
             if answer != "merge":
                 return
-        self._settings.set("export/existing", wish.existing)
+        if not wish.several:
+            self._settings.set(existing_setting(wish.exporter), wish.existing)
         if wish.replaces:
             existing = ask_existing(self, wish.path)
             if existing is None:

@@ -13,7 +13,12 @@ from cvstudio.exporters import EXPORTERS, Exporter
 from ui.files.folder_question import holds_files
 
 MOMENT, PART, WHOLE, MEDIA, FOLDER = "moment", "part", "whole", "media", "folder"
-ASK, REPLACE, KEEP = "ask", "replace", "keep"
+ASK, REPLACE, KEEP, MERGE = "ask", "replace", "keep", "merge"
+
+
+def existing_setting(exporter: Exporter) -> str:
+    """Setting of what becomes of what exists: who has files replaced may not want folders filled."""
+    return "export/existing-folder" if exporter.folder else "export/existing"
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Wish:
     scope : "moment" (the picture or frame), "part" or "whole" of a video, "media" (all that are open), "folder"
     folder, name : destination; `name` is empty where several files are written
     options : values of the format's options by name
-    existing : what becomes of a file that exists: ASK, REPLACE, or KEEP, where the new one gets a number
+    existing : what becomes of a file that exists: ASK, REPLACE, or KEEP, where the new one gets a number. Of a folder:
+        ASK, KEEP, or MERGE, where the new files come among its own; none is ever emptied.
     source : input folder of the scope "folder"
     part : (start, stop) in seconds, of the scope "part"
     """
@@ -59,7 +65,7 @@ class Wish:
         """Whether several files would come among those of a folder without having asked."""
         if self.several:
             return holds_files(self.folder)
-        return self.existing == ASK and self.exporter.folder and holds_files(self.path)
+        return self.existing not in (KEEP, MERGE) and self.exporter.folder and holds_files(self.path)
 
     @property
     def target(self) -> Path:

@@ -117,10 +117,11 @@ class ExportController(QObject):
 
     def export_as(self, wish: Wish) -> None:
         """Export as `wish` says: the current result to one file, or a batch to a folder."""
-        from ui.files.export_wish import PART, WHOLE
+        from ui.files.export_wish import PART, WHOLE, existing_setting
 
         # What was answered about one file does not hold for the next.
-        self.last = dataclasses.replace(wish, existing=self._settings.text("export/existing", wish.existing))
+        usual = self._settings.text(existing_setting(wish.exporter), wish.existing)
+        self.last = dataclasses.replace(wish, existing=usual)
         if wish.several:
             self._batch(wish, self._controller.session.state, shown_stack(self._controller))
             return

@@ -70,7 +70,7 @@ class RecentMenu(QMenu):
 
     def remove_missing(self) -> None:
         """Remove the entries whose files do not exist any more."""
-        self._settings.set_recent([name for name in self._settings.recent if Path(name) not in self.missing])
+        self._settings.forget_recent({name for name in self._settings.recent if Path(name) in self.missing})
 
     def _job_event(self, event: Event) -> None:
         if event.kind != "output" or event.job.owner != "recent":

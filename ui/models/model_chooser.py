@@ -37,16 +37,38 @@ BEHIND = 0.05
 
 
 class ModelChooser(SearchCombo):
-    """A combo box of models whose item data are their keys; a long list begins with those that can be used at once."""
+    """A combo box of models whose item data are their keys; a long list begins with those that can be used at once.
 
-    def __init__(self, models: Iterable[ModelSpec]) -> None:
+    Parameters
+    ----------
+    none : title of a first item for no model, whose data is ""; without one a model has to be chosen
+    """
+
+    def __init__(self, models: Iterable[ModelSpec], none: str = "") -> None:
         super().__init__()
         self.setAccessibleName(self.tr("Model"))
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         self.list_width = LIST_WIDTH
-        self._models = tuple(models)
-        for row, model in enumerate(self._models):
+        self._none = none
+        self._models: tuple[ModelSpec, ...] = ()
+        self.offer(models)
+        self.setItemDelegate(TwoLines(self))
+        # The box is narrow, its list need not be.
+        self.view().setMinimumWidth(LIST_WIDTH)
+
+    def offer(self, models: Iterable[ModelSpec]) -> None:
+        """Replace the models; the chosen one stays where it is still there, else the first item is chosen."""
+        models = tuple(models)
+        if models == self._models:
+            return
+        self._models = models
+        current = self.currentData()
+        self.blockSignals(True)
+        self.clear()
+        if self._none:
+            self.addItem(self._none, "")
+        for row, model in enumerate(self._models, self.count()):
             self.addItem(model.title, model.key)
             self.setItemData(row, translated(model.summary), Qt.ItemDataRole.ToolTipRole)
             self.setItemData(row, score_text(model), SCORE)
@@ -54,9 +76,8 @@ class ModelChooser(SearchCombo):
             self.setItemData(row, (model.key, model.family, *model.keywords), NAMES)
             self.setItemData(row, f"{translated(model.summary)} {model.paper} {model.year}", WORDS)
         self.tell_terms()
-        self.setItemDelegate(TwoLines(self))
-        # The box is narrow, its list need not be.
-        self.view().setMinimumWidth(LIST_WIDTH)
+        self.setCurrentIndex(max(0, self.findData(current)))
+        self.blockSignals(False)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         # Scrolling the panel across the box must not load networks.
@@ -69,7 +90,7 @@ class ModelChooser(SearchCombo):
             first_years[model.family] = min(first_years.get(model.family, model.year), model.year)
         all_terms = {model.key: terms(model) for model in self._models}
         places = {key: item.place for key, item in all_terms.items()}
-        for row, model in enumerate(self._models):
+        for row, model in enumerate(self._models, 1 if self._none else 0):
             model_terms = all_terms[model.key]
             licence, place = terms_texts(model_terms)
             ready_order = READY.get(model_terms.place)

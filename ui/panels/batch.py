@@ -29,7 +29,7 @@ from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress, TimeLeft, duration_text
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import translated
+from ui.base.translate import as_line, translated
 from ui.control.controller import Controller
 from ui.control.exported_layers import chosen_readings, shown_stack
 from ui.control.unfinished import Unfinished
@@ -308,7 +308,7 @@ class BatchContent(QWidget):
         self._cancelling = False
         self.state = "running"
         self.bar.setMaximum(0)
-        self.message.setText(self.tr("starting"))
+        self.message.setText(self.tr("Starting"))
         self._update()
 
         def work(progress: Progress) -> Iterator[Any]:
@@ -351,7 +351,7 @@ class BatchContent(QWidget):
     def pause(self) -> None:
         """Stop after the current files; `start` resumes."""
         if self.state == "running":
-            self.message.setText(self.tr("stopping after the files in progress"))
+            self.message.setText(self.tr("Stopping after the files in progress"))
             self.pause_button.setEnabled(False)
             self._controller.pipeline.lanes.cancel(OWNER)
 
@@ -390,7 +390,7 @@ class BatchContent(QWidget):
             time_left = "" if left is None else " · " + self.tr("{time} left").format(time=duration_text(left))
             self.bar.setMaximum(0 if fraction is None else 1000)
             self.bar.setValue(round((fraction or 0.0) * 1000))
-            self.message.setText(f"{text}{time_left}")
+            self.message.setText(f"{as_line(text)}{time_left}")
         elif event.kind in ("finished", "failed", "cancelled"):
             self._ended(event.kind)
 

@@ -34,6 +34,7 @@ class ComparePanel(QWidget):
         controller = self._controller = context.controller
         self._comparison = controller.comparison
         self.heads = (QLabel(self.tr("Left")), QLabel(self.tr("Right")))
+        self._labels: list[QLabel] = []
         self._shown_figures: list[Figure] = []
         self._figures = QGridLayout()
         self._figures.setHorizontalSpacing(12)
@@ -117,22 +118,22 @@ class ComparePanel(QWidget):
         if figures == self._shown_figures:
             return
         self._shown_figures = figures
-        for place in reversed(range(self._figures.count())):
-            item = self._figures.itemAt(place)
-            widget = item.widget() if item is not None else None
-            if widget is not None and widget not in self.heads:
-                self._figures.removeWidget(widget)
-                widget.hide()
-                widget.deleteLater()
+        for label in self._labels:
+            self._figures.removeWidget(label)
+            label.hide()
+            label.deleteLater()
+        self._labels.clear()
         for row, (title, *values) in enumerate(figures, 1):
             name = QLabel(title)
             name.setObjectName("quiet")
             self._figures.addWidget(name, row, 0)
+            self._labels.append(name)
             for column, value in enumerate(values, 1):
                 if value is not None:
                     number = QLabel(value)
                     number.setAlignment(RIGHT)
                     self._figures.addWidget(number, row, column, 1, 1 if values[1] is not None else 2)
+                    self._labels.append(number)
 
     def _table_rows(self) -> list[TableRow]:
         agreement, side = self._comparison.agreement, self._comparison.current_side or 0

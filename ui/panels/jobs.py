@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QV
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import TimeLeft, duration_text
 from ui.base.icons import icon
+from ui.base.translate import as_line, translated
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_label import ElidedLabel
@@ -55,6 +56,7 @@ class JobRow(QWidget):
 
     def report(self, fraction: float | None, message: str) -> None:
         """Show progress: `fraction` 0..1, or None where it is unknown."""
+        message = as_line(message)
         if message and message != self.title:
             self._message.setText(message)
             self._message.show()
@@ -111,7 +113,7 @@ class JobsPanel(QWidget):
     def _reveal(self, job: Job) -> None:
         if job.number not in self._reports:
             return
-        row = JobRow(job.title)
+        row = JobRow(translated(job.title))
         row.cancel.clicked.connect(lambda: self._controller.pipeline.lanes.cancel(job.owner))
         self._rows[job.number] = row
         self._layout.insertWidget(self._layout.count() - 1, row)

@@ -42,6 +42,8 @@ UPDATE_MS = 60
 NUMBERED = 9
 """So many classes have a digit."""
 DEFAULT_SCORE = 0.5
+WIDTH = 312
+"""Usual width in pixels of the panel."""
 
 
 class LabelsTable(RowsTable):
@@ -76,7 +78,12 @@ class LabelsPanel(QWidget):
         self._layout.setContentsMargins(12, 8, 12, 8)
 
     def sizeHint(self) -> QSize:
-        return QSize(312, 420)
+        page = self.stack.currentWidget() if self._made else None
+        if page is None or page is self._content:
+            return QSize(WIDTH, 420)
+        margins = self._layout.contentsMargins()
+        width = max(self.width(), WIDTH) - margins.left() - margins.right()
+        return QSize(WIDTH, page.heightForWidth(width) + margins.top() + margins.bottom())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -97,7 +104,8 @@ class LabelsPanel(QWidget):
         self.stack.addWidget(self.nothing)
         self.beginning = self._make_beginning()
         self.stack.addWidget(self.beginning)
-        self.stack.addWidget(self._make_content())
+        self._content = self._make_content()
+        self.stack.addWidget(self._content)
         self._layout.addWidget(self.stack)
         labelling = self._labelling
         labelling.changed.connect(self._follow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
@@ -40,6 +41,7 @@ class MediumPanel(QStackedWidget):
         self.form = ParamForm()
         self.form.edited.connect(self._edited)
         self.form.released.connect(lambda _: controller.end_drag())
+        self._lines: list[tuple[QLabel, QLabel]] = []
         self._facts = QWidget()
         self._grid = QGridLayout(self._facts)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -72,13 +74,7 @@ class MediumPanel(QStackedWidget):
 
     def rows(self) -> dict[str, str]:
         """The facts that are shown, by title."""
-        facts = {}
-        for row in range(self._grid.rowCount()):
-            items = self._grid.itemAtPosition(row, 0), self._grid.itemAtPosition(row, 1)
-            title, text = (item.widget() if item is not None else None for item in items)
-            if isinstance(title, QLabel) and isinstance(text, QLabel):
-                facts[title.text()] = text.text()
-        return facts
+        return {title.text(): text.text() for title, text in self._lines}
 
     def _update(self) -> None:
         media = self._controller.session.state.active_media
@@ -144,10 +140,10 @@ class MediumPanel(QStackedWidget):
             self._show_form()  # what it is still read as
 
     def _show_facts(self) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            widget = item.widget()
-            assert widget is not None  # nothing but labels is in the grid
-            widget.deleteLater()
+        for label in chain.from_iterable(self._lines):
+            self._grid.removeWidget(label)
+            label.deleteLater()
+        self._lines.clear()
         media = self._media
         self.name.setText(media.name if media else "")
         if media is None:
@@ -164,6 +160,7 @@ class MediumPanel(QStackedWidget):
             top = Qt.AlignmentFlag.AlignTop
             self._grid.addWidget(name, row, 0, top)
             self._grid.addWidget(value, row, 1)
+            self._lines.append((name, value))
 
 
 PANELS.register(

@@ -29,7 +29,7 @@ from cvstudio.training import RECIPES, TrainingRecipe
 from cvstudio.training.runs import Run, read_run, run_folder
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import translated
+from ui.base.translate import as_line, translated
 from ui.control.controller import Controller
 from ui.models.licence_line import LicenceLine
 from ui.models.model_card import CardPopup, RecipeCardView
@@ -260,14 +260,14 @@ class TrainingContent(QWidget):
         self.process.start(recipe.key, data=Path(self._data), device=self.device.currentData(), seed=seed)
         self.bar.setMaximum(0)
         self._update()
-        self._say(self.tr("starting"))
+        self._say(self.tr("Starting"))
         if self.view.run_in(self._training) is not None:
             self.view.show_run(self._training)
 
     def _stop(self) -> None:
         self.process.stop()
         self.stop_button.setEnabled(False)
-        self._say(self.tr("stopping after this step"))
+        self._say(self.tr("Stopping after this step"))
 
     def _progressed(self, fraction: float | None, message: str) -> None:
         self._controller.long_work.report(self._work_number, fraction, message.partition(":")[0])
@@ -275,7 +275,7 @@ class TrainingContent(QWidget):
         self.bar.setValue(round((fraction or 0.0) * 1000))
         left = self._left(fraction, time.monotonic())
         # The figures after the colon are in the curves.
-        parts = [message.partition(":")[0]]
+        parts = [as_line(message.partition(":")[0])]
         if left is not None:
             parts.append(self.tr("{time} left").format(time=duration_text(left)))
         if self.stop_button.isEnabled():

@@ -20,7 +20,7 @@ VOLUME = Range(0.0, 1.0, step=0.01)
 ROOMY = 600
 """Width in pixels from which the duration and the volume are shown."""
 
-NARROW = 520
+NARROW = 720
 """Width in pixels below which the scrubber has a line of its own: beside the buttons little would be left for it."""
 
 LEAST_WIDTH = 360

@@ -239,29 +239,31 @@ def _view(window: Window) -> list[Command]:
             ("distraction free", "zen mode"),
         ),
         *_columns(window),
-        Command(
-            "theme-dark",
-            tr("Dark Theme"),
-            lambda: window.set_theme("dark"),
-            "theme",
-            (),
-            "moon",
-            ("dark mode", "night", "다크 모드"),
-            separated=True,
-        ),
-        Command(
-            "theme-light",
-            tr("Light Theme"),
-            lambda: window.set_theme("light"),
-            "theme",
-            (),
-            "sun",
-            ("light mode", "라이트 모드"),
-        ),
-        Command("theme-system", tr("System Theme"), lambda: window.set_theme("system"), "theme", (), "monitor"),
+        *_themes(window),
         Command("layout", tr("Reset Panels"), window.reset_layout, "view", (), "", (), True),
         *_files(window),
         *precision_commands(window.controller, window.settings),
+    ]
+
+
+def _themes(window: Window) -> list[Command]:
+    tr = window.tr
+    return [
+        Command(
+            f"theme-{name}",
+            title,
+            partial(window.set_theme, name),
+            "theme",
+            (),
+            picture,
+            words,
+            checked=lambda name=name: window.settings.text("theme", "system") == name,
+        )
+        for name, title, picture, words in (
+            ("dark", tr("Dark Theme"), "moon", ("dark mode", "night", "다크 모드")),
+            ("light", tr("Light Theme"), "sun", ("light mode", "라이트 모드")),
+            ("system", tr("System Theme"), "monitor", ()),
+        )
     ]
 
 
@@ -277,6 +279,7 @@ def _columns(window: Window) -> list[Command]:
             (FOLD_KEYS[side],),
             f"panel-{side}",
             words,
+            checked=partial(window.dock_layout.columns.folded, side),
         )
         for side in SIDES
     ]
@@ -355,13 +358,17 @@ def _help(window: Window) -> list[Command]:
 
 
 def _panels(window: Window) -> list[Command]:
+    layout = window.dock_layout
+    titles = {panel.key: window.docks[panel.key].windowTitle() for panel in PANELS}
     return [
         Command(
             f"panel-{panel.key}",
-            window.tr("Show Panel: {panel}").format(panel=window.tr(panel.title)),
+            window.tr("Show or Hide {panel}").format(panel=titles[panel.key]),
             partial(window.toggle_panel, panel.key),
             "panels",
             (panel.shortcut,) if panel.shortcut else (),
+            menu_title=titles[panel.key],
+            checked=partial(layout.in_view, panel.key),
         )
-        for panel in PANELS
+        for panel in sorted(PANELS, key=lambda panel: titles[panel.key].casefold())
     ]

@@ -27,7 +27,7 @@ LEAST_WIDTHS = {
 }
 """Least width in pixels of a dock, by the side of the window that it has at first."""
 
-COLUMNS = {"left": (0.16, 232, 300), "right": (0.25, 310, 420)}
+COLUMNS = {"left": (0.16, 232, 300), "right": (0.28, 330, 440)}
 """Fraction of the window's width that a column takes at first, and its least and greatest width in pixels."""
 
 
@@ -206,13 +206,16 @@ class DockLayout:
         for key in dict.fromkeys(panel.tabbed_with for panel in PANELS if panel.tabbed_with):
             docks[key].raise_()
 
+    def in_view(self, key: str) -> bool:
+        """Whether the content of a panel is seen: it is not hidden, behind another tab, folded, or scrolled away."""
+        return not self.docks[key].visibleRegion().isEmpty() and not self.column.folded(key)
+
     def toggle(self, key: str) -> None:
-        """Hide a panel, or show it."""
-        # A dock behind another tab is raised first, and a folded section unfolded.
-        if self.docks[key].visibleRegion().isEmpty() or self.column.folded(key):
-            self.show(key)
-        else:
+        """Hide a panel that is in view, or bring it there."""
+        if self.in_view(key):
             self.docks[key].hide()
+        else:
+            self.show(key)
 
     def show(self, key: str) -> None:
         """Bring a panel to the front."""
@@ -223,6 +226,11 @@ class DockLayout:
         self.docks[key].show()
         self.docks[key].raise_()
         self.column.reveal(key)
+
+    @property
+    def away(self) -> bool:
+        """Whether `toggle_all` has hidden the panels."""
+        return self._away.away
 
     def toggle_all(self) -> bool:
         """Hide the visible panels, or show them again; returns whether they are hidden now."""

@@ -17,7 +17,6 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
-    QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
@@ -137,6 +136,7 @@ class MainWindow(Window):
         from ui.window.commands import window_commands
         from ui.window.quitting import QuitGuard
         from ui.window.remedies import Remedies
+        from ui.window.tab_order import TabOrder
         from ui.window.workspace import Workspace
 
         controller = self.controller
@@ -161,10 +161,7 @@ class MainWindow(Window):
         controller.long_work.finish_by(RECORDING, self.recorder.stop)
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
-        # Tab on the canvas hides the panels, as in photo editors; elsewhere it goes to the next control.
-        hide_panels = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
-        hide_panels.setContext(Qt.ShortcutContext.WidgetShortcut)
-        hide_panels.activated.connect(self.toggle_all_panels)
+        self._tab = TabOrder(self, self.workspace.canvas, self.toggle_all_panels, lambda: self.dock_layout.away)
         # Menus of their own: with all their lines the menu would be higher than a small screen.
         for key in ("theme", "files", "panels"):
             self._menus["view"].insertMenu(self.actions_by_key["layout"], self._menus[key])
@@ -383,6 +380,9 @@ class MainWindow(Window):
             self.controller.select(frozenset())
         elif self.isFullScreen():
             self.toggle_full_screen()
+
+    def focusNextPrevChild(self, forwards: bool) -> bool:
+        return self._tab.step(forwards=forwards) if self._complete else super().focusNextPrevChild(forwards)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.complete()

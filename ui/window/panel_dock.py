@@ -98,6 +98,13 @@ class PanelDock(QDockWidget):
         self._uncover()
         self.setVisible(shown)
 
+    def focusNextPrevChild(self, forwards: bool) -> bool:
+        if not self.isFloating():
+            return super().focusNextPrevChild(forwards)
+        from ui.window.tab_order import step_focus
+
+        return step_focus(self, forwards=forwards)
+
     def _floated(self, floating: bool) -> None:
         # One that is dragged follows the pointer, and one of a stored layout stands where it was.
         window = self.parentWidget()

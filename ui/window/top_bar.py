@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QKeySequence, QMouseEvent
+from PySide6.QtCore import QEvent, QRect, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QMenuBar, QSizePolicy, QToolButton, QWidget
 
 from ui.base.icons import icon
+from ui.base.keys import PRESS_KEYS, claims
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.icon_label import IconLabel
 from ui.window.device_picker import DevicePicker
@@ -21,7 +22,7 @@ class SearchBox(QWidget):
 
     Signals
     -------
-    pressed : the user clicked it
+    pressed : the user clicked it, or pressed Space or Enter on it
     """
 
     pressed = Signal()
@@ -31,6 +32,7 @@ class SearchBox(QWidget):
         self.setObjectName("search-box")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setCursor(Qt.CursorShape.IBeamCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(120)
         self.setMaximumWidth(480)
@@ -51,6 +53,15 @@ class SearchBox(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self.pressed.emit()
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, PRESS_KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in PRESS_KEYS:
+            self.pressed.emit()
+        else:
+            super().keyPressEvent(event)
 
     def place(self) -> QRect:
         """Rectangle of the box in pixels of the desktop."""

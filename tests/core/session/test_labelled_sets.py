@@ -17,7 +17,7 @@ from cvstudio.media import open_media
 from cvstudio.media.examples.files import sample_path
 from cvstudio.media.folders import MediaSet
 from cvstudio.session.browsing import with_browsed
-from cvstudio.session.labelled_sets import with_labelled_set
+from cvstudio.session.labelled_sets import with_labelled_set, with_own
 from cvstudio.session.project import load_project, save_project
 from cvstudio.session.session import Session
 from cvstudio.session.transitions import with_active
@@ -117,6 +117,31 @@ def test_predictions_stay_beside_truth(coco):
     state = opened(coco, session)
     assert {item.analysis for item in state.instances} == {"detect", "labelled-boxes"}
     assert state.instance.analysis == "labelled-boxes"
+
+
+def test_a_photograph_of_ones_own_is_not_looked_at_by_the_labels_of_a_set(coco, tmp_path):
+    session = Session()
+    session.change("open", opened(coco, session))
+    Image.new("RGB", (50, 60)).save(tmp_path / "mine.png")
+    mine, inside = open_media(tmp_path / "mine.png"), open_media(coco.parent / "images" / "10.png")
+    state = with_own(session.state, mine, session.next_id)
+    assert (state.instance.analysis, state.active_media.name) == ("detect", "mine.png")
+    placed = {item.analysis: item.canvas_media.name for item in state.instances}
+    assert placed == {"labelled-boxes": "9.png", "detect": "mine.png"}
+    # Predictions beside the truth go on with it, and going on through the set brings the labels back.
+    session.change("mine", state)
+    session.change("back", with_browsed(state, inside, session.next_id))
+    labels = next(item for item in session.state.instances if item.analysis == "labelled-boxes")
+    assert (labels.canvas_media.name, labels.visible) == ("10.png", True)
+    session.change("labels", dataclasses.replace(session.state, current=labels.id))
+    again = with_own(session.state, mine, session.next_id)
+    assert again.instance.analysis == "detect"
+    assert {item.analysis: item.canvas_media.name for item in again.instances} == {
+        "labelled-boxes": "10.png",
+        "detect": "mine.png",
+    }
+    # A picture of the set is.
+    assert with_own(session.state, inside, session.next_id).instance.analysis == "labelled-boxes"
 
 
 def test_opening_again_keeps_edits_and_hides_other_labels(coco, tmp_path):

@@ -184,6 +184,15 @@ def test_exports_go_to_pictures_and_videos_and_never_among_the_programs_own_file
     dialog.choose("mp4", WHOLE)
     assert dialog.folder.text() == str(tmp_path)  # the user's own choice stays
     dialog.reject()
+    # In a home without such folders a video goes where the last picture went, and not into the home itself.
+    for kind in ("pictures", "videos"):
+        (tmp_path / kind).rmdir()
+    (tmp_path / "results").mkdir()
+    window.settings.set("export-folder", str(tmp_path / "results"))
+    dialog = window.exporting.ask()
+    dialog.choose("mp4", WHOLE)
+    assert dialog.folder.text() == str(tmp_path / "results")
+    dialog.reject()
     assert first_folder(own, str(tmp_path / "gone"), str(tmp_path)) == str(tmp_path)
     assert first_folder(str(tmp_path / "gone")) == str(Path.home())
 
@@ -298,10 +307,23 @@ def test_a_data_set_is_written_among_files_of_others_only_when_the_user_says_so(
     others = tmp_path / "set"
     others.mkdir()
     (others / "mine.txt").write_text("mine")
+    window.settings.set("export/existing", "replace")
+
+    def policies() -> tuple[list[str], str]:
+        return [dialog.policy.itemText(row) for row in range(dialog.policy.count())], dialog.policy.currentText()
+
     dialog = opened(window)
+    dialog.choose("json")
+    assert policies() == (["Ask", "Replace", "Keep both"], "Replace")
+    # A folder is added to, never replaced, and not unasked because files are.
     dialog.choose("yolo")
+    assert policies() == (["Ask", "Merge", "Keep both"], "Ask")
     dialog.folder.setText(str(tmp_path))
     dialog.name.setText("set")
+    dialog.policy.setCurrentIndex(1)
+    dialog._update()
+    assert dialog.hint.text() == "New files are added to set; files of the same name are replaced."
+    dialog.policy.setCurrentIndex(0)
     dialog._update()
     assert "set already holds files; you will be asked." in dialog.hint.text()
     answers += [None, "other"]

@@ -167,7 +167,7 @@ def test_what_must_not_be_read_is_told_and_the_rest_of_the_drop_opens(
     assert "closed, 1.png, 3.png" in notice.text
     # Alone it is told, too, and the recent ones do not take what is locked for gone.
     notice.dismiss.click()
-    window.settings.set_recent([str(closed / "1.png"), str(tmp_path / "gone.png")])
+    window.settings.add_recent(str(closed / "1.png"), str(tmp_path / "gone.png"))
     menu = window.opener.recent_menu
     menu.fill()
     qtbot.waitUntil(lambda: menu.missing == {tmp_path / "gone.png"}, timeout=10_000)

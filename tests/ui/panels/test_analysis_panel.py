@@ -128,3 +128,15 @@ def test_an_analysis_that_does_not_fit_cannot_be_chosen_and_says_what_it_needs(
     window.controller.open_sample("spectrogram")
     qtbot.waitUntil(lambda: usable("spectrogram") and not usable("detect"), timeout=60_000)
     assert "Picture or video" in told("detect")
+
+
+@pytest.mark.parametrize(("width", "least"), [(1024, 56), (1280, 80)])
+def test_sliders_have_room_in_a_small_window(
+    window: MainWindow, cat: Callable[[str], None], qtbot: QtBot, width: int, least: int
+) -> None:
+    window.resize(width, 700)
+    window.dock_layout.divide()
+    cat("detect")
+    form = window.docks["analysis"].widget().form
+    qtbot.waitUntil(lambda: "score" in form._rows and form.row("score").isVisible(), timeout=60_000)
+    qtbot.waitUntil(lambda: form.row("score").slider.width() >= least)

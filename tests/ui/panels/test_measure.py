@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -81,15 +82,15 @@ def test_a_model_is_measured_and_every_page_says_so(content: MeasureContent, qtb
     figures = dict(texts(content.figures))
     # Of red and green one of two is found; before the one blue box a wrong one is as sure of itself.
     assert figures["Boxes AP50"] == f"{(51 / 101 + 51 / 101 + 0.5) / 3:.3f}"
-    content.tabs.setCurrentIndex(CLASSES)
+    content.tabs.turn(CLASSES)
     assert [row[0] for row in texts(content.classes)] == ["red", "green", "blue"]
-    content.tabs.setCurrentIndex(ERRORS)
+    content.tabs.turn(ERRORS)
     assert {row[0]: row[1] for row in texts(content.errors)}["Place"] == "1"
-    content.tabs.setCurrentIndex(WORST)
+    content.tabs.turn(WORST)
     assert texts(content.worst) == [["001.png", "2", "2", "0"]]
-    content.tabs.setCurrentIndex(LEFT_OUT)
+    content.tabs.turn(LEFT_OUT)
     assert texts(content.left_out) == []
-    content.tabs.setCurrentIndex(CONFUSION)
+    content.tabs.turn(CONFUSION)
     assert content.confusion.text_at(1, 2) == "green taken for blue: 1, 50% of the row"
     content.confusion.grab()
 
@@ -100,6 +101,23 @@ def test_a_long_name_of_a_set_cuts_nothing_off(content: MeasureContent, qtbot: Q
     column = content.source.parentWidget()
     qtbot.waitUntil(lambda: content.source.currentText().startswith("instance"), timeout=5_000)
     assert column.minimumSizeHint().width() <= CONTROLS_WIDTH
+
+
+def test_every_page_is_named_however_narrow_the_panel_is(content: MeasureContent, qtbot: QtBot) -> None:
+    tabs = content.tabs
+    titles = [tabs.bar.tabText(index) for index in range(tabs.bar.count())]
+    assert len(titles) == len(range(LEFT_OUT + 1))
+    content.window().resize(1900, 900)
+    qtbot.waitUntil(lambda: not tabs.folded, timeout=5_000)
+    last = tabs.bar.tabRect(LEFT_OUT)
+    assert tabs.bar.rect().contains(last)
+    content.window().resize(1024, 700)
+    qtbot.waitUntil(lambda: tabs.folded, timeout=5_000)
+    assert tabs.list.isVisible()
+    assert not tabs.bar.isVisible()
+    assert [tabs.list.itemText(row) for row in range(tabs.list.count())] == titles
+    tabs.list.setCurrentIndex(WORST)
+    assert content.pages.currentWidget() is content.worst
 
 
 def test_an_unmeasured_page_says_what_to_do(content: MeasureContent, qtbot: QtBot) -> None:
@@ -126,7 +144,7 @@ def test_class_names_have_room_in_a_narrow_panel(content: MeasureContent, qtbot:
 
 def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> None:
     measure(content, qtbot)
-    content.tabs.setCurrentIndex(CURVES)
+    content.tabs.turn(CURVES)
     assert isinstance(content.curve, CurvePlot)
     assert content.curve.points[0].recall == 0.6
     set_score(content, 0.9, qtbot)
@@ -134,7 +152,7 @@ def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> N
     assert "at 0.90" in content.curve.legend.text().replace("&nbsp;", " ")
     content.thresholds.kinds.setCurrentIndex(content.thresholds.kinds.findText("blue"))
     qtbot.waitUntil(lambda: content.curve is not None and content.curve.points[0].recall == 1.0, timeout=5000)
-    content.tabs.setCurrentIndex(FIGURES)
+    content.tabs.turn(FIGURES)
     assert dict(texts(content.figures))["Boxes recall"] == "0.400"
 
 
@@ -156,7 +174,7 @@ def test_measuring_again_keeps_the_score(content: MeasureContent, qtbot: QtBot) 
 
 def test_another_overlap_is_matched_on_a_worker(content: MeasureContent, qtbot: QtBot) -> None:
     measure(content, qtbot)
-    content.tabs.setCurrentIndex(WORST)
+    content.tabs.turn(WORST)
     # What is moved by 16 of 30 pixels overlaps by 14 of 46.
     content.thresholds.iou_row.changed.emit(0.3, False)
     qtbot.waitUntil(lambda: texts(content.worst) == [["001.png", "1", "1", "1"]], timeout=10_000)
@@ -170,18 +188,40 @@ def test_two_models_stand_side_by_side(content: MeasureContent, qtbot: QtBot) ->
     assert rows["Masks AP"][0] == "–"
     assert content.thresholds.models.isVisibleTo(content)
     assert content.thresholds.forms.count() == 2
-    content.tabs.setCurrentIndex(CURVES)
+    content.tabs.turn(CURVES)
     assert isinstance(content.curve, CurvePlot)
     assert len(content.curve.points) == 2
+
+
+def test_models_of_the_same_task_stand_beside_each_other(content: MeasureContent) -> None:
+    first, second = content.models
+
+    def offered() -> set[str]:
+        return {MODELS[key].task for row in range(1, second.count()) if (key := second.itemData(row))}
+
+    assert (second.itemText(0), second.itemData(0)) == ("No other model", "")
+    assert offered() == {"detect"}
+    content.set_model("colour-masks", 1)
+    content._tell_terms()
+    row = second.currentIndex()
+    spoken = second.itemData(row, Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken.startswith("Colour Masks")
+    assert second.itemData(0, Qt.ItemDataRole.AccessibleTextRole) is None
+    content.set_model("pyramid-lite0")
+    assert second.currentData() == "colour-masks"
+    content.set_model("colour-classes")
+    assert offered() == {"classify"}
+    assert second.currentData() == ""
+    assert first.currentData() == "colour-classes"
 
 
 def test_a_classifier_has_its_reliability(content: MeasureContent, qtbot: QtBot) -> None:
     content.set_model("colour-classes")
     measure(content, qtbot)
-    content.tabs.setCurrentIndex(CURVES)
+    content.tabs.turn(CURVES)
     assert isinstance(content.curve, ReliabilityPlot)
     assert "calibration error" in content.curve.legend.text().replace("&nbsp;", " ")
-    content.tabs.setCurrentIndex(CONFUSION)
+    content.tabs.turn(CONFUSION)
     content.confusion.grab()
 
 
@@ -190,7 +230,7 @@ def test_a_label_is_mapped_and_all_is_measured_again(
 ) -> None:
     measure(content, qtbot)
     colour_models.CALLS.clear()
-    content.tabs.setCurrentIndex(MAPPING)
+    content.tabs.turn(MAPPING)
     before = content.measured
     content.mapping.changed.emit(0, "Red", None)
     qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
@@ -231,7 +271,7 @@ def test_what_was_stopped_leaves_the_pictures_with_their_model(content: MeasureC
 
 def test_a_wrong_mapping_is_told_and_changes_nothing(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -> None:
     measure(content, qtbot)
-    content.tabs.setCurrentIndex(MAPPING)
+    content.tabs.turn(MAPPING)
     told: list[tuple[str, str]] = []
     content.mapping.notice.connect(lambda level, text: told.append((level, text)))
     path = tmp_path / "map.json"
@@ -245,7 +285,7 @@ def test_a_click_opens_the_picture_with_the_prediction(
     content: MeasureContent, window: MainWindow, qtbot: QtBot
 ) -> None:
     measure(content, qtbot)
-    content.tabs.setCurrentIndex(WORST)
+    content.tabs.turn(WORST)
     content.worst.picked.emit(1)
     controller = window.controller
     qtbot.waitUntil(lambda: controller.session.state.active_media is not None, timeout=30_000)

@@ -144,13 +144,14 @@ def test_in_a_narrow_window_everything_stays_on_it_and_the_scrubber_has_the_room
     assert timeline.volume.isVisible()
 
 
-@pytest.mark.parametrize("width", [380, 420, 519, 520, 640])
+@pytest.mark.parametrize("width", [380, 420, 520, 600, 640, 719, 720])
 def test_the_scrubber_is_never_squeezed_by_the_buttons(timeline: Timeline, width: int, qtbot: Any) -> None:
     timeline.set_frame_rate(25.0)
     timeline.set_has_sound(True)
+    timeline.set_duration(4000.0)  # hours make its read-outs wider
     timeline.resize(width, timeline.sizeHint().height())
     qtbot.waitUntil(lambda: timeline.width() == width)
-    qtbot.waitUntil(lambda: timeline.scrubber.width() >= (0.9 * width if width < 520 else 100))
+    qtbot.waitUntil(lambda: timeline.scrubber.width() >= (0.9 * width if width < 720 else 160))
     assert all(button.isVisible() for button in (timeline.back, timeline.play, timeline.on, timeline.mute))
     # It goes back onto the line of the buttons.
     timeline.resize(800, timeline.height())

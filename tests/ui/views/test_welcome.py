@@ -87,7 +87,7 @@ def test_recent_files_folders_and_projects_are_on_the_first_screen(window, qtbot
     (tmp_path / "folder").mkdir()
     assert window.welcome.recent == []
     paths = [picture, tmp_path / "gone.png", project, tmp_path / "folder"]
-    window.settings.set_recent([str(path) for path in paths])
+    window.settings.add_recent(*map(str, paths))
     window.show_welcome()
     window._tell_recent()
     qtbot.waitUntil(lambda: len(window.welcome.recent) == 3, timeout=30_000)

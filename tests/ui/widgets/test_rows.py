@@ -342,6 +342,8 @@ def test_classes_are_searched_and_checked(classes: ChoicesRow) -> None:
     QTest.keyClick(popup.search, Qt.Key.Key_Return)
     # All are checked at first: a click takes one away, and Enter adds what is searched for.
     popup.search.clear()
+    # A search moves no row: the list is dressed as in the window.
+    assert popup.list.visualRect(popup.list.model().index(0, 0)).center() == first
     QTest.mouseClick(popup.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, first)
     assert changed == [
         (("dog", "person", "사람"), False),

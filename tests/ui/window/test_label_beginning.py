@@ -9,8 +9,10 @@ import pytest
 from PIL import Image as Pillow
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from cvstudio.media.examples.files import sample_path
 from cvstudio.session.session import State
 from ui.panels.labels import LabelsPanel
 from ui.window.main_window import MainWindow
@@ -42,3 +44,24 @@ def test_a_picture_without_labels_is_asked_for_classes(
     qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=30_000)
     # What is registered goes after the window, which would ask for it.
     controller.session.load(State())
+
+
+def test_a_panel_without_labels_takes_the_height_of_what_it_says(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(1100, 620)
+    window.show_panel("labels")
+    panel = window.dock_layout.content(LabelsPanel)
+    dock = window.docks["labels"]
+
+    def fits(page: QWidget) -> bool:
+        return panel.stack.currentWidget() is page and abs(page.height() - page.heightForWidth(page.width())) <= 2
+
+    qtbot.waitUntil(lambda: fits(panel.nothing), timeout=10_000)
+    assert dock.height() < 220
+    window.open_paths([sample_path("cat")])
+    qtbot.waitUntil(lambda: fits(panel.beginning), timeout=30_000)
+    assert dock.height() < 240
+    panel.class_names.setText("cat")
+    panel.begin.click()
+    qtbot.waitUntil(lambda: dock.height() >= 420, timeout=30_000)
+    # What is registered goes with the window, which would ask for it.
+    window.controller.session.load(State())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,11 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from cvstudio.analyses import ANALYSES
 from cvstudio.results.detections import Detections
+from cvstudio.session.label_edits import annotations_of
+from cvstudio.session.layers import with_layer
+from cvstudio.session.session import replace_instance
 from tests.ui.window.labelling_steps import annotations, at, begin, draw, editor, key, panel, settled
 from ui.panels.results import ResultsPanel
 from ui.widgets.elided_combo import ElidedCombo
@@ -212,12 +217,22 @@ def test_predictions_are_accepted_above_a_score(labelling: MainWindow, qtbot: Qt
     assert shown.accept.text() == "Accept 2 of 3 predictions"
     shown.score.changed.emit(0.5, False)
     shown.lists.setCurrentIndex(2)
+    # A layer above it, hidden: nothing is computed for it.
+    session = controller.session
+    state = with_layer(session.state, ANALYSES["hog"], session.next_id)
+    assert state.instance is not None
+    session.change("add", replace_instance(state, dataclasses.replace(state.instance, visible=False)))
+    *below, labels, other = (item.id for item in controller.layers.stack())
+    assert annotations_of(controller.layers.stack()[-2]) is not None
     QTest.mouseClick(shown.accept, LEFT)
+    # They are seen: above what they were predicted by.
+    assert [item.id for item in controller.layers.stack()] == [*below, other, labels]
     assert [item.category for item in annotations(labelling)] == [0, 1]
     assert [category.name for category in controller.labelling.categories] == ["dog", "cat"]
     shown.update_now()
     assert not shown.accept.isEnabled()
     controller.undo()
+    assert [item.id for item in controller.layers.stack()] == [*below, labels, other]
     assert annotations(labelling) == ()
     assert [category.name for category in controller.labelling.categories] == ["dog"]
 

@@ -173,6 +173,33 @@ def test_every_menu_of_the_bar_is_lower_than_a_small_screen(window: MainWindow) 
     tall = {menu.title(): menu.sizeHint().height() for menu in menus if menu.sizeHint().height() > 590}
     assert not tall
     within = {action.menu().title(): action.menu() for action in menus[2].actions() if action.menu() is not None}
-    assert len(within["Panels"].actions()) == len(window.docks)
+    assert titles(within["Panels"]) == sorted((dock.windowTitle() for dock in window.docks.values()), key=str.casefold)
     assert "Next File" in titles(within["Files"])
     assert titles(within["Theme"]) == ["Dark Theme", "Light Theme", "System Theme"]
+
+
+def test_menus_tell_what_is_in_view_and_what_is_on(window: MainWindow, qtbot: QtBot) -> None:
+    view = window.top.menus.actions()[2].menu()
+    within = {action.menu().title(): action.menu() for action in view.actions() if action.menu() is not None}
+
+    def marked(menu: QMenu) -> set[str]:
+        menu.aboutToShow.emit()
+        return {action.text() for action in menu.actions() if action.isChecked()}
+
+    panels = within["Panels"]
+    assert marked(panels) == {"Analysis", "Media", "Layers", "Results"}
+    actions = {action.text(): action for action in panels.actions()}
+    actions["File info"].trigger()
+    actions["Layers"].trigger()
+    assert marked(panels) == {"Analysis", "Media", "File info", "Results"}
+    window.toggle_all_panels()
+    assert marked(panels) == set()
+    window.toggle_all_panels()
+    window.set_theme("light")
+    assert marked(within["Theme"]) == {"Light Theme"}
+    window.set_theme("dark")
+    assert marked(within["Theme"]) == {"Dark Theme"}
+    window.dock_layout.columns.fold("left")
+    assert marked(view) == {"Fold the Left Column"}
+    window.dock_layout.columns.unfold("left")
+    assert marked(view) == set()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
 
@@ -154,3 +154,16 @@ def test_the_fields_of_all_sections_stand_in_one_column(page: SettingsPage, qtbo
         return {row.label.mapTo(page, row.label.rect().topLeft()).x() + row.label.width() for row in rows}
 
     qtbot.waitUntil(lambda: len(places()) == 1)
+
+
+def test_all_fields_begin_in_one_line(page: SettingsPage, qtbot: Any) -> None:
+    rows = [form.row(field.name) for form in page.forms.values() for field in form._fields]
+
+    def begins() -> set[int]:
+        return {row.label.mapTo(page, QPoint(row.label.width(), 0)).x() for row in rows}
+
+    qtbot.waitUntil(lambda: len(begins()) == 1)
+    # Nor does a picture move the text of one.
+    buttons = [button for row in rows for button in row.findChildren(QPushButton)]
+    assert len(buttons) == 3
+    assert all(button.icon().isNull() for button in buttons)

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QTabBar,
     QVBoxLayout,
     QWidget,
 )
@@ -33,7 +32,7 @@ from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import translated
+from ui.base.translate import as_line, translated
 from ui.control.controller import Controller
 from ui.control.measured_pictures import MeasuredPictures, ShownModel
 from ui.models.model_chooser import ModelChooser
@@ -42,11 +41,12 @@ from ui.panels._measure.export_target import ask_target
 from ui.panels._measure.filling_stack import FillingStack
 from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
 from ui.panels._measure.mapping_page import MappingPage
-from ui.panels._measure.messages import progress_text, summary_text
+from ui.panels._measure.messages import summary_text
 from ui.panels._measure.tables import ResultTable
 from ui.panels._measure.thresholds import DEFAULT_IOU, NARROWEST_COMBO, Thresholds
 from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_combo import ElidedCombo
+from ui.widgets.page_tabs import PageTabs
 
 if TYPE_CHECKING:
     from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
@@ -56,8 +56,6 @@ CONTROLS_WIDTH = 320
 OWNER, OVERLAP_OWNER, EXPORT_OWNER = ("measure",), ("measure", "overlap"), ("measure", "export")
 LANE = "measure"
 UPDATE_MS = 40
-WHICH = 2
-"""Models that stand side by side."""
 
 
 class MeasureContent(QWidget):
@@ -108,12 +106,13 @@ class MeasureContent(QWidget):
         folder.setAccessibleName(folder.toolTip())
         folder.clicked.connect(self.choose_folder)
         models = [model for model in MODELS if model.task in TASKS]
-        self.models = tuple(ModelChooser(models) for _ in range(WHICH))
-        self.models[1].insertItem(0, self.tr("No other model"), "")
+        self.models = (ModelChooser(models), ModelChooser(models, none=self.tr("No other model")))
+        self.models[0].currentIndexChanged.connect(lambda _: self._offer_others())
         for number, (chooser, default) in enumerate(zip(self.models, (self._default_model(), ""), strict=True)):
             key = self._settings.text(f"measure/model{number}", default)
             chooser.setCurrentIndex(max(0, chooser.findData(key)))
             chooser.currentIndexChanged.connect(lambda _: self._update())
+            self._offer_others()
         self.models[0].setToolTip(self.tr("The model that is measured"))
         self.models[1].setAccessibleName(self.tr("Second model"))
         self.models[1].setToolTip(self.tr("A second model to stand beside it, on the classes that both know"))
@@ -162,10 +161,7 @@ class MeasureContent(QWidget):
         return scroll
 
     def _make_pages(self) -> QVBoxLayout:
-        self.tabs = QTabBar()
-        self.tabs.setAccessibleName(self.tr("Pages of the evaluation"))
-        self.tabs.setDrawBase(False)
-        self.tabs.setExpanding(False)
+        self.tabs = PageTabs(self.tr("Pages of the evaluation"))
         self.figures = ResultTable("")
         self.classes = ResultTable(self.tr("No class was measured."))
         self.curve: CurvePlot | ReliabilityPlot | None = None
@@ -204,10 +200,10 @@ class MeasureContent(QWidget):
             (self.tr("Class mapping"), self.tr("Which class each label of the model stands for"), self.mapping),
             (self.tr("Left out"), self.tr("Pictures that were not measured, and why"), self.left_out),
         ):
-            self.tabs.setTabToolTip(self.tabs.addTab(title), tip)
+            self.tabs.add(title, tip)
             self.pages.addWidget(page)
-        self.tabs.currentChanged.connect(self.pages.setCurrentIndex)
-        self.tabs.currentChanged.connect(lambda _: self.update_page())
+        self.tabs.turned.connect(self.pages.setCurrentIndex)
+        self.tabs.turned.connect(lambda _: self.update_page())
         self.export_button = QPushButton(icon("share"), self.tr("Export …"))
         self.export_button.setToolTip(
             self.tr("Write figures as CSV, all tables as JSON, or a folder with plots as PNG")
@@ -273,6 +269,12 @@ class MeasureContent(QWidget):
     def set_model(self, key: str, number: int = 0) -> None:
         """Choose a model; "" for none, of the second."""
         self.models[number].setCurrentIndex(max(0, self.models[number].findData(key)))
+
+    def _offer_others(self) -> None:
+        """Offer the models of the first one's task to stand beside it."""
+        key = self.models[0].currentData()
+        tasks = {model.task for model in MODELS if model.key == key}
+        self.models[1].offer([model for model in MODELS if model.task in tasks])
 
     def _tell_terms(self) -> None:
         for chooser in self.models:
@@ -349,7 +351,7 @@ class MeasureContent(QWidget):
             time_left = "" if left is None else " · " + self.tr("{time} left").format(time=duration_text(left))
             self.bar.setMaximum(0 if fraction is None else 1000)
             self.bar.setValue(round((fraction or 0.0) * 1000))
-            self.message.setText(f"{progress_text(text)}{time_left}")
+            self.message.setText(f"{as_line(text)}{time_left}")
         elif event.kind in ("finished", "failed", "cancelled"):
             self._ended(event.kind)
 
@@ -390,7 +392,7 @@ class MeasureContent(QWidget):
         if evaluation is None:
             return
         form = self.thresholds.form
-        self._shows[self.tabs.currentIndex()](evaluation, form if form in evaluation.objects else "")
+        self._shows[self.tabs.page()](evaluation, form if form in evaluation.objects else "")
 
     def _at_score(self) -> tuple[Evaluation, ...]:
         assert self.measured is not None

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
 
-from ui.base.translate import translated
-
 if TYPE_CHECKING:
     from cvstudio.evaluation.evaluation import Evaluation
-
-
-def progress_text(text: str) -> str:
-    """A worker's message as a line of its own: it begins with a capital, unlike on the terminal."""
-    text = translated(text)
-    return text[:1].upper() + text[1:]
 
 
 def summary_text(evaluation: Evaluation) -> str:

@@ -93,6 +93,10 @@ class ClassList(QListView):
 class _ClassDelegate(QStyledItemDelegate):
     """Paints the count of a class and, under the cursor or on the current row, the word "only"."""
 
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        # The style's own grows with the first search: the list measures its rows once before the style is known.
+        return QSize(super().sizeHint(option, index).width(), ROW_HEIGHT)
+
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:

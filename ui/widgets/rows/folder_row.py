@@ -13,7 +13,7 @@ from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base.icons import icon
 from ui.base.translate import translated
-from ui.widgets.rows.row import Row
+from ui.widgets.rows.row import ROW_HEIGHT, Row
 
 LEAST_WIDTH = 72
 CHROME = 48
@@ -28,7 +28,9 @@ class FolderRow(Row):
         self._value = ""
         self._offers: tuple[str, ...] = ()
         self._empty = translated(field.folder.empty) if field.folder is not None and field.folder.empty else ""
-        self.button = QPushButton(icon("folder"), "")
+        # Without an icon: its text begins where that of a combo box does.
+        self.button = QPushButton()
+        self.button.setMinimumHeight(ROW_HEIGHT)
         # In a dialog it would be drawn as the button that Enter presses.
         self.button.setAutoDefault(False)
         self.button.setObjectName("value-button")
