@@ -340,6 +340,18 @@ def test_a_click_opens_the_picture_with_the_prediction(
     assert [item.model for item in controller.session.state.instances].count("colour-boxes") == 1
 
 
+def test_a_classifier_s_picture_is_not_covered_by_what_nobody_asked_for(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot
+) -> None:
+    content.set_model("colour-classes")
+    measure(content, qtbot)
+    content.tabs.turn(WORST)
+    content.worst.picked.emit(1)
+    session = window.controller.session
+    qtbot.waitUntil(lambda: any(item.model == "colour-classes" for item in session.state.instances), timeout=60_000)
+    assert "detect" not in [item.analysis for item in session.state.instances]
+
+
 def test_what_failed_later_does_not_change_whose_predictions_a_click_shows(
     content: MeasureContent, window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
