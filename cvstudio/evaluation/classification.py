@@ -56,6 +56,10 @@ class ClassificationScores:
         np.add.at(counts, (self.true, self.answers), 1)  # -1 is the last column
         return ConfusionMatrix(counts, names)
 
+    def in_cell(self, true: int, answer: int) -> NDArray[np.int64]:
+        """Whether each picture is in a cell of `confusion`, as 0 or 1, int64 (n,); -1 is the last column."""
+        return ((self.true == true) & (self.answers == answer)).astype(np.int64)
+
     def worst_first(self) -> NDArray[np.intp]:
         """Numbers of the answers that are wrong, those that give the true class the smallest probability first."""
         order = np.argsort(self.probabilities, kind="stable")

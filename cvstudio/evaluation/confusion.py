@@ -58,20 +58,29 @@ class ClassPairs:
 
     def matrix(self, score: float, names: tuple[str, ...]) -> ConfusionMatrix:
         """The confusion matrix with the detections of at least `score`."""
+        counts = np.zeros((len(names) + 1, len(names) + 1), np.int64)
+        true, predicted, _ = self.entries(score)
+        np.add.at(counts, (true, predicted), 1)  # -1 is the last row or column
+        return ConfusionMatrix(counts, names)
+
+    def entries(self, score: float) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """What the matrix counts with the detections of at least `score`: true class, -1 for the background, predicted
+        class, -1 for what is missed, and picture; each int32 (n,)."""
         truth, predictions = self.objects.truth, self.objects.predictions
-        background = len(names)
         shown = predictions.scores >= np.float32(score)
         matched = shown & (self.columns >= 0)
-        counts = np.zeros((background + 1, background + 1), np.int64)
         counting = matched.copy()
         counting[matched] = ~truth.ignored[self.columns[matched]]
         rows = self.columns[counting]
-        np.add.at(counts, (truth.classes[rows], predictions.classes[counting]), 1)
-        np.add.at(counts[background], predictions.classes[shown & ~matched], 1)
+        alone = shown & ~matched
         missed = ~truth.ignored
         missed[rows] = False
-        np.add.at(counts[:, background], truth.classes[missed], 1)
-        return ConfusionMatrix(counts, names)
+        nothing, nobody = (np.full(int(kind.sum()), -1, np.int32) for kind in (alone, missed))
+        return (
+            np.concatenate([truth.classes[rows], nothing, truth.classes[missed]]),
+            np.concatenate([predictions.classes[counting], predictions.classes[alone], nobody]),
+            np.concatenate([predictions.pictures[counting], predictions.pictures[alone], truth.pictures[missed]]),
+        )
 
 
 def class_pairs(objects: ObjectOverlaps, iou: float) -> ClassPairs:

@@ -104,6 +104,12 @@ class ObjectFigures:
         matrix: ConfusionMatrix = self.pairs(iou).matrix(score, self.names)
         return matrix
 
+    def in_cell(self, iou: float, score: float, true: int, predicted: int) -> NDArray[np.int64]:
+        """How much of a cell of `confusion` each picture has, int64 (pictures,); -1 is the last row or column."""
+        rows, columns, pictures = self.pairs(iou).entries(score)
+        chosen = pictures[(rows == true) & (columns == predicted)]
+        return np.bincount(chosen, minlength=self.overlaps.n_pictures)
+
     def counts(self, iou: float, score: float) -> PictureCounts:
         """Right, wrong and missed objects of each picture with the detections of at least `score`."""
         return picture_counts(self.overlaps, self.matches(iou), score)

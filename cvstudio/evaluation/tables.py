@@ -159,6 +159,27 @@ def confusion_table(evaluation: Evaluation, form: str, iou: float, score: float)
     return Table("cvstudio-evaluation-confusion", "confusion", columns, rows)
 
 
+def cell_table(evaluation: Evaluation, form: str, iou: float, score: float, true: int, predicted: int) -> Table | None:
+    """One row for each picture of a cell of the confusion matrix, those with the most first; None where pictures are
+    not known, as of pixels.
+
+    Parameters
+    ----------
+    true, predicted : indices of the classes, -1 for the last row or column
+    """
+    if form in evaluation.objects:
+        counts = evaluation.objects[form].in_cell(iou, score, true, predicted)
+    elif evaluation.semantic is None and evaluation.classification is not None:
+        counts = evaluation.classification.in_cell(true, predicted)
+    else:
+        return None
+    order = np.argsort(-counts, kind="stable")
+    order = order[counts[order] > 0]
+    columns = (Column("picture", "Picture", kind="text"), Column("count", counted(evaluation, form)))
+    rows = [(evaluation.names[row], int(counts[row])) for row in order.tolist()]
+    return Table("cvstudio-evaluation-cell", "cell", columns, rows, ids=order.tolist())
+
+
 def worst_table(evaluation: Evaluation, form: str, iou: float, score: float) -> Table:
     """One row for each picture with an error, the worst first: `PictureCounts.worst_first` for objects, else the
     smallest part of right pixels, the smallest quality, or the least probable true class."""

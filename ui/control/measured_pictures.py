@@ -15,7 +15,7 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.media import Media
 from cvstudio.models import MODELS
 from cvstudio.session.label_edits import annotations_of, labels_slot
-from cvstudio.session.layers import layers_on, with_layer
+from cvstudio.session.layers import layers_on, with_layer, without_layer
 from cvstudio.session.session import State, replace_instance
 from cvstudio.session.transitions import with_model
 from ui.control.controller import Controller
@@ -37,6 +37,7 @@ class MeasuredPictures(QObject):
         super().__init__(parent)
         self._controller = controller
         self._waiting: tuple[Path, AnnotationSet | None, tuple[ShownModel, ...]] | None = None
+        self._known: frozenset[int] = frozenset()
         controller.library.opened.connect(self._arrived)
         # In the middle of a change of the session no other may begin.
         controller.library.place_changed.connect(self._arrived, Qt.ConnectionType.QueuedConnection)
@@ -45,6 +46,7 @@ class MeasuredPictures(QObject):
         """Open a picture, at its place where its set is open; when it is there, put its labels and the predictions of
         `models` on it."""
         self._waiting = path, annotations, tuple(models)
+        self._known = frozenset(item.id for item in self._controller.session.state.instances)
         media = self._controller.session.state.active_media
         if media is not None and media.path == path:
             self._arrived()
@@ -59,10 +61,16 @@ class MeasuredPictures(QObject):
         _, annotations, models = self._waiting
         self._waiting = None
         state = session.state
+        started = [item.id for item in layers_on(state) if item.id not in self._known]
         if annotations is not None:
             state = with_truth(state, annotations, models[0].model, session.next_id)
         for number, shown in enumerate(models):
             state = with_prediction(state, shown, number, session.next_id)
+        keys = {shown.model for shown in models}
+        for item in layers_on(state):
+            # What began by itself with the picture, and nobody has asked for, would lie over what was.
+            if item.id in started and annotations_of(item) is None and item.model not in keys:
+                state = without_layer(state, item.id)
         session.change(self.tr("Show predictions on {name}").format(name=media.name), state)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import Analysis
-from cvstudio.analyses.labels._slots import KEYWORDS, SAMPLE, SLOTS, labels_of
-from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.analyses.labels._slots import analysis_of_labels, labels_of
+from cvstudio.analyses.stages import Inputs
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_editing import mask_of
 from cvstudio.data.labels import Annotation, LabelledMask
@@ -105,20 +104,16 @@ def detections_of(
 
 
 ANALYSES.register(
-    Analysis(
-        key="labelled-boxes",
-        title="Labelled boxes and masks",
+    analysis_of_labels(
+        "labelled-boxes",
+        "Labelled boxes and masks",
+        show,
+        Detections,
         summary="Shows the labels of a picture: boxes, outlines and masks with their classes.",
         action="Show labels",
         icon="square",
-        inputs=SLOTS,
-        stages=(Stage("show", show, LabelledBoxParams),),
-        result=Detections,
         order=80,
-        samples={"picture": "coffee", "labels": SAMPLE},
-        on_start_page=False,
         keywords=(
-            *KEYWORDS,
             "bounding box labels",
             "instance masks",
             "crowd",
@@ -126,5 +121,6 @@ ANALYSES.register(
             "정답 바운딩 박스",
             "인스턴스 마스크",
         ),
+        params=LabelledBoxParams,
     )
 )

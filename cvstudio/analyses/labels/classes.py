@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import Analysis
-from cvstudio.analyses.labels._slots import KEYWORDS, SAMPLE, SLOTS, labels_of
-from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.analyses.labels._slots import analysis_of_labels, labels_of
+from cvstudio.analyses.stages import Inputs
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
@@ -39,18 +38,21 @@ def show(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Class
 
 
 ANALYSES.register(
-    Analysis(
-        key="labelled-class",
-        title="Labelled class",
+    analysis_of_labels(
+        "labelled-class",
+        "Labelled class",
+        show,
+        Classification,
         summary="Shows the class that a whole picture is labelled with.",
         action="Show the labelled class",
         icon="list",
-        inputs=SLOTS,
-        stages=(Stage("show", show),),
-        result=Classification,
         order=86,
-        samples={"picture": "cat", "labels": SAMPLE},
-        on_start_page=False,
-        keywords=(*KEYWORDS, "class per folder", "classification labels", "정답 클래스", "정답 분류"),
+        keywords=(
+            "class per folder",
+            "classification labels",
+            "정답 클래스",
+            "정답 분류",
+        ),
+        picture="cat",
     )
 )

@@ -9,9 +9,8 @@ from typing import Annotated
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import Analysis
-from cvstudio.analyses.labels._slots import KEYWORDS, SAMPLE, SLOTS, labels_of
-from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.analyses.labels._slots import analysis_of_labels, labels_of
+from cvstudio.analyses.stages import Inputs
 from cvstudio.data.labels import Annotation, Category
 from cvstudio.foundation.params import Doc
 from cvstudio.foundation.progress import Progress
@@ -79,18 +78,23 @@ def show(inputs: Inputs, params: LabelledPointParams, progress: Progress) -> Ite
 
 
 ANALYSES.register(
-    Analysis(
-        key="labelled-keypoints",
-        title="Labelled key points",
+    analysis_of_labels(
+        "labelled-keypoints",
+        "Labelled key points",
+        show,
+        Keypoints,
         summary="Shows the key points that a picture is labelled with, and the lines between them.",
         action="Show labelled key points",
         icon="circle-dot",
-        inputs=SLOTS,
-        stages=(Stage("show", show, LabelledPointParams),),
-        result=Keypoints,
         order=82,
-        samples={"picture": "astronaut", "labels": SAMPLE},
-        on_start_page=False,
-        keywords=(*KEYWORDS, "landmark labels", "pose labels", "visibility", "정답 키포인트", "정답 특징점"),
+        keywords=(
+            "landmark labels",
+            "pose labels",
+            "visibility",
+            "정답 키포인트",
+            "정답 특징점",
+        ),
+        params=LabelledPointParams,
+        picture="astronaut",
     )
 )

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import Analysis
-from cvstudio.analyses.labels._slots import KEYWORDS, SAMPLE, SLOTS, labels_of
-from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.analyses.labels._slots import analysis_of_labels, labels_of
+from cvstudio.analyses.stages import Inputs
 from cvstudio.data.label_maps import class_map
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
@@ -26,18 +25,21 @@ def show(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Segme
 
 
 ANALYSES.register(
-    Analysis(
-        key="labelled-regions",
-        title="Labelled regions",
+    analysis_of_labels(
+        "labelled-regions",
+        "Labelled regions",
+        show,
+        Segmentation,
         summary="Shows the class that each pixel of a picture is labelled with.",
         action="Show labelled regions",
         icon="layers",
-        inputs=SLOTS,
-        stages=(Stage("show", show),),
-        result=Segmentation,
         order=84,
-        samples={"picture": "coffee", "labels": SAMPLE},
-        on_start_page=False,
-        keywords=(*KEYWORDS, "mask labels", "semantic segmentation labels", "panoptic", "정답 마스크", "정답 영역"),
+        keywords=(
+            "mask labels",
+            "semantic segmentation labels",
+            "panoptic",
+            "정답 마스크",
+            "정답 영역",
+        ),
     )
 )

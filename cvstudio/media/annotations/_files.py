@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from cvstudio.data.labels import LabelledSet
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media.annotations._left_out import NO_PICTURE, Collector
+from cvstudio.media.annotations._left_out import NO_PICTURE, TWICE, Collector
 from cvstudio.media.annotations._pictures import normal
 from cvstudio.media.file_identity import quoted
 from cvstudio.media.folders import natural_key
@@ -47,6 +47,33 @@ def first_with_files(folder: Path) -> Path:
             break
         folder /= min(visible, key=natural_key)
     return folder
+
+
+def by_picture(
+    files: Iterable[Path],
+    picture_of: Callable[[Path], Path | None],
+    folder_of: Callable[[Path], str],
+    collector: Collector,
+) -> tuple[dict[str, Path], dict[str, Path | None]]:
+    """Files of labels, each of one picture: by the name of the picture, and the picture's own file, None where it has
+    none. Of two files of one picture the first is taken, which is told.
+
+    Parameters
+    ----------
+    picture_of : callable (file of labels) -> its picture; None where it is not there
+    folder_of : callable (file of labels) -> folder of the picture within the set, with "/" between folders
+    """
+    label_files: dict[str, Path] = {}
+    pictures: dict[str, Path | None] = {}
+    for item in files:
+        picture = picture_of(item)
+        own = picture.name if picture is not None else stem_of(item)
+        name = "/".join(part for part in (folder_of(item), own) if part)
+        if name in label_files:
+            collector.add(TWICE, name)
+        else:
+            label_files[name], pictures[name] = item, picture
+    return label_files, pictures
 
 
 def stem_of(path: Path) -> str:

@@ -25,7 +25,15 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Point, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
-from cvstudio.media.annotations._files import files_below, first_with_files, put_picture, safe_path, stem_of, write_text
+from cvstudio.media.annotations._files import (
+    by_picture,
+    files_below,
+    first_with_files,
+    put_picture,
+    safe_path,
+    stem_of,
+    write_text,
+)
 from cvstudio.media.annotations._labelme_points import (
     HIDDEN_FLAG,
     POINTS_CLASS,
@@ -35,7 +43,6 @@ from cvstudio.media.annotations._labelme_points import (
     point_shapes,
 )
 from cvstudio.media.annotations._left_out import (
-    TWICE,
     Collector,
     Report,
     box_of,
@@ -101,11 +108,10 @@ def _read(path: Path) -> LabelledSet:
     if not files:
         raise MediaError(f"{quoted(path)} holds no files of LabelMe: JSON with shapes; choose another folder.")
     folders, collector = Folders(), Collector()
-    json_of: dict[str, Path] = {}
-    pictures: dict[str, Path | None] = {}
     labels: dict[str, None] = {}
     points = PointNames()
-    for item in files:
+
+    def picture_of(item: Path) -> Path | None:
         with decoding(item):
             content = as_utf8(item.read_bytes())
         # Their names alone: the rest is read when it is asked for.
@@ -114,14 +120,11 @@ def _read(path: Path) -> LabelledSet:
         labels.update(points.classes_of(content) if _POINT.search(content) else own)
         labels.update(dict.fromkeys(_flags_of_picture(content)))
         by_stem = folders.pictures_by_stem(item.parent).get(stem_of(item).removesuffix(".labelme"))
-        picture = by_stem or _named_picture(item, content, folders)
-        prefix = item.parent.relative_to(root).as_posix().strip("./")
-        name = picture.name if picture is not None else stem_of(item)
-        name = f"{prefix}/{name}" if prefix else name
-        if name in json_of:
-            collector.add(TWICE, name)
-            continue
-        json_of[name], pictures[name] = item, picture
+        return by_stem or _named_picture(item, content, folders)
+
+    json_of, pictures = by_picture(
+        files, picture_of, lambda item: item.parent.relative_to(root).as_posix().strip("./"), collector
+    )
     categories = [Category(name, keypoints=points.of_class(name)) for name in sorted(labels) if name]
     places_of = {item.name: place for place, item in enumerate(categories)}
 

@@ -17,9 +17,16 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Box, Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
-from cvstudio.media.annotations._files import files_below, first_with_files, put_picture, safe_path, stem_of, write_text
+from cvstudio.media.annotations._files import (
+    by_picture,
+    files_below,
+    first_with_files,
+    put_picture,
+    safe_path,
+    stem_of,
+    write_text,
+)
 from cvstudio.media.annotations._left_out import (
-    TWICE,
     Collector,
     Report,
     box_of,
@@ -67,19 +74,17 @@ def _read(path: Path) -> LabelledSet:
     if not files:
         raise MediaError(f"{quoted(path)} holds no annotations of Pascal VOC: XML files, usually in 'Annotations'.")
     folders, collector = Folders(), Collector()
-    xml_of: dict[str, Path] = {}
-    pictures: dict[str, Path | None] = {}
     names: dict[str, None] = {}
-    for item in files:
+
+    def picture_of(item: Path) -> Path | None:
         names.update(dict.fromkeys(_names_in(item)))
-        picture = _picture(item, root, folders)
-        prefix = item.parent.relative_to(root).as_posix().replace("Annotations", "").strip("/.")
-        prefix = prefix.removeprefix(ROOT.as_posix()).strip("/")
-        name = "/".join(part for part in (prefix, picture.name if picture is not None else stem_of(item)) if part)
-        if name in xml_of:
-            collector.add(TWICE, name)
-            continue
-        xml_of[name], pictures[name] = item, picture
+        return _picture(item, root, folders)
+
+    def folder_of(item: Path) -> str:
+        within = item.parent.relative_to(root).as_posix().replace("Annotations", "").strip("/.")
+        return within.removeprefix(ROOT.as_posix()).strip("/")
+
+    xml_of, pictures = by_picture(files, picture_of, folder_of, collector)
     # Files of one set written at different times name their classes in different orders.
     categories = [Category(name) for name in sorted(names)]
     places_of = {item.name: place for place, item in enumerate(categories)}

@@ -58,6 +58,9 @@ def test_boxes_are_measured_as_they_were_painted(colours: Any, labelled: Labelle
     assert errors.counts(0.3)[ErrorKind.PLACE] == errors.counts(0.3)[ErrorKind.CLASS] == 1
     assert errors.counts(0.3)[ErrorKind.MISSED] == 1
     assert boxes.confusion(0.5, 0.3).counts.tolist() == [[1, 0, 0, 1], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 0]]
+    pictures = [[boxes.in_cell(0.5, 0.3, row, column) for column in (0, 1, 2, -1)] for row in (0, 1, 2, -1)]
+    assert (np.sum(pictures, axis=2) == boxes.confusion(0.5, 0.3).counts).all()
+    assert pictures[1][2].tolist() == [0, 1, 0]
     assert boxes.counts(0.5, 0.3).worst_first().tolist() == [1, 2]
     assert boxes.average_precision.ap(iou=0.5, classes=[0]) == pytest.approx(0.5, abs=0.01)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -20,6 +21,8 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
+from ui.panels._measure.confusion_page import ConfusionPage
+from ui.panels._measure.confusion_view import NAMES_WIDTH
 from ui.panels._measure.content import CONTROLS_WIDTH, MeasureContent
 from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
 from ui.panels._measure.export_target import ask_target
@@ -91,8 +94,8 @@ def test_a_model_is_measured_and_every_page_says_so(content: MeasureContent, qtb
     content.tabs.turn(LEFT_OUT)
     assert texts(content.left_out) == []
     content.tabs.turn(CONFUSION)
-    assert content.confusion.text_at(1, 2) == "green taken for blue: 1, 50% of the row"
-    content.confusion.grab()
+    assert content.confusion.view.text_at(1, 2) == "green taken for blue: 1, 50% of the row"
+    content.confusion.view.grab()
 
 
 def test_a_long_name_of_a_set_cuts_nothing_off(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -> None:
@@ -215,6 +218,38 @@ def test_models_of_the_same_task_stand_beside_each_other(content: MeasureContent
     assert first.currentData() == "colour-classes"
 
 
+def click(page: ConfusionPage, true: int, predicted: int) -> None:
+    """Click on the cell of two of the shown classes."""
+    view = page.view
+    side = view._cell_size()
+    place = QPoint(*(round(NAMES_WIDTH + (place + 0.5) * side) for place in (predicted, true)))
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+
+def test_a_click_on_a_cell_lists_its_pictures_and_a_click_opens_one(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot
+) -> None:
+    measure(content, qtbot)
+    content.tabs.turn(CONFUSION)
+    page = content.confusion
+    assert not page.pictures.isVisibleTo(page)
+    click(page, 1, 2)
+    assert page.title.text() == "green taken for blue"
+    assert texts(page.pictures) == [["001.png", "1"]]
+    click(page, 0, 0)
+    assert texts(page.pictures) == [["000.png", "1"]]
+    # A red object is missed where it is moved; the last column is what is missed.
+    click(page, 0, 3)
+    assert (page.title.text(), texts(page.pictures)) == ("red taken for background", [["001.png", "1"]])
+    click(page, 2, 0)  # an empty cell
+    assert page.cell == (0, -1)
+    page.pictures.table.selected.emit((page.pictures.table.rows.table_rows[0].number,))
+    state = window.controller.session
+    qtbot.waitUntil(
+        lambda: state.state.active_media is not None and state.state.active_media.name == "001.png", timeout=60_000
+    )
+
+
 def test_a_classifier_has_its_reliability(content: MeasureContent, qtbot: QtBot) -> None:
     content.set_model("colour-classes")
     measure(content, qtbot)
@@ -222,7 +257,7 @@ def test_a_classifier_has_its_reliability(content: MeasureContent, qtbot: QtBot)
     assert isinstance(content.curve, ReliabilityPlot)
     assert "calibration error" in content.curve.legend.text().replace("&nbsp;", " ")
     content.tabs.turn(CONFUSION)
-    content.confusion.grab()
+    content.confusion.view.grab()
 
 
 def test_a_label_is_mapped_and_all_is_measured_again(
@@ -303,6 +338,18 @@ def test_a_click_opens_the_picture_with_the_prediction(
     content.worst.picked.emit(0)
     qtbot.waitUntil(lambda: controller.session.state.active_media.name == "000.png", timeout=30_000)
     assert [item.model for item in controller.session.state.instances].count("colour-boxes") == 1
+
+
+def test_a_classifier_s_picture_is_not_covered_by_what_nobody_asked_for(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot
+) -> None:
+    content.set_model("colour-classes")
+    measure(content, qtbot)
+    content.tabs.turn(WORST)
+    content.worst.picked.emit(1)
+    session = window.controller.session
+    qtbot.waitUntil(lambda: any(item.model == "colour-classes" for item in session.state.instances), timeout=60_000)
+    assert "detect" not in [item.analysis for item in session.state.instances]
 
 
 def test_what_failed_later_does_not_change_whose_predictions_a_click_shows(

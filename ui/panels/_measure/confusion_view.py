@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from cvstudio.evaluation.confusion import ConfusionMatrix
@@ -23,7 +23,14 @@ class _Cell(NamedTuple):
 
 
 class ConfusionView(QWidget):
-    """Rows are true classes, columns predicted ones; a cell is the darker, the larger its part of the row."""
+    """Rows are true classes, columns predicted ones; a cell is the darker, the larger its part of the row.
+
+    Signals
+    -------
+    picked : true and predicted class of the cell that the user clicked, -1 for the last row or column
+    """
+
+    picked = Signal(int, int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,6 +72,15 @@ class ConfusionView(QWidget):
         column, row = int((x - NAMES_WIDTH) // size), int((y - NAMES_WIDTH) // size)
         inside = 0 <= row < len(self._places) and 0 <= column < len(self._places)
         return _Cell(row, column) if inside else None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        cell = self._at(event.position().x(), event.position().y())
+        if cell is None or self._matrix is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        last = len(self._matrix.names)
+        true, predicted = (self._places[place] for place in cell)
+        if self._matrix.counts[true, predicted]:
+            self.picked.emit(*(-1 if place == last else place for place in (true, predicted)))
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):

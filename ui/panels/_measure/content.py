@@ -32,11 +32,11 @@ from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import as_line, translated
+from ui.base.translate import as_line
 from ui.control.controller import Controller
 from ui.control.measured_pictures import MeasuredPictures, ShownModel
 from ui.models.model_chooser import ModelChooser
-from ui.panels._measure.confusion_view import ConfusionView
+from ui.panels._measure.confusion_page import ConfusionPage
 from ui.panels._measure.export_target import ask_target
 from ui.panels._measure.filling_stack import FillingStack
 from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
@@ -166,7 +166,8 @@ class MeasureContent(QWidget):
         self.classes = ResultTable(self.tr("No class was measured."))
         self.curve: CurvePlot | ReliabilityPlot | None = None
         self.curves = CurrentStack()
-        self.confusion = ConfusionView()
+        self.confusion = ConfusionPage()
+        self.confusion.picked.connect(self._open_picture)
         self.errors = ResultTable(self.tr("Kinds of errors are told of detected objects."))
         self.worst = ResultTable(self.tr("No picture has an error."))
         self.worst.picked.connect(self._open_picture)
@@ -175,10 +176,6 @@ class MeasureContent(QWidget):
         self.mapping.loaded.connect(self._load_mapping)
         self.mapping.notice.connect(self._controller.notice)
         self.left_out = ResultTable(self.tr("Every picture was measured."))
-        scroll = QScrollArea()
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(self.confusion)
         self.pages = FillingStack()
         self._shows: tuple[Callable[[Evaluation, str], None], ...] = (
             self._show_figures,
@@ -194,7 +191,11 @@ class MeasureContent(QWidget):
             (self.tr("Figures"), self.tr("Figures of the whole set"), self.figures),
             (self.tr("Classes"), self.tr("Figures of each class"), self.classes),
             (self.tr("Curves"), self.tr("Precision over recall with the score's point, or reliability"), self.curves),
-            (self.tr("Confusion"), self.tr("Which class is taken for which, missed, or found in nothing"), scroll),
+            (
+                self.tr("Confusion"),
+                self.tr("Which class is taken for which, missed, or found in nothing; a click lists the pictures"),
+                self.confusion,
+            ),
             (self.tr("Errors"), self.tr("Errors by kind: class, place, duplicate, background, missed"), self.errors),
             (self.tr("Worst pictures"), self.tr("Pictures with the most errors; a click opens one"), self.worst),
             (self.tr("Class mapping"), self.tr("Which class each label of the model stands for"), self.mapping),
@@ -434,8 +435,7 @@ class MeasureContent(QWidget):
         return self.curve
 
     def _show_confusion(self, evaluation: Evaluation, form: str) -> None:
-        matrix = tables.confusion_of(evaluation, form, self._iou, self.thresholds.score)
-        self.confusion.show_matrix(matrix, translated(tables.last_class(evaluation, form)))
+        self.confusion.show_evaluation(evaluation, form, self._iou, self.thresholds.score)
 
     def _show_errors(self, evaluation: Evaluation, form: str) -> None:
         if form:
