@@ -295,10 +295,17 @@ class Labelling(QObject):
         else:
             changed = with_labels(annotations, labelled, media, labels)
         changed = dataclasses.replace(changed, categories=(*changed.categories, *new))
-        self.change(title, changed, labels, selected, merge)
+        self.change(title, changed, labels, selected, merge, on_top=on_top)
 
     def change(
-        self, title: str, changed: AnnotationSet, labels: PictureLabels, selected: int | None, merge: str | None = None
+        self,
+        title: str,
+        changed: AnnotationSet,
+        labels: PictureLabels,
+        selected: int | None,
+        merge: str | None = None,
+        *,
+        on_top: bool = False,
     ) -> None:
         """Put a labelled set in place of the one that is edited.
 
@@ -307,6 +314,7 @@ class Labelling(QObject):
         title, selected, merge : see `edit`
         changed : the set
         labels : of the picture in it
+        on_top : whether the layers of labels come above the others
         """
         annotations, media = self.annotations, self.media
         assert annotations is not None
