@@ -220,15 +220,19 @@ class Labelling(QObject):
             return
         if active != self.active:
             layer = self.layer
-            if active and self.mode == "select" and layer is not None and layer.analysis == "labelled-class":
-                self.set_mode("classes")
+            begins = {"labelled-class": "classes", "labelled-regions": "regions"}
+            if active and self.mode == "select" and layer is not None and not self.labels.annotations:
+                self.set_mode(begins.get(layer.analysis, "select"))
             self.active = active
             if not active:
                 self._select(None)
             self.active_changed.emit()
 
     def set_mode(self, mode: str) -> None:
-        """Choose what a drag on the picture does: "select", "box", "polygon", "brush", "keypoints" or "classes"."""
+        """Choose what a drag does: "select", "box", "polygon", "brush", "keypoints", "regions" or "fill".
+
+        With "classes" the digits are about the whole picture.
+        """
         if mode != self.mode:
             self.mode = mode
             self.mode_changed.emit()

@@ -186,6 +186,8 @@ class LabelsPanel(QWidget):
             ("box", "square", self.tr("Draw boxes (B)")),
             ("polygon", "shapes", self.tr("Draw polygons (P)")),
             ("brush", "circle-dot", self.tr("Brush masks (M); Shift erases, [ and ] change the width")),
+            ("regions", "contrast", self.tr("Brush the class of each pixel (R); Shift erases, P draws a polygon")),
+            ("fill", "focus", self.tr("Fill an area of one class (F)")),
             ("classes", "image", self.tr("Classes of the whole picture (W)")),
             ("keypoints", "crosshair", self.tr("Place key points (K); Shift places hidden ones, N leaves one out")),
         ):

@@ -26,6 +26,8 @@ MODES = {
     Qt.Key.Key_M: Mode.BRUSH,
     Qt.Key.Key_K: Mode.KEYPOINTS,
     Qt.Key.Key_W: Mode.CLASSES,
+    Qt.Key.Key_R: Mode.REGIONS,
+    Qt.Key.Key_F: Mode.FILL,
 }
 STEPS = {Qt.Key.Key_D: 1, Qt.Key.Key_A: -1}
 SKIP, VISIBILITY, CONTINUE = Qt.Key.Key_N, Qt.Key.Key_V, Qt.Key.Key_T
@@ -425,6 +427,14 @@ class LabelEditor(QWidget):
             width = self.tr("[ ] width {width} px").format(width=f"{tool.width:g}")
             parts = [self._named(self.tr("Drag to paint {label}")), width, self.tr("Shift: erase")]
             return " · ".join((*parts, self.tr("M: another mask"), done))
+        if tool.mode is Mode.REGIONS:
+            width = self.tr("[ ] width {width} px").format(width=f"{tool.width:g}")
+            drawn = self._named(self.tr("Drag to paint the class {label}"))
+            keys = self.tr("1–9 C: class · Shift: erase · F: fill · P: polygon")
+            return " · ".join((drawn, width, keys, done))
+        if tool.mode is Mode.FILL:
+            drawn = self._named(self.tr("Click to fill an area of one class: {label}"))
+            return " · ".join((drawn, self.tr("1–9 C: class"), self.tr("Shift: erase"), self.tr("R: brush"), done))
         if tool.mode is Mode.BOX:
             return " · ".join((self._named(self.tr("Drag to draw a box: {label}")), self.tr("1–9 C: class"), done))
         if tool.mode is Mode.POLYGON:

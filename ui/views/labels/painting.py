@@ -14,7 +14,7 @@ from cvstudio.data.labels import Annotation, Category, LabelledMask
 from cvstudio.foundation.shapes import Box, Point
 from ui.base import theme
 from ui.views.canvas import Canvas
-from ui.views.labels.edits import BOX, KEYPOINT, LabelHandle, Mode
+from ui.views.labels.edits import BOX, BRUSHES, KEYPOINT, LabelHandle, Mode
 from ui.views.labels.tool import LabelTool
 from ui.views.marks import BRIGHT, SHADE, paint_cross_hair, paint_outline, paint_plate
 
@@ -66,7 +66,7 @@ class LabelPainter:
             self._paint_classes(painter, tool)
         self._paint_drawn(painter, tool, cursor)
         self._paint_handles(painter, tool, cursor, reach)
-        if tool.mode is Mode.BRUSH:
+        if tool.mode in BRUSHES:
             self._paint_brush(painter, tool, cursor)
         box = tool.drawn or (tool.draft.box if tool.draft is not None else None)
         if box is not None and cursor is not None:
@@ -235,7 +235,7 @@ def size_text(box: Box) -> str:
 
 def cursor_of(tool: LabelTool, handle: LabelHandle | None, *, over: bool) -> Qt.CursorShape:
     """The cursor over a handle, over an object with `over`, or over neither."""
-    if tool.mode is Mode.BRUSH:
+    if tool.mode in BRUSHES:
         return Qt.CursorShape.BlankCursor
     if handle is not None:
         sides = (
