@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -313,7 +313,7 @@ class LabelEditor(QWidget):
             self.unsetCursor()
         elif not tool.dragging and point is not None:
             over = tool.mode is Mode.SELECT and editing.number_at(tool.labels, *point) is not None
-            self.setCursor(cursor_of(tool, tool.handle_at(point, self.reach), over=over))
+            self.setCursor(cursor_of(tool, tool.handle_at(point, self.reach), self._canvas, over=over))
 
     # Keyboard -------------------------------------------------------------------------------------------------------
 
@@ -338,7 +338,7 @@ class LabelEditor(QWidget):
             event.ignore()
         elif key in ARROWS:
             step = FAR_STEP if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
-            dx, dy = ARROWS[key]
+            dx, dy = self._in_picture(*ARROWS[key])
             self._nudging = True
             self._take(tool.nudge(dx * step, dy * step), nudging=True)
         elif key in REMOVE and tool.mode is Mode.CLASSES:
@@ -363,6 +363,15 @@ class LabelEditor(QWidget):
             self._changed()
         else:
             self.class_asked.emit()
+
+    def _in_picture(self, dx: float, dy: float) -> Point:
+        """A direction on the screen in pixels of the picture, which may be shown turned and mirrored."""
+        start, end = self._canvas.image_position(QPointF(0, 0)), self._canvas.image_position(QPointF(dx, dy))
+        if start is None or end is None:
+            return dx, dy
+        across, down = end[0] - start[0], end[1] - start[1]
+        length = max(abs(across), abs(down))
+        return round(across / length), round(down / length)
 
     def _toggle_visibility(self, tool: LabelTool) -> None:
         """Of the key point under the cursor, else of the selected one."""
