@@ -49,6 +49,21 @@ def media_set_of(labelled: LabelledSet) -> MediaSet:
     return MediaSet(Path(common), recursive=True, labels=Path(os.path.abspath(labelled.path)))
 
 
+def missing_listing(labelled: LabelledSet) -> Listing:
+    """The names of the pictures of a set of which none is there, as a list to browse: none of them can be opened."""
+    assert labelled.path is not None
+    path = Path(os.path.abspath(labelled.path))
+    folder = path if path.is_dir() else path.parent
+    names = sorted(labelled.names, key=natural_key)
+    media_set = MediaSet(folder, recursive=True, labels=path)
+    return Listing(media_set, tuple(map(set_file, names)), (folder,), complete=True)
+
+
+def has_pictures(labelled: LabelledSet) -> bool:
+    """Whether any of the pictures or videos of a set is there."""
+    return bool(_files_of(labelled))
+
+
 def _files_of(labelled: LabelledSet) -> tuple[Path, ...]:
     """The files of the pictures and videos."""
     return (*labelled.pictures.values(), *labelled.videos.values())
@@ -90,4 +105,5 @@ def truth_binding(annotations: AnnotationSet, before: AnnotationSet | None) -> A
     """`annotations`, as read now, with the edits of `before`, the same set as it was open."""
     if before is None or before.path != annotations.path:
         return annotations
-    return dataclasses.replace(before, format=annotations.format, id=annotations.id)
+    pictures = {**before.pictures, **annotations.pictures}
+    return dataclasses.replace(before, format=annotations.format, id=annotations.id, pictures=pictures)

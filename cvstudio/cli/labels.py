@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the command `labels` and return the exit code."""
     bar = Bar(quiet=options.quiet)
     if options.action == "accept":
-        return guarded(lambda progress: _accept(options, bar, progress), bar, stopped="stopped; nothing was written.")
+        stopped = "stopped; nothing was written. The same command goes on where this one was."
+        return guarded(lambda progress: _accept(options, bar, progress), bar, stopped=stopped)
 
     def work(progress: Progress) -> int:
         source = ANNOTATION_FORMATS[options.source] if options.source else annotation_format(options.set)
@@ -115,6 +116,7 @@ def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
     from cvstudio.media.folders import kinds_by_suffix
     from cvstudio.models import MODELS
     from cvstudio.models.checkpoints import chosen_checkpoint
+    from cvstudio.running.accepted_parts import AcceptedParts, accepted_key
     from cvstudio.running.batch.sources import find_files
     from cvstudio.running.pseudo_labels import accept_predictions, empty_set, pictures_of
     from cvstudio.running.runner import Runner
@@ -141,11 +143,13 @@ def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
     if not files:
         raise MediaError("Expected pictures, found none; name pictures, a folder of them, or --labels with pictures.")
     with Runner(device=options.device, precision=options.precision, notice=bar.note) as runner:
-        accepted = accept_predictions(instance, files, labelled, options.score, runner, progress)
+        parts = AcceptedParts(accepted_key(instance, labelled, options.score))
+        accepted = accept_predictions(instance, files, labelled, options.score, runner, progress, parts=parts)
     left_out = [
         *labelled.check(progress),
         *write_labels(accepted.labelled, target, entry, progress, options=WriteOptions(options.with_pictures)),
     ]
+    parts.remove()
     bar.end()
     print(target)
     for file, reason in accepted.failed:

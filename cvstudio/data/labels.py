@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from cvstudio.data.frame_names import frame_name, frame_number
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.map_tiles import MapTiles
 from cvstudio.data.pixel_map import PixelMap
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
@@ -150,7 +152,6 @@ def _polygon_area(polygon: Polygon) -> float:
     return abs(float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())) / 2
 
 
-@dataclass(frozen=True, eq=False)
 class LabelMap:
     """A class for each pixel, as of semantic segmentation.
 
@@ -160,18 +161,62 @@ class LabelMap:
         Index into `LabelledSet.categories`, or `NO_CLASS`.
     """
 
-    classes: NDArray[np.int32]
+    __slots__ = ("__weakref__", "_classes", "_tiles")
 
-    def __post_init__(self) -> None:
-        if self.classes.dtype != np.int32 or self.classes.ndim != 2:
-            raise ValueError(f"expected int32 (H, W), found {self.classes.dtype} {self.classes.shape}")
-        object.__setattr__(self, "classes", readonly(self.classes))
+    def __init__(self, classes: NDArray[np.int32]) -> None:
+        if classes.dtype != np.int32 or classes.ndim != 2:
+            raise ValueError(f"expected int32 (H, W), found {classes.dtype} {classes.shape}")
+        self._classes: NDArray[np.int32] | None = readonly(classes)
+        self._tiles: MapTiles | None = None
+
+    @property
+    def classes(self) -> NDArray[np.int32]:
+        """The class of each pixel, read-only."""
+        if self._classes is not None:
+            return self._classes
+        # Kept for the one that was asked for last: each step of undo would hold a whole map otherwise.
+        kept = _assembled.get(0)
+        if kept is None or kept[0]() is not self:
+            assert self._tiles is not None
+            kept = _assembled[0] = (weakref.ref(self), readonly(self._tiles.array()))
+        return kept[1]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.tiles.shape
+
+    @property
+    def tiles(self) -> MapTiles:
+        """The same in tiles."""
+        if self._tiles is None:
+            assert self._classes is not None
+            self._tiles = MapTiles.of(self._classes)
+        return self._tiles
+
+    def window(self, window: tuple[int, int, int, int]) -> NDArray[np.int32]:
+        """A copy of the classes in a window (left, top, right, bottom) of the map, int32 (h, w)."""
+        return self.tiles.window(window)
+
+    def with_window(self, left: int, top: int, classes: NDArray[np.int32]) -> LabelMap:
+        """A map with other classes, int32 (h, w), at `left`, `top`, which shares what stays as it is."""
+        changed = LabelMap.__new__(LabelMap)
+        changed._classes, changed._tiles = None, self.tiles.with_window(left, top, classes)
+        return changed
 
     def __eq__(self, other: object) -> bool:
-        return np.array_equal(self.classes, other.classes) if isinstance(other, LabelMap) else NotImplemented
+        if not isinstance(other, LabelMap):
+            return NotImplemented
+        return self is other or np.array_equal(self.classes, other.classes)
 
     def __hash__(self) -> int:
-        return hash(self.classes.shape)
+        return hash(self.shape)
+
+    def __reduce__(self) -> tuple[type[LabelMap], tuple[NDArray[np.int32]]]:
+        return LabelMap, (self.classes,)
+
+
+_assembled: dict[int, tuple[weakref.ref[LabelMap], NDArray[np.int32]]] = {}
 
 
 @dataclass(frozen=True)

@@ -85,8 +85,12 @@ def labels_id(labels: PictureLabels) -> str:
     if digest is None:
         import xxhash
 
-        rest = labels_to_json(dataclasses.replace(labels, annotations=()))
+        rest = labels_to_json(dataclasses.replace(labels, annotations=(), label_map=None))
         whole = xxhash.xxh3_128(json_text(rest).encode())
+        if labels.label_map is not None:
+            # A stroke changes some tiles of many.
+            whole.update(json_text(labels.label_map.shape).encode())
+            whole.update(labels.label_map.tiles.digests().encode())
         for annotation in labels.annotations:
             whole.update(_annotation_id(annotation).encode())
         digest = labels.__dict__[_ID] = whole.hexdigest()

@@ -16,6 +16,7 @@ from cvstudio.foundation.progress import PartProgress, Progress
 from cvstudio.media import MediaKind, open_media
 from cvstudio.results.accepted_labels import accept
 from cvstudio.results.detections import Detections
+from cvstudio.running.accepted_parts import AcceptedPart, AcceptedParts
 from cvstudio.running.runner import Runner
 
 
@@ -51,6 +52,8 @@ def accept_predictions(
     score: float,
     runner: Runner,
     progress: Progress | None = None,
+    *,
+    parts: AcceptedParts | None = None,
 ) -> AcceptedSet:
     """Take what an analysis finds on pictures over as labels, beside those that the set has (see `accept`).
 
@@ -62,6 +65,8 @@ def accept_predictions(
     files : pictures
     labelled : the set that the labels are added to, such as `empty_set`
     score : the lowest score that is accepted, 0..1
+    parts : what a run of the same key accepted before it was stopped, which is not looked at again; this run keeps
+        there what it accepts
 
     Raises
     ------
@@ -92,17 +97,31 @@ def accept_predictions(
                 raise MediaError(f"{media.name} is no picture; name pictures only.")
             name = labelled.name_of(media.path)
             before = edits.get(name) or labelled.labels(name) if name is not None else PictureLabels()
+            part = parts.take(file, before, len(categories)) if parts is not None else None
+            if part is not None:
+                if part.new:
+                    taken.add(part.name)
+                    pictures[part.name] = media.path
+                edits[part.name], categories = part.labels, (*categories, *part.categories)
+                added, known = added + part.added, known + part.known
+                continue
             result = runner.result(template.on(media), PartProgress(progress, None))
         except UserError as error:
             failed.append((file, str(error)))
             continue
         assert isinstance(result, Detections)
         accepted = accept(before, categories, result, score)
+        is_new = name is None
         if name is None:
             name = new_name(taken, media.path)
             taken.add(name)
             pictures[name] = media.path
+        n_classes = len(categories)
+        new_categories = accepted.categories[n_classes:]
         edits[name], categories = accepted.labels, accepted.categories
+        if parts is not None:
+            part = AcceptedPart(name, is_new, accepted.labels, new_categories, accepted.added, accepted.known)
+            parts.put(file, before, n_classes, part)
         added, known = added + accepted.added, known + accepted.known
         runner.cache.clear()
     grown = dataclasses.replace(labelled.with_edits(edits, pictures=pictures), categories=categories)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.binding import AnnotationSet
@@ -23,7 +24,7 @@ def with_labelled_set(
     media_set: MediaSet,
     annotations: AnnotationSet,
     analyses: Sequence[str],
-    media: Media,
+    media: Media | None,
     next_id: NextId,
 ) -> State:
     """`state` with a labelled set that is browsed, its picture `media` on the canvas, and its labels on that.
@@ -33,8 +34,13 @@ def with_labelled_set(
     Parameters
     ----------
     analyses : keys of the analyses that show the labels, the one whose controls are shown last
+    media : the first picture; None where none is there, so that the set is only listed
     """
-    state = with_set(state, media_set)
+    # Its pictures may have been found elsewhere.
+    others = tuple(item for item in state.sets if item.labels != media_set.labels or item.path == media_set.path)
+    state = with_set(dataclasses.replace(state, sets=others), media_set)
+    if media is None:
+        return state
     layers = []
     for instance in state.instances:
         bound = annotations_of(instance)
@@ -84,6 +90,12 @@ def with_own(state: State, media: Media, next_id: NextId) -> State:
     for layer in truth:
         state = replace_instance(state, layer)
     return state
+
+
+def found_pictures(state: State, labels: Path | None) -> Mapping[str, Path]:
+    """Files of the pictures of the labels at `labels` that were found elsewhere or added, by name."""
+    bound = (annotations_of(item) for item in state.instances)
+    return next((item.pictures for item in bound if item is not None and item.path == labels), {})
 
 
 def _shows(instance: AnalysisInstance, annotations: AnnotationSet) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
@@ -13,7 +14,7 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.read_input import read_labels
 from cvstudio.data import label_editing as editing
 from cvstudio.data.geometry import Size
-from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton
+from cvstudio.data.labels import Category, LabelledSet, LeftOut, PictureLabels, Skeleton
 from cvstudio.data.track_editing import object_of
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
@@ -33,6 +34,7 @@ from cvstudio.session.label_edits import (
 )
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
+from ui.control.accepting import JOB, AcceptedOnAll, accept_on_all, with_accepted
 from ui.control.labelled_frames import LabelledFrames
 from ui.control.pipeline import Pipeline
 
@@ -76,6 +78,7 @@ class Labelling(QObject):
         self.active = False
         self.mode = "select"
         self.several_classes = False
+        self.left_out: Mapping[Path, tuple[LeftOut, ...]] = {}
         self.frames = LabelledFrames(self)
         pipeline.job_event.connect(self._job_event)
 
@@ -168,6 +171,8 @@ class Labelling(QObject):
         self._pipeline.submit("pool", Job(OWNER, title, work, tag=OWNER))
 
     def _job_event(self, event: Event) -> None:
+        if event.job.owner == JOB and event.kind == "output":
+            self._take_accepted(event.value)
         if event.job.tag != OWNER:
             return
         annotations = self.annotations
@@ -221,15 +226,19 @@ class Labelling(QObject):
             return
         if active != self.active:
             layer = self.layer
-            if active and self.mode == "select" and layer is not None and layer.analysis == "labelled-class":
-                self.set_mode("classes")
+            begins = {"labelled-class": "classes", "labelled-regions": "regions"}
+            if active and self.mode == "select" and layer is not None and not self.labels.annotations:
+                self.set_mode(begins.get(layer.analysis, "select"))
             self.active = active
             if not active:
                 self._select(None)
             self.active_changed.emit()
 
     def set_mode(self, mode: str) -> None:
-        """Choose what a drag on the picture does: "select", "box", "polygon", "brush", "keypoints" or "classes"."""
+        """Choose what a drag does: "select", "box", "polygon", "brush", "keypoints", "regions" or "fill".
+
+        With "classes" the digits are about the whole picture.
+        """
         if mode != self.mode:
             self.mode = mode
             self.mode_changed.emit()
@@ -455,3 +464,41 @@ class Labelling(QObject):
             # Under the predictions that they were nobody would see them.
             self._edit(self.tr("Accept predictions"), accepted.labels, new, self.selected, on_top=True)
         return accepted.added
+
+    def accept_on_all(self, instance: AnalysisInstance, score: float, listed: Sequence[Path]) -> None:
+        """Take what an analysis finds above a score on all pictures over as labels: those of the set, or for labels
+        that were begun in the program those of `listed`. A job with progress; one undo step."""
+        annotations, labelled = self.annotations, self.labelled
+        if annotations is None or labelled is None:
+            return
+        named = [labelled.pictures[name] for name in labelled.names if name in labelled.pictures]
+        files = [*dict.fromkeys([*named, *(listed if annotations.path is None else ())])]
+        if not files:
+            self.say(self.tr("There are no pictures to accept predictions on; open a folder or a labelled set."))
+            return
+        work = accept_on_all(annotations, labelled, files, instance, score, self._pipeline)
+        title = self.tr("Accepting predictions on {count} pictures").format(count=f"{len(files):,}")
+        self._pipeline.submit("export", Job(JOB, title, work))
+
+    def _take_accepted(self, done: AcceptedOnAll) -> None:
+        now, labelled = self.annotations, self.labelled
+        if now is None or labelled is None or now.file != done.annotations.file:
+            self.notice.emit("error", self.tr("The labels were closed meanwhile; accept the predictions once more."))
+            return
+        merged, accepted = with_accepted(now, labelled, done), done.accepted
+        if merged.pictures:
+            state = with_annotations(self._session.state, now, merged.annotations)
+            self._session.change(self.tr("Accept predictions on all pictures"), state)
+        text = self.tr("{added} labels were accepted on {pictures} of {all} pictures.").format(
+            added=f"{accepted.added:,}", pictures=f"{merged.pictures:,}", all=f"{accepted.pictures:,}"
+        )
+        if merged.skipped:
+            text += " " + self.tr("{count} pictures that were edited meanwhile stay as they are.").format(
+                count=f"{merged.skipped:,}"
+            )
+        if accepted.failed:
+            file, reason = accepted.failed[0]
+            text += " " + self.tr("{count} could not be read; the first: {name}: {reason}").format(
+                count=f"{len(accepted.failed):,}", name=file.name, reason=translated(reason)
+            )
+        self.notice.emit("warning" if accepted.failed or merged.skipped else "info", text)

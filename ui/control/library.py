@@ -8,7 +8,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.folders import Listing, MediaSet, SetFile, list_set, natural_key
 from cvstudio.session.browsing import find_set, with_browsed, with_opened, with_set, with_shown, without_set
-from cvstudio.session.labelled_sets import with_labelled_set, with_own
+from cvstudio.session.labelled_sets import found_pictures, with_labelled_set, with_own
 from cvstudio.session.session import Session, State
 from cvstudio.session.transitions import without_all
 from ui.base.translate import translated
@@ -243,7 +243,8 @@ class Library(QObject):
         media_set = self.current
         if media_set is not None:
             title = self.tr("Listing {name}").format(name=media_set.name)
-            work = _listing_of(media_set, self._pipeline.cache)
+            found = found_pictures(self._session.state, media_set.labels)
+            work = _listing_of(media_set, self._pipeline.cache, found)
             self._pipeline.submit("listing", Job(("list", media_set.path), title, work))
 
     def state_changed(self, old: State, new: State) -> None:
@@ -459,11 +460,11 @@ def _merge(path: Path) -> str:
     return f"open {path}"
 
 
-def _listing_of(media_set: MediaSet, cache: Cache) -> Callable[[Progress], Iterator[Any]]:
+def _listing_of(media_set: MediaSet, cache: Cache, found: Mapping[str, Path]) -> Callable[[Progress], Iterator[Any]]:
     def work(progress: Progress) -> Iterator[Any]:
         try:
             if media_set.labels is not None:
-                yield list_labels(media_set, cache)
+                yield list_labels(media_set, cache, found)
             else:
                 yield from list_set(media_set, progress)
         except UserError as error:

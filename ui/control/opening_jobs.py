@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,22 @@ from cvstudio.analyses.binding import (
     open_annotations,
     open_media_list,
 )
-from cvstudio.analyses.label_sets import implied_format, listing_of, media_set_of, truth_analyses
+from cvstudio.analyses.label_sets import (
+    has_pictures,
+    implied_format,
+    listing_of,
+    media_set_of,
+    missing_listing,
+    truth_analyses,
+)
 from cvstudio.analyses.read_input import read_labels
-from cvstudio.data.labels import LeftOut
+from cvstudio.data.labels import LabelledSet, LeftOut
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import MediaError, UserError
 from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
+from cvstudio.media.annotations.finding import MISSING, pictures_in
 from cvstudio.media.file_identity import quoted
 from cvstudio.media.folders import Listing, MediaSet, readable_folder
 from cvstudio.media.open import read_again
@@ -40,13 +49,13 @@ class OpenedLabels:
     annotations : the labels
     listing : their pictures, with the set to browse
     analyses : keys of the analyses that show the labels
-    media : the first picture
+    media : the first picture; None where none of them is there
     """
 
     annotations: AnnotationSet
     listing: Listing
     analyses: tuple[str, ...]
-    media: Media
+    media: Media | None
 
 
 @dataclass(frozen=True)
@@ -61,10 +70,20 @@ class OpenedFiles:
 
 @dataclass(frozen=True)
 class CheckedLabels:
-    """What was left out of a labelled set."""
+    """What was left out of a labelled set.
+
+    Parameters
+    ----------
+    annotations : the labels
+    missing : number of pictures that are not there
+    pictures : number of all
+    """
 
     path: Path
     left_out: tuple[LeftOut, ...]
+    annotations: AnnotationSet
+    missing: int = 0
+    pictures: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,6 +146,13 @@ def _open_labels(path: Path, cache: Cache) -> OpenedLabels:
     """Read a labelled set and open its first picture that can be read. Raises MediaError."""
     annotations = open_annotations(Path(os.path.abspath(path)))
     labelled = read_labels(annotations, cache)
+    if not has_pictures(labelled) and labelled.names:
+        return OpenedLabels(annotations, missing_listing(labelled), (), None)
+    return _first_picture(annotations, labelled)
+
+
+def _first_picture(annotations: AnnotationSet, labelled: LabelledSet) -> OpenedLabels:
+    assert labelled.path is not None
     listing = listing_of(media_set_of(labelled), labelled)
     for number, file in enumerate(listing.files):
         try:
@@ -136,7 +162,26 @@ def _open_labels(path: Path, cache: Cache) -> OpenedLabels:
                 raise
             continue
         return OpenedLabels(annotations, listing, truth_analyses(labelled), media)
-    raise MediaError(f"{quoted(path)} names no picture that is there; put them beside the labels.")
+    raise MediaError(f"{quoted(labelled.path)} names no picture that is there; put them beside the labels.")
+
+
+def find_pictures(annotations: AnnotationSet, folder: Path, cache: Cache) -> Work:
+    """Work that finds the pictures of labels by their names in a folder and below; yields one `OpenedFiles` with the
+    set. It raises MediaError where none is there."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        labelled = read_labels(annotations, cache)
+        missing = [name for name in labelled.names if name not in labelled.pictures]
+        progress(None, folder.name)
+        found = pictures_in(missing, folder)
+        if not found:
+            raise MediaError(
+                f"{quoted(folder)} holds none of the {len(missing):,} pictures that are missing; choose another folder."
+            )
+        complete = dataclasses.replace(annotations, pictures={**annotations.pictures, **found})
+        yield OpenedFiles((), (), (), (_first_picture(complete, read_labels(complete, cache)),))
+
+    return work
 
 
 def check_labels(annotations: AnnotationSet, cache: Cache) -> Work:
@@ -144,15 +189,24 @@ def check_labels(annotations: AnnotationSet, cache: Cache) -> Work:
 
     def work(progress: Progress) -> Iterator[Any]:
         assert annotations.path is not None
-        yield CheckedLabels(annotations.path, read_labels(annotations, cache).check(progress))
+        labelled = read_labels(annotations, cache)
+        left_out = labelled.check(progress)
+        # What was found elsewhere is known to the set, but not to its file.
+        found = labelled.added.intersection(labelled.pictures)
+        left_out = tuple(item for item in left_out if item.reason != MISSING or item.where not in found)
+        missing = sum(item.reason == MISSING for item in left_out)
+        yield CheckedLabels(annotations.path, left_out, annotations, missing, len(labelled.names))
 
     return work
 
 
-def list_labels(media_set: MediaSet, cache: Cache) -> Listing:
-    """List the pictures of the labels of `media_set` as they are now. Raises MediaError."""
+def list_labels(media_set: MediaSet, cache: Cache, pictures: Mapping[str, Path]) -> Listing:
+    """List the pictures of the labels of `media_set` as they are now, with those that were found elsewhere. Raises
+    MediaError."""
     assert media_set.labels is not None
-    return listing_of(media_set, read_labels(open_annotations(media_set.labels), cache))
+    annotations = dataclasses.replace(open_annotations(media_set.labels), pictures=pictures)
+    labelled = read_labels(annotations, cache)
+    return listing_of(media_set, labelled) if has_pictures(labelled) else missing_listing(labelled)
 
 
 def read_as(media: Media, key: str) -> Work:

@@ -14,6 +14,7 @@ class WindowRequests(QObject):
     new_labels : show the labels panel, with the focus where the classes of new labels are named
     export : show the export dialog for the current result
     class_keypoints : number of the class of the labels whose key points are declared in a dialog
+    left_out : show the list of what was left out of the labels of the picture on the canvas
     export_labels : show the export dialog for the labels of the picture on the canvas
     compare : show the list of what the current result can be compared with
     catalogue : task whose models the catalogue shows; "" for all models
@@ -29,6 +30,7 @@ class WindowRequests(QObject):
     new_labels = Signal()
     export = Signal()
     class_keypoints = Signal(int)
+    left_out = Signal()
     export_labels = Signal()
     compare = Signal()
     catalogue = Signal(str)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QLabel,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
+from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.data.labels import LeftOut
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.lanes import Job
 from cvstudio.foundation.names import shown_name
-from cvstudio.media.annotations.summary import by_reason
+from cvstudio.media.annotations.summary import by_reason, left_out_text
 from ui.base.translate import translated
 from ui.control.controller import Controller
-from ui.control.opening_jobs import CheckedLabels
+from ui.control.opening_jobs import CheckedLabels, find_pictures
 from ui.widgets.notices import Notices
 
 MAX_PLACES = 1000
@@ -28,7 +40,9 @@ class LeftOutDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Left out of {name}").format(name=shown_name(path.name)))
-        what = QLabel(self.tr("These labels are not shown, measured or exported. The file itself is unchanged."))
+        what = self.what = QLabel(
+            self.tr("These labels are not shown, measured or exported. The file itself is unchanged.")
+        )
         what.setObjectName("quiet")
         what.setWordWrap(True)
         self.tree = QTreeWidget()
@@ -49,7 +63,11 @@ class LeftOutDialog(QDialog):
                 more = self.tr("and {count} more").format(count=f"{len(items) - MAX_PLACES:,}")
                 row.addChild(QTreeWidgetItem([more, ""]))
             self.tree.addTopLevelItem(row)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self._left_out = tuple(left_out)
+        buttons = self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        save = buttons.addButton(self.tr("Save as text …"), QDialogButtonBox.ButtonRole.ActionRole)
+        save.setToolTip(self.tr("Writes each reason with all its pictures into a text file"))
+        save.clicked.connect(self._save)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 24, 24, 24)
@@ -59,17 +77,65 @@ class LeftOutDialog(QDialog):
         layout.addWidget(buttons)
         self.resize(WIDTH, HEIGHT)
         self.tree.setColumnWidth(0, WIDTH - 140)
+        self._name = shown_name(path.stem)
+
+    def offer_finding(self, find: Callable[[], None]) -> None:
+        """Offer to find pictures that are not there."""
+        button = self.buttons.addButton(self.tr("Find pictures …"), QDialogButtonBox.ButtonRole.ActionRole)
+        button.setToolTip(self.tr("Choose the folder that the missing pictures are in; they are known by their names"))
+        button.clicked.connect(self.accept)
+        button.clicked.connect(find)
+
+    def _save(self) -> None:
+        title = self.tr("Save what was left out")
+        chosen, _ = QFileDialog.getSaveFileName(self, title, f"{self._name}-left-out.txt", "*.txt")
+        if chosen:
+            self.save(Path(chosen))
+
+    def save(self, path: Path) -> None:
+        """Write the whole list into a text file."""
+        try:
+            with atomic_path(path) as temporary:
+                temporary.write_text(left_out_text(self._left_out), encoding="utf-8", errors="replace")
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            self.what.setText(self.tr("{name} cannot be written ({reason}).").format(name=path.name, reason=reason))
 
 
 class LeftOutReport(QObject):
-    """Says after the opening of a labelled set what of it was left out."""
+    """Says after the opening of a labelled set what of it was left out, and finds pictures that are not there.
+
+    Signals
+    -------
+    changed : `last` has changed
+
+    Attributes
+    ----------
+    last : what was left out of the sets that were opened, by the file or folder of the labels
+    """
+
+    changed = Signal()
 
     def __init__(self, window: QWidget, controller: Controller, notices: Notices) -> None:
         super().__init__(window)
-        self._window, self._notices = window, notices
+        self._window, self._controller, self._notices = window, controller, notices
+        self.last: dict[Path, CheckedLabels] = {}
         controller.library.checked.connect(self._checked)
+        controller.requests.left_out.connect(self._show_of_picture)
 
     def _checked(self, checked: CheckedLabels) -> None:
+        self.last[checked.path] = checked
+        self._controller.labelling.left_out = {path: item.left_out for path, item in self.last.items()}
+        self.changed.emit()
+        if checked.missing and checked.missing == checked.pictures:
+            text = self.tr("None of the {count} pictures of {name} is there; choose the folder that they are in.")
+            self._notices.post(
+                "warning",
+                text.format(count=f"{checked.pictures:,}", name=shown_name(checked.path.name)),
+                action=self.tr("Find pictures …"),
+                run=lambda: self.ask_pictures(checked.annotations),
+            )
+            return
         if not checked.left_out:
             return
         reasons = by_reason(checked.left_out)
@@ -82,8 +148,31 @@ class LeftOutReport(QObject):
             "warning", text, action=self.tr("Show list"), run=lambda: self.show(checked.path, checked.left_out)
         )
 
+    def ask_pictures(self, annotations: AnnotationSet) -> None:
+        """Choose a folder in which the missing pictures of labels are found by their names."""
+        folder = QFileDialog.getExistingDirectory(self._window, self.tr("Find pictures"))
+        if folder:
+            self.find_pictures(annotations, Path(folder))
+
+    def find_pictures(self, annotations: AnnotationSet, folder: Path) -> None:
+        """Find the missing pictures of labels in a folder, and open the set with them."""
+        pipeline = self._controller.pipeline
+        title = self.tr("Finding pictures in {name}").format(name=shown_name(folder.name))
+        pipeline.submit(
+            "probe", Job(("find pictures", folder), title, find_pictures(annotations, folder, pipeline.cache))
+        )
+
+    def _show_of_picture(self) -> None:
+        annotations = self._controller.labelling.annotations
+        path = annotations.path if annotations is not None else None
+        if path is not None and path in self.last:
+            self.show(path, self.last[path].left_out)
+
     def show(self, path: Path, left_out: Sequence[LeftOut]) -> LeftOutDialog:
         """Show the list of what was left out."""
         dialog = LeftOutDialog(self._window, path, left_out)
+        checked = self.last.get(path)
+        if checked is not None and checked.missing:
+            dialog.offer_finding(lambda: self.ask_pictures(checked.annotations))
         dialog.open()
         return dialog

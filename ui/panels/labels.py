@@ -21,8 +21,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.geometry import Rect
 from cvstudio.data.labels import Annotation
+from cvstudio.media import MediaKind
 from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.panels import PANELS
@@ -150,7 +152,7 @@ class LabelsPanel(QWidget):
         self.class_page = ClassesPage(self._labelling)
         self.class_page.keypoints_asked.connect(self._requests.class_keypoints)
         self.classes, self.new_class = self.class_page.table, self.class_page.new_class
-        self.accept_page = AcceptPage(self._labelling, lambda: self.predictions())
+        self.accept_page = AcceptPage(self._labelling, lambda: self.predictions(), self._accept_on_all)
         self.score, self.accept = self.accept_page.score, self.accept_page.accept
         for title, widget in (
             (self.tr("Labels"), self._make_labels()),
@@ -166,6 +168,10 @@ class LabelsPanel(QWidget):
         self.export = QPushButton(icon("share"), self.tr("Export …"))
         self.export.setToolTip(self.tr("Write the labels of all pictures in one of the known formats"))
         self.export.clicked.connect(self._requests.export_labels)
+        self.left_out = QPushButton(icon("triangle-alert"), "")
+        self.left_out.setToolTip(self.tr("Labels and pictures of the file that were not taken, and why"))
+        self.left_out.setFlat(True)
+        self.left_out.clicked.connect(self._requests.left_out)
         foot = QHBoxLayout()
         foot.addWidget(self.name, 1)
         foot.addWidget(self.export)
@@ -175,6 +181,7 @@ class LabelsPanel(QWidget):
         layout.addLayout(self._make_tools())
         layout.addWidget(self.lists)
         layout.addWidget(self._pages, 1)
+        layout.addWidget(self.left_out)
         layout.addLayout(foot)
         return page
 
@@ -193,6 +200,8 @@ class LabelsPanel(QWidget):
             ("box", "square", self.tr("Draw boxes (B)")),
             ("polygon", "shapes", self.tr("Draw polygons (P)")),
             ("brush", "circle-dot", self.tr("Brush masks (M); Shift erases, [ and ] change the width")),
+            ("regions", "contrast", self.tr("Brush the class of each pixel (R); Shift erases, P draws a polygon")),
+            ("fill", "focus", self.tr("Fill an area of one class (F)")),
             ("classes", "image", self.tr("Classes of the whole picture (W)")),
             ("keypoints", "crosshair", self.tr("Place key points (K); Shift places hidden ones, N leaves one out")),
         ):
@@ -236,6 +245,9 @@ class LabelsPanel(QWidget):
             return
         self.stack.setCurrentIndex(2)
         name = annotations.name if annotations.path is not None else self.tr("New labels")
+        left_out = labelling.left_out.get(annotations.path, ()) if annotations.path is not None else ()
+        self.left_out.setVisible(bool(left_out))
+        self.left_out.setText(self.tr("{count} left out …").format(count=f"{sum(item.count for item in left_out):,}"))
         self.name.setText(self.tr("Edited · {name}").format(name=name) if labelling.edited else name)
         names = tuple(category.name for category in labelling.categories)
         items = labelling.labels.annotations
@@ -290,15 +302,30 @@ class LabelsPanel(QWidget):
         for mode, button in self.modes.items():
             button.setChecked(labelling.active and labelling.mode == mode)
 
-    def predictions(self) -> Detections | None:
-        """Result of the topmost visible layer with boxes that are not labels; None without one."""
+    def _predicting(self) -> tuple[AnalysisInstance, Detections] | None:
+        """The topmost visible layer with boxes that are not labels, and its result; None without one."""
         from cvstudio.results.detections import Detections
 
         for item in reversed(self._controller.shown.layers):
             instance = item.layer.instance
             if isinstance(item.result, Detections) and instance.visible and annotations_of(instance) is None:
-                return item.result
+                return instance, item.result
         return None
+
+    def predictions(self) -> Detections | None:
+        """Result of the topmost visible layer with boxes that are not labels; None without one."""
+        predicting = self._predicting()
+        return predicting[1] if predicting is not None else None
+
+    def _accept_on_all(self, score: float) -> None:
+        predicting, library = self._predicting(), self._controller.library
+        if predicting is None:
+            return
+        media_set = library.current
+        listed = [media_set.path / row.name for row in library.rows if row.kind is MediaKind.IMAGE] if media_set else []
+        opened = [media.path for media in self._controller.session.state.media if media.kind is MediaKind.IMAGE]
+        instance = self._controller.session.state.linked(predicting[0])
+        self._labelling.accept_on_all(instance, score, [*listed, *opened])
 
     # Intents --------------------------------------------------------------------------------------------------------
 

@@ -111,3 +111,17 @@ def by_reason(left_out: Iterable[LeftOut]) -> list[Reason]:
         )
         for reason in order
     ]
+
+
+def left_out_text(left_out: Iterable[LeftOut]) -> str:
+    """What was left out as text: each reason with its number and all places below it, the most frequent first."""
+    places: dict[str, list[LeftOut]] = {}
+    for item in left_out:
+        places.setdefault(item.reason, []).append(item)
+    lines = []
+    for reason, items in sorted(places.items(), key=lambda entry: -sum(item.count for item in entry[1])):
+        lines.append(f"{sum(item.count for item in items):,} x {reason}")
+        lines += [
+            f"    {item.where}" + (f" ({item.count:,})" if item.count > 1 else "") for item in items if item.where
+        ]
+    return "".join(f"{line}\n" for line in lines)

@@ -21,9 +21,15 @@ class AcceptPage(QWidget):
     Parameters
     ----------
     predictions : callable () -> what was found on the picture; None without it
+    accept_on_all : callable (score) that takes over what the same analysis finds on all pictures
     """
 
-    def __init__(self, labelling: Labelling, predictions: Callable[[], Detections | None]) -> None:
+    def __init__(
+        self,
+        labelling: Labelling,
+        predictions: Callable[[], Detections | None],
+        accept_on_all: Callable[[float], None],
+    ) -> None:
         super().__init__()
         self._labelling, self._predictions = labelling, predictions
         title = self.tr("Minimum score")
@@ -34,6 +40,11 @@ class AcceptPage(QWidget):
         self.score.changed.connect(lambda value, dragging: self.count())
         self.accept = QPushButton(icon("check"), "")
         self.accept.clicked.connect(self._accept)
+        self.all = QPushButton(icon("layers"), self.tr("Accept on all pictures"))
+        self.all.setToolTip(
+            self.tr("Runs the model on every picture of the set and takes what it finds above the score over as labels")
+        )
+        self.all.clicked.connect(lambda: accept_on_all(float(self.score.value())))
         self.text = QLabel()
         self.text.setObjectName("quiet")
         self.text.setWordWrap(True)
@@ -42,6 +53,7 @@ class AcceptPage(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.score)
         layout.addWidget(self.accept)
+        layout.addWidget(self.all)
         layout.addWidget(self.text)
         layout.addStretch(1)
 
@@ -49,6 +61,7 @@ class AcceptPage(QWidget):
         """Show how many predictions would be accepted."""
         predictions = self._predictions() if self._labelling.ready else None
         self.score.setEnabled(predictions is not None)
+        self.all.setEnabled(predictions is not None)
         self.accept.setEnabled(False)
         if predictions is None:
             self.accept.setText(self.tr("Accept predictions"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -26,6 +26,8 @@ MODES = {
     Qt.Key.Key_M: Mode.BRUSH,
     Qt.Key.Key_K: Mode.KEYPOINTS,
     Qt.Key.Key_W: Mode.CLASSES,
+    Qt.Key.Key_R: Mode.REGIONS,
+    Qt.Key.Key_F: Mode.FILL,
 }
 STEPS = {Qt.Key.Key_D: 1, Qt.Key.Key_A: -1}
 SKIP, VISIBILITY, CONTINUE = Qt.Key.Key_N, Qt.Key.Key_V, Qt.Key.Key_T
@@ -311,7 +313,7 @@ class LabelEditor(QWidget):
             self.unsetCursor()
         elif not tool.dragging and point is not None:
             over = tool.mode is Mode.SELECT and editing.number_at(tool.labels, *point) is not None
-            self.setCursor(cursor_of(tool, tool.handle_at(point, self.reach), over=over))
+            self.setCursor(cursor_of(tool, tool.handle_at(point, self.reach), self._canvas, over=over))
 
     # Keyboard -------------------------------------------------------------------------------------------------------
 
@@ -336,7 +338,7 @@ class LabelEditor(QWidget):
             event.ignore()
         elif key in ARROWS:
             step = FAR_STEP if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
-            dx, dy = ARROWS[key]
+            dx, dy = self._in_picture(*ARROWS[key])
             self._nudging = True
             self._take(tool.nudge(dx * step, dy * step), nudging=True)
         elif key in REMOVE and tool.mode is Mode.CLASSES:
@@ -361,6 +363,15 @@ class LabelEditor(QWidget):
             self._changed()
         else:
             self.class_asked.emit()
+
+    def _in_picture(self, dx: float, dy: float) -> Point:
+        """A direction on the screen in pixels of the picture, which may be shown turned and mirrored."""
+        start, end = self._canvas.image_position(QPointF(0, 0)), self._canvas.image_position(QPointF(dx, dy))
+        if start is None or end is None:
+            return dx, dy
+        across, down = end[0] - start[0], end[1] - start[1]
+        length = max(abs(across), abs(down))
+        return round(across / length), round(down / length)
 
     def _toggle_visibility(self, tool: LabelTool) -> None:
         """Of the key point under the cursor, else of the selected one."""
@@ -425,6 +436,14 @@ class LabelEditor(QWidget):
             width = self.tr("[ ] width {width} px").format(width=f"{tool.width:g}")
             parts = [self._named(self.tr("Drag to paint {label}")), width, self.tr("Shift: erase")]
             return " · ".join((*parts, self.tr("M: another mask"), done))
+        if tool.mode is Mode.REGIONS:
+            width = self.tr("[ ] width {width} px").format(width=f"{tool.width:g}")
+            drawn = self._named(self.tr("Drag to paint the class {label}"))
+            keys = self.tr("1–9 C: class · Shift: erase · F: fill · P: polygon")
+            return " · ".join((drawn, width, keys, done))
+        if tool.mode is Mode.FILL:
+            drawn = self._named(self.tr("Click to fill an area of one class: {label}"))
+            return " · ".join((drawn, self.tr("1–9 C: class"), self.tr("Shift: erase"), self.tr("R: brush"), done))
         if tool.mode is Mode.BOX:
             return " · ".join((self._named(self.tr("Drag to draw a box: {label}")), self.tr("1–9 C: class"), done))
         if tool.mode is Mode.POLYGON:

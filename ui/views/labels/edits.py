@@ -21,6 +21,12 @@ class Mode(StrEnum):
     BRUSH = "brush"
     KEYPOINTS = "keypoints"
     CLASSES = "classes"
+    REGIONS = "regions"
+    FILL = "fill"
+
+
+BRUSHES = (Mode.BRUSH, Mode.REGIONS)
+"""Modes in which a drag is a stroke: of the mask of an object, or of the class of each pixel."""
 
 
 class Change(StrEnum):
@@ -34,6 +40,8 @@ class Change(StrEnum):
     ERASE = "erase"
     KEYPOINTS = "keypoints"
     VISIBILITY = "visibility"
+    REGIONS = "regions"
+    FILL = "fill"
     DELETE = "delete"
 
 

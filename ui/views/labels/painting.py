@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 
 from cvstudio.data.keypoint_editing import VISIBLE, Keypoint
 from cvstudio.data.label_masks import window_of
@@ -14,7 +14,7 @@ from cvstudio.data.labels import Annotation, Category, LabelledMask
 from cvstudio.foundation.shapes import Box, Point
 from ui.base import theme
 from ui.views.canvas import Canvas
-from ui.views.labels.edits import BOX, KEYPOINT, LabelHandle, Mode
+from ui.views.labels.edits import BOX, BRUSHES, KEYPOINT, LabelHandle, Mode
 from ui.views.labels.tool import LabelTool
 from ui.views.marks import BRIGHT, SHADE, paint_cross_hair, paint_outline, paint_plate
 
@@ -66,7 +66,7 @@ class LabelPainter:
             self._paint_classes(painter, tool)
         self._paint_drawn(painter, tool, cursor)
         self._paint_handles(painter, tool, cursor, reach)
-        if tool.mode is Mode.BRUSH:
+        if tool.mode in BRUSHES:
             self._paint_brush(painter, tool, cursor)
         box = tool.drawn or (tool.draft.box if tool.draft is not None else None)
         if box is not None and cursor is not None:
@@ -160,7 +160,15 @@ class LabelPainter:
             image = QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32)
             self._mask_image = image.copy()
         left, top, right, bottom = window_of(mask)
-        painter.drawImage(self._rect((left, top, right, bottom)), self._mask_image)
+        corner, across, down = (
+            self._canvas.widget_position(x, y) for x, y in ((left, top), (right, top), (left, bottom))
+        )
+        # Turned and mirrored as the picture is.
+        along, below = (across - corner) / (right - left), (down - corner) / (bottom - top)
+        painter.save()
+        painter.setTransform(QTransform(along.x(), along.y(), below.x(), below.y(), corner.x(), corner.y()), True)
+        painter.drawImage(0, 0, self._mask_image)
+        painter.restore()
 
     def _paint_drawn(self, painter: QPainter, tool: LabelTool, cursor: Point | None) -> None:
         colour = self.colour(tool.category)
@@ -233,16 +241,21 @@ def size_text(box: Box) -> str:
     return f"{box[2] - box[0]:.0f} × {box[3] - box[1]:.0f}"
 
 
-def cursor_of(tool: LabelTool, handle: LabelHandle | None, *, over: bool) -> Qt.CursorShape:
+def cursor_of(tool: LabelTool, handle: LabelHandle | None, canvas: Canvas, *, over: bool) -> Qt.CursorShape:
     """The cursor over a handle, over an object with `over`, or over neither."""
-    if tool.mode is Mode.BRUSH:
+    if tool.mode in BRUSHES:
         return Qt.CursorShape.BlankCursor
+    annotation = tool.annotation
+    if handle is not None and handle.part == BOX and annotation is not None:
+        # As it lies on the screen: the picture may be turned or mirrored.
+        (x1, y1, x2, y2), at = annotation.box, canvas.widget_position(*handle.place)
+        away = at - canvas.widget_position((x1 + x2) / 2, (y1 + y2) / 2)
+        if handle.number % 2:
+            return Qt.CursorShape.SizeHorCursor if abs(away.x()) > abs(away.y()) else Qt.CursorShape.SizeVerCursor
+        falls = away.x() * away.y() > 0
+        return Qt.CursorShape.SizeFDiagCursor if falls else Qt.CursorShape.SizeBDiagCursor
     if handle is not None:
-        sides = (
-            *(Qt.CursorShape.SizeFDiagCursor, Qt.CursorShape.SizeVerCursor),
-            *(Qt.CursorShape.SizeBDiagCursor, Qt.CursorShape.SizeHorCursor),
-        )
-        return sides[handle.number % 4] if handle.part == BOX else Qt.CursorShape.PointingHandCursor
+        return Qt.CursorShape.PointingHandCursor
     if tool.mode is Mode.SELECT:
         return Qt.CursorShape.SizeAllCursor if over else Qt.CursorShape.ArrowCursor
     return Qt.CursorShape.BlankCursor

@@ -9,9 +9,10 @@ from dataclasses import replace
 from cvstudio.data import label_editing as editing
 from cvstudio.data.geometry import Size
 from cvstudio.data.keypoint_editing import ABSENT, HIDDEN, VISIBLE, first_missing, with_keypoint, with_visibility
-from cvstudio.data.labels import Annotation, Category, PictureLabels
+from cvstudio.data.label_map_editing import with_filled_area, with_filled_polygon, with_stroke
+from cvstudio.data.labels import NO_CLASS, Annotation, Category, PictureLabels
 from cvstudio.foundation.shapes import LEAST_CORNERS, MAX_CORNERS, MAX_STROKE_WIDTH, Box, Point, Polygon
-from ui.views.labels.edits import BOX, KEYPOINT, Change, Edit, LabelHandle, Mode, replace_change
+from ui.views.labels.edits import BOX, BRUSHES, KEYPOINT, Change, Edit, LabelHandle, Mode, replace_change
 from ui.views.labels.skeleton_tool import SkeletonTool
 from ui.views.shape_tools import LEAST_SIDE, THICKER, BoxTool
 
@@ -42,6 +43,7 @@ class LabelTool:
     drawn : box while it is drawn; None otherwise
     corners : of an unfinished polygon
     stroke : points of the stroke that is drawn
+    of_pixels : whether a polygon gives its class to the pixels inside, and is no object
     erasing : whether the stroke takes away
     width : of the brush in image pixels
     dragging : whether a drag is in progress
@@ -61,6 +63,7 @@ class LabelTool:
         self.drawn: Box | None = None
         self.corners: Polygon = ()
         self.stroke: tuple[Point, ...] = ()
+        self.of_pixels = False
         self.erasing = False
         self.width = BRUSH_WIDTH
         self.dragging = False
@@ -96,6 +99,8 @@ class LabelTool:
         if mode not in (Mode.SELECT, Mode.KEYPOINTS) and not goes_on:
             self.selected = None
         self.point = None
+        if mode is not Mode.POLYGON:
+            self.of_pixels = mode in (Mode.REGIONS, Mode.FILL)
         self.mode = mode
 
     def _is_seen(self, point: int | None) -> bool:
@@ -114,7 +119,12 @@ class LabelTool:
     def handles(self, reach: float) -> tuple[LabelHandle, ...]:
         """The draggable points of the selected object: of its box, or of its polygons and around them."""
         annotation = self.annotation
-        if annotation is None or self.mode in (Mode.BRUSH, Mode.CLASSES) or self.corners or self.skeleton is not None:
+        if (
+            annotation is None
+            or self.mode in (*BRUSHES, Mode.CLASSES, Mode.FILL)
+            or self.corners
+            or self.skeleton is not None
+        ):
             return ()
         points = [
             LabelHandle(KEYPOINT, number, (x, y)) for number, (x, y, seen) in enumerate(annotation.keypoints) if seen
@@ -169,6 +179,9 @@ class LabelTool:
             return False
         if self.mode is Mode.BRUSH:
             return self._begin_stroke(at, erase)
+        if self.mode is Mode.REGIONS:
+            self.erasing, self.stroke, self.dragging = erase, (self._on_picture(at),), True
+            return True
         self._handle = self.handle_at(at, reach)
         if self._handle is not None:
             self._grab(self._handle)
@@ -203,7 +216,7 @@ class LabelTool:
 
     def drag(self, at: Point) -> None:
         """Handle a move of the mouse with the button held down."""
-        if self.mode is Mode.BRUSH:
+        if self.mode in BRUSHES:
             point = self._on_picture(at)
             # Points closer than the precision of a hand only cost time.
             if math.dist(point, self.stroke[-1]) >= self._reach / 6:
@@ -250,6 +263,13 @@ class LabelTool:
         self.dragging = False
         if self.mode is Mode.BRUSH:
             return self._brushed()
+        if self.mode is Mode.REGIONS:
+            stroke, self.stroke = self.stroke, ()
+            category = NO_CLASS if self.erasing else self.category
+            return self._mapped(Change.REGIONS, with_stroke(self.labels, stroke, self.width, category, self.size))
+        if self.mode is Mode.FILL:
+            category = NO_CLASS if self._hidden else self.category
+            return self._mapped(Change.FILL, with_filled_area(self.labels, at, category, self.size))
         if self.corners or (self.mode is Mode.POLYGON and self._handle is None):
             return self._add_corner(at)
         if self.mode is Mode.KEYPOINTS and self._handle is None:
@@ -367,7 +387,14 @@ class LabelTool:
         box = editing.polygons_box([corners])
         if len(corners) < LEAST_CORNERS or box is None or min(box[2] - box[0], box[3] - box[1]) <= 0:
             return None
+        if self.of_pixels:
+            self.corners = ()
+            return self._mapped(Change.FILL, with_filled_polygon(self.labels, corners, self.category, self.size))
         return self._added(Change.DRAW, Annotation(self.category, box, (corners,)))
+
+    def _mapped(self, change: Change, labels: PictureLabels) -> Edit | None:
+        """The edit of the class of some pixels; None where none changes."""
+        return self._edit(Edit(change, labels, None)) if labels is not self.labels else None
 
     def _brushed(self) -> Edit | None:
         stroke, target, self.stroke = self.stroke, self._target, ()

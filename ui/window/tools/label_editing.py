@@ -199,6 +199,8 @@ class LabelEditing(QObject):
             "brush": self.tr("Brush label"),
             "erase": self.tr("Erase label"),
             "keypoints": self.tr("Place key points"),
+            "regions": self.tr("Brush regions"),
+            "fill": self.tr("Fill region"),
             "visibility": self.tr("Change the visibility of a key point"),
             "delete": self.tr("Delete label"),
         }

@@ -12,6 +12,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Size, View
 from cvstudio.data.label_masks import pixels_in, stroked
 from cvstudio.data.labels import Annotation, LabelledMask, PictureLabels
@@ -377,3 +378,59 @@ def test_the_selected_object_is_painted_in_the_colour_of_its_class(stage: Stage)
     stage.editor.painted = False
     image = stage.canvas.grab().toImage()
     assert image.pixelColor(x, y) == QColor(120, 120, 120)
+
+
+# On a turned picture ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def turned(stage: Stage) -> Stage:
+    """The same on a picture that is shown turned by 90 degrees clockwise."""
+    stage.canvas.set_orientation(Adjustments(rotate=90).pixel_map(SIZE))
+    return stage
+
+
+def test_boxes_are_drawn_and_dragged_on_a_turned_picture(turned: Stage) -> None:
+    turned.begin(PictureLabels(), Mode.BOX)
+    turned.drag((10, 10), (20, 20), (30, 25))
+    assert turned.last.box == pytest.approx((10, 10, 30, 25), abs=0.2)
+    turned.key(Qt.Key.Key_Escape)
+    turned.drag((20, 18), (22, 20), (25, 20))
+    assert turned.last.box == pytest.approx((15, 12, 35, 27), abs=0.4)
+    top_left, top_right = turned.canvas.widget_position(15, 12), turned.canvas.widget_position(35, 12)
+    assert abs(top_left.x() - top_right.x()) < 0.5, "what is beside each other lies one above the other"
+
+
+def test_an_arrow_moves_an_object_as_it_is_seen(turned: Stage) -> None:
+    turned.begin(BOXES)
+    turned.click(15, 15)
+    before = turned.canvas.widget_position(*turned.tool.labels.annotations[1].box[:2])
+    turned.key(Qt.Key.Key_Right)
+    after = turned.canvas.widget_position(*turned.tool.labels.annotations[1].box[:2])
+    assert after.x() > before.x()
+    assert after.y() == pytest.approx(before.y())
+
+
+def test_a_mask_is_painted_turned_as_the_picture_is(turned: Stage) -> None:
+    pixels = np.zeros((10, 20), bool)
+    pixels[:2] = pixels[:, :2] = True
+    mask = LabelledMask(pixels, 10, 10)
+    turned.begin(PictureLabels(SIZE, (Annotation(0, (10, 10, 30, 20), mask=mask),)))
+    turned.click(11, 15)
+    turned.move(60, 38)
+
+    def red(x: float, y: float) -> bool:
+        colour = turned.canvas.grab().toImage().pixelColor(turned.at(x, y))
+        return colour.red() > colour.green() + 30
+
+    inside, outside = [(20, 11), (11, 17), (27, 11)], [(20, 15), (27, 17)]
+    assert [red(*place) for place in (*inside, *outside)] == [True] * 3 + [False] * 2
+
+
+def test_the_cursor_of_a_side_lies_as_the_side_does(turned: Stage) -> None:
+    turned.begin(BOXES)
+    turned.click(15, 15)
+    turned.move(20, 15)
+    assert turned.editor.cursor().shape() == Qt.CursorShape.SizeVerCursor
+    turned.move(10, 10)
+    assert turned.editor.cursor().shape() == Qt.CursorShape.SizeBDiagCursor
