@@ -20,6 +20,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.training import mix
 from cvstudio.training.base import Report, Settings
 from cvstudio.training.classifier_data import Data, batch, squeezenet
+from cvstudio.training.descent import descend
 from cvstudio.training.distill import distillation_loss
 from cvstudio.training.ema import Ema
 from cvstudio.training.prefetch import prefetch
@@ -174,20 +175,17 @@ class ClassifierTask:
         size = SIZES[min(epoch * len(SIZES) // self.epochs, len(SIZES) - 1)]
         steps = len(self.data.rows) // BATCH
         rng = np.random.default_rng((self.settings.seed, epoch, 7))
-        sums: dict[str, float] = {}
-        for step, (pictures, targets) in enumerate(prefetch(self._batches(epoch, size, PHOTOS))):
-            progress.check()
+        self.network.train()
+
+        def losses_of(batch: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
+            pictures, targets = batch
             if rng.random() < 0.5:
                 mixed_pictures, mixed_targets, _ = mix.cutmix(rng, pictures[:BATCH], targets[:BATCH])
                 pictures, targets = (
                     torch.cat([mixed_pictures, pictures[BATCH:]]),
                     torch.cat([mixed_targets, targets[BATCH:]]),
                 )
-            factor = warm_cosine(epoch * steps + step, self.epochs * steps, min(1, self.epochs / 4) * steps, 0.002)
-            for group in self.optimiser.param_groups:
-                group["lr"] = RATE * factor
             x = self._input(pictures)
-            self.network.train()
             with torch.no_grad(), self._autocast():
                 adapted_logits = self.teachers.adapted(self._input(pictures[:BATCH], max(96, size)))
                 published_logits = self.teachers.published(self._input(pictures[BATCH:], TEACHER_SIZE))
@@ -200,16 +198,19 @@ class ClassifierTask:
             teacher_loss = distillation_loss(logits[:BATCH], adapted_logits.float(), TEMPERATURE)
             photo_loss = distillation_loss(second_logits, published_logits.float(), TEMPERATURE)
             loss = label_loss + 0.7 * teacher_loss + 0.1 * photo_loss
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            self.ema.update(self.network)
-            terms = {"loss": loss, "label": label_loss, "teacher": teacher_loss, "scenes": photo_loss}
-            values = {name: float(term.detach()) for name, term in terms.items()}
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + value
-            report({"fraction": (step + 1) / steps, "rate": RATE * factor, **values})
-        return {name: total / max(1, steps) for name, total in sums.items()}
+            return {"loss": loss, "label": label_loss, "teacher": teacher_loss, "scenes": photo_loss}
+
+        return descend(
+            self._batches(epoch, size, PHOTOS),
+            losses_of,
+            self.optimiser,
+            [RATE] * len(self.optimiser.param_groups),
+            lambda step: warm_cosine(epoch * steps + step, self.epochs * steps, min(1, self.epochs / 4) * steps, 0.002),
+            report,
+            progress,
+            steps=steps,
+            after_step=lambda: self.ema.update(self.network),
+        )
 
     def _accuracy(self, network: nn.Module, progress: Progress) -> float:
         rows = np.flatnonzero(self.data.small.held_out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,13 +12,16 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.training import detector_data, detector_views, sets
 from cvstudio.training.average_precision import ImageBoxes, average_precision
 from cvstudio.training.base import Report, Settings
+from cvstudio.training.descent import descend
 from cvstudio.training.detector_data import LabelledPicture
 from cvstudio.training.detector_teacher import LABELS, Teacher
 from cvstudio.training.detector_views import TrainingBatch
 from cvstudio.training.ema import Ema
-from cvstudio.training.prefetch import prefetch
 from cvstudio.training.schedule import warm_cosine
 from cvstudio.training.transfer import parameter_groups
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 EPOCHS = 36
 BATCH = 16
@@ -130,8 +133,6 @@ class DetectorTask:
         return torch.autocast(self.settings.device.partition(":")[0], dtype=torch.bfloat16)
 
     def train_epoch(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
-        import torch
-
         from cvstudio.models.shared.pyramid import decode, places
         from cvstudio.models.shared.residual import normalise
         from cvstudio.training.detector_loss import losses
@@ -140,35 +141,33 @@ class DetectorTask:
         order = rng.permutation(len(self.labelled))
         steps = max(1, len(order) // BATCH)
         whole = epoch >= self.epochs - LAST_SINGLE
-        sums: dict[str, float] = {}
+        self.network.train()
 
         def batches() -> Iterator[TrainingBatch]:
             for start in range(0, steps * BATCH, BATCH):
                 size = int(rng.choice(SIZES))
                 yield self._batch(rng, order[start : start + BATCH], size, whole=whole)
 
-        for step, batch in enumerate(prefetch(batches())):
-            progress.check()
+        def losses_of(batch: TrainingBatch) -> Mapping[str, Tensor]:
             size = batch.pictures.shape[1]
-            factor = warm_cosine(epoch * steps + step, self.epochs * steps, min(2, self.epochs / 4) * steps, 0.01)
-            for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
-                group["lr"] = rate * factor
-            self.network.train()
             with self._autocast():
                 raw = self.network(normalise(batch.pictures))
             centres, strides = places(size, size, batch.pictures.device)
             terms = losses(raw, centres, strides, decode(raw.distances, centres, strides), batch.targets)
-            loss = terms["class"] + BOX_WEIGHT * terms["box"] + MASK_WEIGHT * terms["mask"]
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
-            self.optimiser.step()
-            self.ema.update(self.network)
-            values = {name: float(term.detach()) for name, term in {"loss": loss, **terms}.items()}
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + value
-            report({"fraction": (step + 1) / steps, "rate": RATE * factor, **values})
-        return {name: total / steps for name, total in sums.items()}
+            return {"loss": terms["class"] + BOX_WEIGHT * terms["box"] + MASK_WEIGHT * terms["mask"], **terms}
+
+        return descend(
+            batches(),
+            losses_of,
+            self.optimiser,
+            self._rates,
+            lambda step: warm_cosine(epoch * steps + step, self.epochs * steps, min(2, self.epochs / 4) * steps, 0.01),
+            report,
+            progress,
+            steps=steps,
+            clipped=self.network,
+            after_step=lambda: self.ema.update(self.network),
+        )
 
     def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
         import torch

@@ -21,10 +21,10 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, Architecture, ModelSpec
-from cvstudio.models.classification.efficientnet_lite import WEIGHTS, adapted
 from cvstudio.models.runtime.torch_network import TorchNetwork, full
 from cvstudio.models.shared.imagenet import imagenet_labels
 from cvstudio.models.shared.lite_trunk import END, LITE0, SIDE, LiteMaps, lite_maps, network_input, shared_module
+from cvstudio.models.shared.lite_weights import WEIGHTS, adapted
 from cvstudio.results.classification import Logits
 from cvstudio.weights.embedded import embedded_defaults, embedded_scores
 

@@ -27,13 +27,15 @@ from cvstudio.models.shared.lite_trunk import (
     network_input,
     shared_module,
 )
+from cvstudio.models.shared.second_opinion import SecondOpinion, load_head
 from cvstudio.results.detections import Detections
 from cvstudio.weights.embedded import embedded_defaults, embedded_weights, load_card
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from cvstudio.models.shared.lite_detector import LiteDetector, LiteRaw
+    from cvstudio.models.shared.lite_scene import LiteHead
 
 KEY = "pyramid-lite0"
 SIZE = SIDE
@@ -51,14 +53,17 @@ class LitePyramidNetwork(TorchNetwork):
     model : network with one output for each of COCO's 80 classes
     labels : classes that are answered, in COCO's order
     device : "cpu", "cuda", "cuda:1" or "mps"
+    head : the classifier's layers behind the trunk, which give a second opinion on animals where the trunk is the
+        published one; None for none
     """
 
-    def __init__(self, model: LiteDetector, labels: tuple[str, ...], device: str) -> None:
+    def __init__(self, model: LiteDetector, labels: tuple[str, ...], device: str, head: LiteHead | None = None) -> None:
         from cvstudio.models.shared.lite_detector import WithMaps
         from cvstudio.models.shared.residual import fuse
 
         self._published_end = end_digest(model.trunk.state_dict()) == PUBLISHED_END
         model.trunk = shared_module(model.trunk, device)
+        self._head = head if self._published_end else None
         super().__init__(fuse(model), labels, device)
         self._with_maps = WithMaps(self.model).eval()
         self._all_classes = tuple(self.model.head.cls_preds)
@@ -66,6 +71,11 @@ class LitePyramidNetwork(TorchNetwork):
 
     def trunk(self) -> nn.Module:
         return self._with_maps
+
+    @property
+    def nbytes(self) -> int:
+        head_bytes = sum(tensor.nbytes for tensor in self._head.state_dict().values()) if self._head is not None else 0
+        return super().nbytes + head_bytes
 
     def restrict(self, labels: tuple[str, ...]) -> None:
         """Answer these of COCO's classes only; the others cost no time."""
@@ -79,6 +89,7 @@ class LitePyramidNetwork(TorchNetwork):
             known: Any = torch.nn.Conv2d(layer.in_channels, len(rows), 1, device=layer.weight.device)
             known.weight.data, known.bias.data = layer.weight.data[rows].clone(), layer.bias.data[rows].clone()
             self.model.head.cls_preds[index] = known
+        self._second_opinion = SecondOpinion(self._head, labels) if self._head is not None else None
         self._engine = None
 
     def warm_up(self, progress: Progress) -> None:
@@ -96,7 +107,7 @@ class LitePyramidNetwork(TorchNetwork):
         pixels, input_size, scale = network_input(image, self.device)
         with self.computing():
             maps, raw = self.forward(pixels)
-            answer = self._candidates(raw, input_size, scale, image)
+            answer = self._candidates(raw, maps[-1], input_size, scale, image)
             shared = maps if self._published_end else maps[:-1]
             return lite_maps(shared, input_size, scale, self._token, answer)
 
@@ -110,12 +121,20 @@ class LitePyramidNetwork(TorchNetwork):
             maps = features.tensors(self.device, self.memory_format)
             if not self._published_end:
                 maps = [*maps[:2], self.model.trunk.blocks[END:](maps[1])]
-            return self._candidates(self.model.from_maps(maps), features.input_size, features.scale, image)
+            return self._candidates(self.model.from_maps(maps), maps[-1], features.input_size, features.scale, image)
 
     def _candidates(
-        self, raw: LiteRaw, input_size: tuple[int, int], scale: tuple[float, float], image: Image
+        self, raw: LiteRaw, coarsest: Tensor, input_size: tuple[int, int], scale: tuple[float, float], image: Image
     ) -> Detections:
-        return candidates_of(raw.scores[0], raw, input_size, scale, self.labels, image.size)
+        from cvstudio.models.shared.pyramid import decode, places
+
+        if self._second_opinion is None:
+            scores = raw.scores[0]
+        else:
+            boxes = decode(raw.distances[0], *places(*input_size, raw.distances.device))
+            objectness, classes = raw.objectness[0].sigmoid(), raw.classes[0].sigmoid()
+            scores = self._second_opinion.revised(objectness, classes, boxes, coarsest)
+        return candidates_of(scores, raw, input_size, scale, self.labels, image.size)
 
 
 def build() -> LiteDetector:
@@ -143,7 +162,7 @@ def load(device: str, checkpoint: Path | None) -> LitePyramidNetwork:
     state = load_state_dict(require_embedded(KEY, checkpoint))
     model = build()
     load_into(model, state, "the detector of everyday things")
-    return LitePyramidNetwork(model, known_classes(checkpoint), device)
+    return LitePyramidNetwork(model, known_classes(checkpoint), device, load_head(device))
 
 
 LABELS = known_classes(None)

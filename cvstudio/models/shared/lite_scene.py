@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from cvstudio.models.shared.efficientnet_lite import HEAD_WIDTH, STAGES, LiteTrunk, SameConv, batch_norm
 
 
-class LiteScene(nn.Module):
-    """``forward(x)`` takes float (n, 3, h, w), normalised RGB with h and w multiples of 32, and returns the maps of the
-    trunk and the last maps (n, `HEAD_WIDTH`, h / 32, w / 32), whose mean ``classifier`` takes."""
+class LiteHead(nn.Module):
+    """What stands behind the trunk: the last maps, and the layer that classifies their means."""
 
     def __init__(self, n_classes: int) -> None:
         super().__init__()
-        self.trunk = LiteTrunk()
         self.conv_head, self.bn2 = SameConv(STAGES[-1].width, HEAD_WIDTH, 1), batch_norm(HEAD_WIDTH)
         self.act = nn.ReLU6(inplace=True)
         self.classifier = nn.Linear(HEAD_WIDTH, n_classes)
@@ -26,6 +24,15 @@ class LiteScene(nn.Module):
     def last_maps(self, coarsest: Tensor) -> Tensor:
         """The last maps, from the trunk's map of stride 32."""
         return cast(Tensor, self.act(self.bn2(self.conv_head(coarsest))))
+
+
+class LiteScene(LiteHead):
+    """``forward(x)`` takes float (n, 3, h, w), normalised RGB with h and w multiples of 32, and returns the maps of the
+    trunk and the last maps (n, `HEAD_WIDTH`, h / 32, w / 32), whose mean ``classifier`` takes."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__(n_classes)
+        self.trunk = LiteTrunk()
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         maps = self.trunk(x)

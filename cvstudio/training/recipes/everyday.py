@@ -70,7 +70,11 @@ RECIPES.register(
                 "Apache-2.0; COCO terms for its data",
                 "teacher, and the weights from which pyramid and head start",
             ),
-            TrainingSource("EfficientNet-Lite0 trained on ImageNet", "Apache-2.0; ImageNet terms", "trunk"),
+            TrainingSource(
+                "EfficientNet-Lite0 trained on ImageNet",
+                "Apache-2.0; ImageNet terms",
+                "trunk, and a second opinion on animals",
+            ),
         ),
         licence="VOC, Flickr, ImageNet, CamVid and NYU terms: non-commercial research and education",
         non_commercial=True,

@@ -13,12 +13,12 @@ import torch
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
-from cvstudio.models.classification.efficientnet_lite import WEIGHTS, adapted
 from cvstudio.models.classification.efficientnet_lite_scene import SceneClassifier
 from cvstudio.models.detection.pyramid_lite import LitePyramidNetwork
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import Precision
 from cvstudio.models.shared.lite_trunk import END, LITE0, PUBLISHED_END, end_digest
+from cvstudio.models.shared.lite_weights import WEIGHTS, adapted
 from cvstudio.running.composition import shown_frames
 from cvstudio.running.runner import Runner, make_instance
 from cvstudio.weights.embedded import require_embedded

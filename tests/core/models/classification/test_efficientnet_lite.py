@@ -9,8 +9,9 @@ import torch
 from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
-from cvstudio.models.classification.efficientnet_lite import LAYERS, WEIGHTS, adapted, build
+from cvstudio.models.classification.efficientnet_lite import LAYERS, build
 from cvstudio.models.shared.efficientnet_lite import MAP_WIDTHS, MEAN, STD, LiteTrunk, normalise
+from cvstudio.models.shared.lite_weights import WEIGHTS, adapted
 from cvstudio.training import sets
 from cvstudio.weights.store import load_state_dict, require_weights
 
