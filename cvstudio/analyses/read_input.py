@@ -54,6 +54,8 @@ def read_input(
     labelled = read_labels(bound, cache)
     canvas = instance.canvas_media if instance is not None else None
     name = labelled.name_of(canvas.path) if canvas is not None else None
+    if canvas is not None and name is not None and labelled.name_as is not None:
+        name = labelled.name_as(name, canvas.settings, pts if canvas.moving else None)
     return LabelledSample(labelled, name, instance.pixel_map if instance is not None else None)
 
 

@@ -214,6 +214,8 @@ class LabelledSet:
     added : names of pictures that were added in the program, and are known by their file alone
     file_ids : ids of the pictures by name, as in the file, where it has ids
     named_before : names of the classes of the file; None where `categories` are those
+    name_as : callable (name, read settings, time in seconds or None) -> the name for `load` of a picture that is
+        read with these settings, where it and its labels are generated; None for pictures that no setting changes
     """
 
     path: Path | None
@@ -227,6 +229,7 @@ class LabelledSet:
     added: frozenset[str] = frozenset()
     file_ids: Mapping[str, int | str] = field(default_factory=dict)
     named_before: tuple[str, ...] | None = None
+    name_as: Callable[[str, Mapping[str, object], float | None], str] | None = None
 
     @property
     def file_classes(self) -> tuple[str, ...]:
