@@ -216,6 +216,7 @@ class MainWindow(Window):
         requests.open_folder.connect(self.opener.ask_folder)
         requests.open_labels.connect(self.opener.ask_labels)
         requests.new_labels.connect(self.begin_labels)
+        requests.show_medium.connect(lambda: self.show_panel("medium"))
         requests.export.connect(self.exporting.ask)
         requests.export_labels.connect(self.label_export.ask)
         requests.compare.connect(lambda: choose(self))
