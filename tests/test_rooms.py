@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "cvstudio/session": {"foundation", "data", "results", "media", "models", "analyses", "running"},
     "cvstudio/cli": {
         *("foundation", "data", "results", "draw", "media", "exporters"),
-        *("weights", "models", "analyses", "training", "running", "evaluation"),
+        *("weights", "models", "analyses", "training", "running", "evaluation", "world"),
     },
     "ui/base": set(),
     "ui/control": {"base"},

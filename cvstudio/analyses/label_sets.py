@@ -81,7 +81,7 @@ def listing_of(media_set: MediaSet, labelled: LabelledSet) -> Listing:
 
 def truth_analyses(labelled: LabelledSet) -> tuple[str, ...]:
     """Keys of the analyses that show what the first pictures are labelled with, the most important one last."""
-    maps = classes = objects = keypoints = False
+    maps = classes = objects = keypoints = both = False
     # Spread over the set, as its first pictures may be without labels.
     for name in labelled.names[:: max(1, len(labelled.names) // _LOOKED_AT)][: 2 * _LOOKED_AT]:
         try:
@@ -94,6 +94,9 @@ def truth_analyses(labelled: LabelledSet) -> tuple[str, ...]:
         classes |= bool(labels.classes)
         objects |= bool(labels.annotations)
         keypoints |= any(item.keypoints for item in labels.annotations)
+        both |= labels.label_map is not None and bool(labels.annotations)
+    if both:
+        return ("labelled-regions", *(("labelled-keypoints",) if keypoints else ()), "labelled-boxes")
     if maps:
         return ("labelled-regions",)
     if objects or not classes:

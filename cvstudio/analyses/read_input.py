@@ -55,7 +55,10 @@ def read_input(
     labelled = read_labels(bound, cache)
     canvas = instance.canvas_media if instance is not None else None
     name = None
-    if canvas is not None and canvas.moving:
+    if canvas is not None and labelled.name_as is not None:
+        if (generated := labelled.name_of(canvas.path)) is not None:
+            name = labelled.name_as(generated, canvas.settings, pts if canvas.moving else None)
+    elif canvas is not None and canvas.moving:
         rate = canvas.frame_rate
         name = labelled.frame_of(canvas.path, frame_at(pts, rate)) if pts is not None and rate else None
     elif canvas is not None:

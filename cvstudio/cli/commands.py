@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "models", "labels")
+COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "models", "labels", "world")

@@ -34,6 +34,7 @@ from cvstudio.cli.models import add_models
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.cli.training import add_training
 from cvstudio.cli.weights import add_weights
+from cvstudio.cli.world import add_world
 from cvstudio.foundation.params import fields_of
 from cvstudio.foundation.params_text import add_arguments, parse_text
 from cvstudio.foundation.progress import Progress
@@ -127,6 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_own(commands)
     add_models(commands)
     add_labels(commands)
+    add_world(commands)
     return parser
 
 
@@ -333,6 +335,10 @@ def _command(arguments: Sequence[str]) -> int:
         from cvstudio.cli import labels as labels_commands
 
         return labels_commands.run(build_parser().parse_args(arguments))
+    if arguments[0] == "world":
+        from cvstudio.cli import world as world_commands
+
+        return world_commands.run(build_parser().parse_args(arguments))
     if arguments[0] == "list":
         words = build_parser().parse_args(arguments).timm
         if words is None:

@@ -287,6 +287,8 @@ class LabelledSet:
     file_ids : ids of the pictures by name, as in the file, where it has ids
     videos : file of each video by what the names of its frames begin with (`frame_name`): "" or "clip.mp4/"
     named_before : names of the classes of the file; None where `categories` are those
+    name_as : callable (name, read settings, time in seconds or None) -> the name for `load` of a picture that is
+        read with these settings, where it and its labels are generated; None for pictures that no setting changes
     """
 
     path: Path | None
@@ -301,6 +303,7 @@ class LabelledSet:
     file_ids: Mapping[str, int | str] = field(default_factory=dict)
     named_before: tuple[str, ...] | None = None
     videos: Mapping[str, Path] = field(default_factory=dict)
+    name_as: Callable[[str, Mapping[str, object], float | None], str] | None = None
 
     @property
     def file_classes(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The generated world: scenes from a seed, rendered with every label that computer vision asks for.
 
-``recipe.SceneRecipe`` says which scene, ``generate.generate_scene`` builds it, ``render.SceneRenderer`` renders it::
+``recipe.SceneRecipe`` says which scene, ``generate.generate_scene`` builds it, ``render.SceneRenderer`` renders it, and
+``writing.write_world`` writes sets::
 
     from cvstudio.world import SceneRecipe, SceneRenderer, generate_scene
 
@@ -15,13 +16,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["RenderedView", "Scene", "SceneRecipe", "SceneRenderer", "generate_scene"]
+__all__ = ["RenderedView", "Scene", "SceneRecipe", "SceneRenderer", "generate_scene", "write_world"]
 
 if TYPE_CHECKING:
     from cvstudio.world.generate import generate_scene
     from cvstudio.world.recipe import SceneRecipe
     from cvstudio.world.render import RenderedView, SceneRenderer
     from cvstudio.world.scene import Scene
+    from cvstudio.world.writing import write_world
 
 _PLACES = {
     "RenderedView": "render",
@@ -29,6 +31,7 @@ _PLACES = {
     "SceneRecipe": "recipe",
     "SceneRenderer": "render",
     "generate_scene": "generate",
+    "write_world": "writing",
 }
 
 

@@ -16,6 +16,8 @@ SUFFIX = ".cvscene"
 FORM = 1
 """Version of the file's form."""
 KINDS = ("room", "street", "figures", "objects")
+KIND_TITLES = ("Room", "Street", "Figures", "Objects on a table")
+MOST_OBJECTS = 60
 MAX_SIDE = 2048
 
 
@@ -25,7 +27,7 @@ class SceneRecipe:
 
     kind: Annotated[
         str,
-        Choices(KINDS, ("Room", "Street", "Figures", "Objects on a table")),
+        Choices(KINDS, KIND_TITLES),
         Doc("Scene", "What is built: a furnished room, a street, figures, or things on a table."),
     ] = "room"
     seed: Annotated[
@@ -35,7 +37,7 @@ class SceneRecipe:
     ] = 7
     objects: Annotated[
         int,
-        Range(1, 60),
+        Range(1, MOST_OBJECTS),
         Doc("Objects", "Number of things in the scene, where there is room for them; the scenery comes on top."),
     ] = 20
     light: Annotated[
@@ -43,8 +45,8 @@ class SceneRecipe:
         Range(0.1, 2.5, step=0.05),
         Doc("Light", "Strength of the light, 1 being as usual.", "Try 0.3 for a dark picture."),
     ] = 1.0
-    width: Annotated[int, Range(32, MAX_SIDE), Doc("Width", "Width of the picture in pixels.")] = 640
-    height: Annotated[int, Range(32, MAX_SIDE), Doc("Height", "Height of the picture in pixels.")] = 480
+    width: Annotated[int, Range(32, MAX_SIDE), Doc("Width", "Width of the picture in pixels.")] = 512
+    height: Annotated[int, Range(32, MAX_SIDE), Doc("Height", "Height of the picture in pixels.")] = 384
     frames: Annotated[
         int,
         Range(1, 500),
@@ -70,6 +72,10 @@ class SceneRecipe:
     def duration_secs(self) -> float:
         """Of the video in seconds; of a picture that of one frame."""
         return self.frames / self.rate
+
+    def frame_at(self, pts: float) -> int:
+        """Number of the frame that is shown at `pts` seconds, from 0."""
+        return min(max(0, int(pts * self.rate + 1e-6)), self.frames - 1)
 
     def text(self) -> str:
         """The recipe as the file holds it."""

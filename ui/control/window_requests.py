@@ -21,6 +21,7 @@ class WindowRequests(QObject):
     use_model : (key of an analysis, key of a model) to run on the open medium, or else on the analysis's sample
     custom_model : path of a network or declaration to add as a custom model; None shows a file dialog
     timm_search : show the list of timm's classifiers
+    show_medium : show the panel with the facts and the read settings of the active medium
     status : text for the status line, painted before `emit` returns, as the window may be blocked afterwards
     """
 
@@ -37,4 +38,5 @@ class WindowRequests(QObject):
     use_model = Signal(str, str)
     custom_model = Signal(object)
     timm_search = Signal()
+    show_medium = Signal()
     status = Signal(str)

@@ -17,7 +17,9 @@ from ui.files.project_files import SUFFIX, ProjectFiles
 from ui.files.recent import RecentMenu
 
 if TYPE_CHECKING:
+    from cvstudio.world.recipe import SceneRecipe
     from ui.files.camera_dialog import CameraDialog
+    from ui.files.scene_dialog import SceneDialog
 
 
 class Opener(QObject):
@@ -92,6 +94,35 @@ class Opener(QObject):
         dialog.chosen.connect(self._controller.open_camera)
         dialog.open()
         return dialog
+
+    def ask_scene(self) -> SceneDialog:
+        """Show the dialog that makes a scene."""
+        from ui.files.scene_dialog import SceneDialog
+
+        dialog = SceneDialog(self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(self._open_scene)
+        dialog.open()
+        return dialog
+
+    def _open_scene(self, recipe: SceneRecipe) -> None:
+        """Keep a scene as a file, and open its picture with its truth, or its video."""
+        from ui.files.scene_dialog import keep_scene
+
+        try:
+            path = keep_scene(recipe)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            self._controller.notice.emit(
+                "warning",
+                self.tr("The scene cannot be kept ({reason}); see that the disk has room.").format(reason=reason),
+            )
+            return
+        if recipe.frames == 1:
+            self._controller.open_labels([path])
+        else:
+            self._controller.open_paths([path])
+        self._controller.requests.show_medium.emit()
 
     def ask_custom_model(self) -> None:
         """Choose an ONNX or TorchScript file, and declare its input and output in a form."""

@@ -220,6 +220,7 @@ class MainWindow(Window):
         requests.open_folder.connect(self.opener.ask_folder)
         requests.open_labels.connect(self.opener.ask_labels)
         requests.new_labels.connect(self.begin_labels)
+        requests.show_medium.connect(lambda: self.show_panel("medium"))
         requests.export.connect(self.exporting.ask)
         requests.class_keypoints.connect(self.workspace.labels.ask_keypoints)
         requests.export_labels.connect(self.label_export.ask)
