@@ -56,12 +56,17 @@ class StemMix:
         *gains, residual = self.gains
         # The residual is the sound without its stems: (mixture - sum of stems) * residual + sum of stems * gains.
         weights = np.array(gains, np.float32) - np.float32(residual)
+
+        def weighted(low: int, high: int) -> NDArray[np.float32]:
+            total: NDArray[np.float32] = np.tensordot(weights, self._stems[:, low:high], 1)[None]
+            return total
+
         mixed = np.zeros((1, stop - start), np.float32)
         if residual:
             mixed += np.float32(residual) * self._mono(start, stop)
         if weights.any() and stop > start:
             mixed += resampled(
-                lambda low, high: weights[None] @ self._stems[:, low:high],
+                weighted,
                 self._stems.shape[1],
                 self._stems_rate_hz,
                 self.rate_hz,

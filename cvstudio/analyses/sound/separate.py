@@ -114,20 +114,17 @@ class MixParams:
     ] = MUTED_DB
 
 
-@dataclass(frozen=True, eq=False)
 class _Samples:
-    """A sound in memory, as a reader: float32 (1, n)."""
+    """A sound in memory, as a reader: float32 (n,)."""
 
-    samples: NDArray[np.float32]
-    rate_hz: int
-    channels: int = 1
+    channels = 1
 
-    @property
-    def n_samples(self) -> int:
-        return int(self.samples.shape[1])
+    def __init__(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        self.rate_hz, self.n_samples = rate_hz, len(samples)
+        self._samples = samples[None]
 
     def read(self, start: int, stop: int) -> Waveform:
-        return Waveform(self.samples[:, start:stop], self.rate_hz, start)
+        return Waveform(self._samples[:, start:stop], self.rate_hz, start)
 
 
 def mono(sound: SoundSource, channel: int | None, start: int, stop: int) -> NDArray[np.float32]:
@@ -155,7 +152,7 @@ def at_rate(sound: SoundSource, rate_hz: int, channel: int | None, progress: Pro
 def spectrum(samples: NDArray[np.float32], rate_hz: int, progress: Progress) -> Spectrogram:
     """Spectrogram of a sound float32 (n,)."""
     window = round(WINDOW_SECS * rate_hz / 2) * 2
-    source = _Samples(samples[None], rate_hz)
+    source = _Samples(samples, rate_hz)
     return deque(stream(source, window=window, hop=window // OVERLAPS, channel=None, progress=progress), maxlen=1)[0]
 
 

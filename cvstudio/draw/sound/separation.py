@@ -31,11 +31,10 @@ def stem_picture(
     levels = np.stack(
         [render_levels(separation.spectra[separation.tracks.index(name)], times, frequencies, size) for name in names]
     )
-    weights = levels.astype(np.float32) / 255
-    if separation.show == "masks":
-        weights = _shares(separation, levels)
+    weights = _shares(separation, levels) if separation.show == "masks" else levels / np.float32(255)
     colours = np.array([track_colour(separation, name) for name in names], np.float32)
-    return np.clip(np.tensordot(weights, colours, (0, 0)), 0, 255).astype(np.uint8)
+    picture: NDArray[np.uint8] = np.clip(np.tensordot(weights, colours, (0, 0)), 0, 255).astype(np.uint8)
+    return picture
 
 
 def _shares(separation: Separation, levels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -79,7 +79,7 @@ class TemporalAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         energy = x.square().mean(-1).transpose(1, 2)
-        weights = self.att_fc(self.att_gru(energy)[0]).sigmoid()
+        weights: Tensor = self.att_fc(self.att_gru(energy)[0]).sigmoid()
         return x * weights.transpose(1, 2)[..., None]
 
 

@@ -89,6 +89,11 @@ class ConvBlock(nn.Module):
         if size.skip:
             self.skip_conv = nn.Conv1d(hidden, size.skip, 1)
 
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What is added to the residual path, and to the skip path where there is one."""
+        shared = self.shared_block(x)
+        return self.res_conv(shared), self.skip_conv(shared) if hasattr(self, "skip_conv") else None
+
 
 class MaskNet(nn.Module):
     """Masks (batch, sources, filters, frames) from the filterbank's output (batch, filters, frames)."""
@@ -107,13 +112,12 @@ class MaskNet(nn.Module):
         residual = self.bottleneck(frames)
         skipped: Tensor | None = None
         for block in self.TCN:
-            shared = block.shared_block(residual)
-            residual = residual + block.res_conv(shared)
-            if self.size.skip:
-                skip = block.skip_conv(shared)
+            added, skip = block(residual)
+            residual = residual + added
+            if skip is not None:
                 skipped = skip if skipped is None else skipped + skip
         masks = self.mask_net(residual if skipped is None else skipped)
-        masks = masks.unflatten(1, (self.size.sources, self.size.filters))
+        masks = masks.reshape(len(frames), self.size.sources, self.size.filters, -1)
         return activated(masks, self.size.mask)
 
 

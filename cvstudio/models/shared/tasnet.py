@@ -67,7 +67,7 @@ class FilterDecoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         waves = functional.conv_transpose1d(frames.flatten(0, 1), self.filterbank.filters(), stride=self.stride)
-        return waves.squeeze(1).unflatten(0, frames.shape[:2])
+        return waves.reshape(*frames.shape[:2], -1)
 
 
 class TasNet(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def layout(network: nn.Module) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-NETWORKS = {
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "Conv-TasNet of the paper": lambda: ConvTasNet(ConvTasNetSize()),
     "Conv-TasNet, embedded": lambda: ConvTasNet(SMALL),
     "Conv-TasNet, three sources, sigmoid": lambda: ConvTasNet(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +79,7 @@ def saved(path: Path, samples: NDArray[np.float32], rate: int) -> Path:
     return path
 
 
-def separation(path: Path, **values: object) -> Separation:
+def separation(path: Path, **values: Any) -> Separation:
     result = run("separate", path, model="halves", **values)
     assert isinstance(result, Separation)
     return result
@@ -154,8 +155,8 @@ def test_silence_one_voice_half_a_second_and_samples_that_are_no_numbers(tmp_pat
     assert np.isfinite(separation(saved(tmp_path / "clipped.wav", clipped, RATE)).stems).all()
 
 
-def mixed(found: Separation, **values: object) -> Separation:
-    (result,) = run_mix(Inputs({}, previous=found), MixParams(**values), Progress())  # type: ignore[arg-type]
+def mixed(found: Separation, **values: Any) -> Separation:
+    (result,) = run_mix(Inputs({}, previous=found), MixParams(**values), Progress())
     assert isinstance(result, Separation)
     return result
 
