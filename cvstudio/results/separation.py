@@ -98,7 +98,7 @@ class Separation(Result):
         return f"silent: {', '.join(self.silent)}"
 
     def table(self) -> Table:
-        """The tracks with their levels and gains."""
+        """The tracks with their levels, their shares of the power of all stems, and their gains."""
         levels: tuple[float | None, ...] = (*self.levels_db(), None)
         power = np.array([10 ** (level / 10) for level in self.levels_db()])
         shares: tuple[float | None, ...] = (*(power / power.sum()).tolist(), None)
@@ -107,11 +107,11 @@ class Separation(Result):
             for name, level, share, gain in zip(self.tracks, levels, shares, self.gains, strict=True)
         ]
         columns = (
-            Column("track", "Track", kind="label", among=self.labels),
+            Column("track", "Track", kind="label", among=self.tracks),
             Column("level_db", "Level", unit="dB"),
-            Column("share", "Share of the stems", unit="%", kind="fraction"),
+            Column("share", "Share", unit="%", kind="fraction"),
             Column("gain", "Gain"),
-            Column("heard", "Heard", kind="flag"),
+            Column("heard", "Heard", kind="flag", shown=False),
         )
         quiet = frozenset(row for row, (name, *_) in enumerate(rows) if name in self.silent)
         return Table("cvstudio-separation", "tracks", columns, rows, quiet=quiet)

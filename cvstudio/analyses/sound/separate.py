@@ -77,15 +77,14 @@ class MixParams:
             "Look at the residual to see what was lost.",
         ),
     ] = "stems"
-    solo: Annotated[
+    heard: Annotated[
         tuple[str, ...],
         Choices(from_model="labels"),
-        Doc("Solo", "Only these stems are heard; none selected plays all.", "Try one voice."),
-    ] = ()
-    mute: Annotated[
-        tuple[str, ...],
-        Choices(from_model="labels"),
-        Doc("Mute", "These stems are not heard.", "Mute the noise."),
+        Doc(
+            "Heard",
+            "Only these stems are heard: one alone is solo, one that is left out is muted; none selected plays all.",
+            "Try one voice.",
+        ),
     ] = ()
     gain_1: Annotated[
         float,
@@ -192,7 +191,7 @@ def run_mix(inputs: Inputs, params: MixParams, progress: Progress) -> Iterator[S
     """Stage: Separation -> the same with the gains of a mix. Raises ParamsError for a stem that it does not have."""
     separation: Separation = inputs.previous
     labels = separation.labels
-    unknown = [name for name in (*params.solo, *params.mute) if name not in labels]
+    unknown = [name for name in params.heard if name not in labels]
     if unknown:
         raise ParamsError(f"This separation has no stem '{unknown[0]}'; it has: {', '.join(labels)}.")
     show = params.show
@@ -202,9 +201,9 @@ def run_mix(inputs: Inputs, params: MixParams, progress: Progress) -> Iterator[S
             raise ParamsError(f"This separation has {len(labels)} stems, but {show} is to be shown; choose another.")
         show = labels[number]
     decibels = (params.gain_1, params.gain_2, params.gain_3)[: len(labels)]
-    heard = [name not in params.mute and (not params.solo or name in params.solo) for name in labels]
+    heard = [not params.heard or name in params.heard for name in labels]
     gains = [gain(value) if on else 0.0 for value, on in zip(decibels, heard, strict=True)]
-    residual = 0.0 if params.solo else gain(params.gain_residual)
+    residual = 0.0 if params.heard else gain(params.gain_residual)
     yield replace(separation, gains=(*gains, residual), show=show)
 
 
@@ -240,6 +239,8 @@ ANALYSES.register(
             "DPRNN",
             "SI-SDR",
             "voices",
+            "solo",
+            "mute",
             "음원 분리",
             "화자 분리",
             "음성 분리",

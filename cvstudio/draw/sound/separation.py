@@ -10,14 +10,12 @@ from cvstudio.draw.base import Emphasis, Look, paints
 from cvstudio.draw.palette import RGB, class_colour
 from cvstudio.draw.spectrogram import extent, paint_columns
 from cvstudio.draw.spectrogram_levels import render_levels
-from cvstudio.results.separation import RESIDUAL, Separation
-
-RESIDUAL_COLOUR: RGB = (190, 190, 190)
+from cvstudio.results.separation import Separation
 
 
 def track_colour(separation: Separation, name: str) -> RGB:
-    """The colour of a stem or of the residual."""
-    return RESIDUAL_COLOUR if name == RESIDUAL else class_colour(name, separation.labels)
+    """The colour of a stem or of the residual, as in its table."""
+    return class_colour(name, separation.tracks)
 
 
 def stem_picture(

@@ -161,15 +161,15 @@ def mixed(found: Separation, **values: Any) -> Separation:
     return result
 
 
-def test_a_mix_has_solo_mute_and_gains_and_says_what_it_does_not_have(tmp_path: Path) -> None:
+def test_a_mix_has_chosen_stems_and_gains_and_says_what_it_does_not_have(tmp_path: Path) -> None:
     found = separation(saved(tmp_path / "a.wav", two_tones(1).sum(0, keepdims=True), RATE))
     assert found.gains == (1.0, 1.0, 0.0)
-    assert mixed(found, solo=("voice 2",), gain_residual=0.0).gains == (0.0, 1.0, 0.0)
-    assert mixed(found, mute=("voice 2",), gain_1=6.0).gains == pytest.approx((1.9953, 0.0, 0.0), abs=1e-4)
+    assert mixed(found, heard=("voice 2",), gain_residual=0.0).gains == (0.0, 1.0, 0.0)
+    assert mixed(found, heard=("voice 1",), gain_1=6.0).gains == pytest.approx((1.9953, 0.0, 0.0), abs=1e-4)
     assert mixed(found, gain_1=-60.0, gain_residual=-20.0).gains == pytest.approx((0.0, 1.0, 0.1))
     assert mixed(found, show="stem 2").show == "voice 2"
     with pytest.raises(ParamsError, match="no stem 'voice 3'"):
-        mixed(found, solo=("voice 3",))
+        mixed(found, heard=("voice 3",))
     with pytest.raises(ParamsError, match="stem 3"):
         mixed(found, show="stem 3")
 
