@@ -19,6 +19,7 @@ from cvstudio.results.neighbours import Neighbours
 from cvstudio.results.picture import LinearPicture, Picture
 from cvstudio.results.proposals import Level, Proposals
 from cvstudio.results.segmentation import ClassMaps, Segmentation
+from cvstudio.results.separation import Separation
 from cvstudio.results.spectrogram import Spectrogram
 
 SIZE = Size(160, 120)
@@ -133,6 +134,14 @@ def light_picture() -> LinearPicture:
     return LinearPicture(shown.pixels, WHOLE, 1.0, SIZE, shown.mask, light=np.full((120, 160, 3), 0.1, np.float32))
 
 
+def separation() -> Separation:
+    """Two stems, of which the second is nearly silent."""
+    stems = np.stack([np.full(9600, 0.5), np.full(9600, 0.001)]).astype(np.float32)
+    levels = np.random.default_rng(2).integers(0, 256, (3, 65, 300), np.uint8)
+    spectra = tuple(Spectrogram(part, 8_000, 32, 128, -120.0, 0.0, 300) for part in levels)
+    return Separation(stems, 8_000, ("=voice 1", "voice 2"), 16_000, 19_200, spectra, gains=(1.0, 0.0, 0.5))
+
+
 def spectrogram() -> Spectrogram:
     """Noise of 300 columns, of which 250 are computed."""
     levels = np.random.default_rng(1).integers(0, 256, (65, 300), np.uint8)
@@ -164,5 +173,6 @@ EXAMPLES: dict[str, Any] = {
     "picture": picture(),
     "light-picture": light_picture(),
     "spectrogram": spectrogram(),
+    "separation": separation(),
     "logits": logits(),
 }

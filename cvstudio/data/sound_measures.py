@@ -103,4 +103,5 @@ def _ratio_db(share: float) -> float:
 
 def _toeplitz(column: NDArray[np.float64]) -> NDArray[np.float64]:
     places = np.arange(len(column))
-    return column[np.abs(places[:, None] - places)]
+    matrix: NDArray[np.float64] = column[np.abs(places[:, None] - places)]
+    return matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,17 +34,23 @@ def spectrogram_size(result: Spectrogram) -> Size:
     return Size(result.levels.shape[1], result.levels.shape[0])
 
 
-def spectrogram_picture(result: Spectrogram, rect: Rect, size: Size, colour_map: str) -> NDArray[np.uint8]:
-    """The part `rect` of the picture (in columns and rows), uint8 RGB (h, w, 3) of `size`.
-
-    A pixel shows the maximum of its cells, so that a click stays visible where many columns share a pixel.
-    """
+def extent(result: Spectrogram, rect: Rect) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Left and right edge in seconds, and lower and upper edge in Hz, of the part `rect` (in columns and rows) of the
+    picture."""
     bins = spectrogram_size(result).height
     secs, hz = result.hop / result.rate_hz, result.rate_hz / result.window
     # A cell is centred at its time and frequency; row 0 of the picture is the highest bin.
     times = ((rect.x - 0.5 + _NUDGE) * secs, (rect.right - 0.5 + _NUDGE) * secs)
     frequencies = ((bins - rect.bottom - 0.5 + _NUDGE) * hz, (bins - rect.y - 0.5 + _NUDGE) * hz)
-    return np.asarray(colour_lut(colour_map)[render_levels(result, times, frequencies, size)])
+    return times, frequencies
+
+
+def spectrogram_picture(result: Spectrogram, rect: Rect, size: Size, colour_map: str) -> NDArray[np.uint8]:
+    """The part `rect` of the picture (in columns and rows), uint8 RGB (h, w, 3) of `size`.
+
+    A pixel shows the maximum of its cells, so that a click stays visible where many columns share a pixel.
+    """
+    return np.asarray(colour_lut(colour_map)[render_levels(result, *extent(result, rect), size)])
 
 
 def whole_spectrogram(result: Spectrogram, look: Look, widest: int) -> NDArray[np.uint8]:
@@ -59,6 +66,19 @@ def whole_spectrogram(result: Spectrogram, look: Look, widest: int) -> NDArray[n
 def paint_spectrogram(
     result: Spectrogram, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
 ) -> None:
+    paint_columns(
+        result, canvas, view, look, lambda rect, size: spectrogram_picture(result, rect, size, look.colour_map)
+    )
+
+
+def paint_columns(
+    result: Spectrogram,
+    canvas: NDArray[np.uint8],
+    view: View,
+    look: Look,
+    picture: Callable[[Rect, Size], NDArray[np.uint8]],
+) -> None:
+    """Paint what `picture` makes of the visible columns of `result` that are computed."""
     import cv2
 
     x, y = grid_origin(view)
@@ -71,6 +91,6 @@ def paint_spectrogram(
     shown = Size(right - left, bottom - top)
     across, down = shown.width / view.scale, shown.height / view.scale
     rect = Rect((x + left) / view.scale, (y + top) / view.scale, across, down)
-    part = spectrogram_picture(result, rect, shown, look.colour_map)
+    part = picture(rect, shown)
     place = canvas[top:bottom, left:right]
     place[:] = part if look.opacity >= 1 else cv2.addWeighted(part, look.opacity, place, 1 - look.opacity, 0)

@@ -11,6 +11,7 @@ from cvstudio.results.classification import Classification
 from cvstudio.results.detections import Detections
 from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import Segmentation
+from cvstudio.results.separation import Separation
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             Task("classify", "Classification", "Classifier", 10, "classification", Classification),
             Task("segment", "Segmentation", "Segmenter", 20, "segmentation", Segmentation),
             Task("keypoints", "Key points", "Key points", 30, "keypoints", Keypoints, "{count} key points"),
+            Task("separate", "Source separation", "Separator", 50, "separation", Separation, "{count} stems"),
         )
     }
 )

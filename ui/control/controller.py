@@ -33,6 +33,7 @@ from ui.control.binding import Binder
 from ui.control.chosen_checkpoints import ChosenCheckpoints, with_checkpoint
 from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
+from ui.control.heard_mix import HeardMix
 from ui.control.labelling import Labelling
 from ui.control.layers import LayerStack
 from ui.control.library import Library
@@ -100,6 +101,8 @@ class Controller(QObject):
         self.session.listen(self._state_changed)
         self.view_changed.connect(self.comparison.look_at)
         self.view_changed.connect(lambda shown: self.labelling.frames.set_time(shown.pts))
+        self.heard_mix = HeardMix(self.playback, self)
+        self.view_changed.connect(self.heard_mix.follow)
         self.pipeline.job_event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))

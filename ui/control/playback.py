@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.foundation.errors import UserError
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.camera import frame_number
-from cvstudio.media.playback.player import Player
+from cvstudio.media.playback.player import Player, Sound
 from cvstudio.media.playback.transport import Transport
+
+if TYPE_CHECKING:
+    from cvstudio.media.formats.audio import AudioReader
+
+MakeSound = Callable[["AudioReader"], Sound]
 
 TICK_MS = 8
 """Timer interval, half a frame at 60 Hz. Ticks are cheap: a request that still waits is replaced by the next one."""
@@ -42,6 +50,7 @@ class Playback(QObject):
         self._media: Media | None = None
         self._transport = Transport(0.0)
         self._player: Player | None = None
+        self._make_sound: MakeSound | None = None
         self._running = False  # whether a camera plays, which has no clock
         self._silent = False
         self._volume = 1.0
@@ -102,6 +111,7 @@ class Playback(QObject):
         self.pause()
         self._close_player()
         self._media = media
+        self._make_sound = None
         self._silent = False
         duration = (media.duration_secs if media else None) or 0.0
         self._transport = Transport(duration)
@@ -111,6 +121,26 @@ class Playback(QObject):
         self.position_changed.emit(self.position_secs)
         if playing:
             self.play()
+
+    @property
+    def has_sound_of_its_own(self) -> bool:
+        """Whether something else is heard than the sound of the medium; see `set_sound`."""
+        return self._make_sound is not None
+
+    def set_sound(self, make: MakeSound | None) -> None:
+        """Play what `make` makes of the open sound of the medium, such as a mix of its stems; None plays the sound.
+
+        `make` is called in the player's thread. It holds until another medium is set.
+        """
+        self._make_sound = make
+        self._close_player()
+        if self.playing:
+            self._start_sound()
+
+    def play_on(self) -> None:
+        """Read the sound anew from the current position, as what it gives has changed."""
+        if self._player is not None and self.playing:
+            self._player.seek(self.position_secs)
 
     def toggle(self) -> None:
         """Play or pause."""
@@ -237,7 +267,8 @@ class Playback(QObject):
             if self._player is None:
                 from cvstudio.media.formats.audio import AudioReader
 
-                self._player = Player(lambda: AudioReader(media))
+                make = self._make_sound
+                self._player = Player(lambda: make(AudioReader(media)) if make else AudioReader(media))
                 self._player.set_volume(self._volume)
                 self._player.mute(self._muted)
             self._player.play(self.position_secs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.data.geometry import Size
+from cvstudio.draw.sound.separation import stem_picture
 from cvstudio.draw.spectrogram import colour_lut
 from cvstudio.draw.spectrogram_levels import render_levels
+from cvstudio.results.separation import Separation
 from cvstudio.results.spectrogram import Spectrogram
 from ui.base import theme
 
@@ -74,6 +77,7 @@ class SpectrogramPlot(pg.PlotWidget):
         super().__init__(parent, viewBox=self._box, axisItems=axes)
         self.setFrameShape(self.Shape.NoFrame)
         self._spectrogram: Spectrogram | None = None
+        self._separation: Separation | None = None
         self._over = False
         self.hideButtons()
         # pyqtgraph's own menu, which we do not show, has no parent: it would outlive the window.
@@ -99,9 +103,13 @@ class SpectrogramPlot(pg.PlotWidget):
 
     # What is shown --------------------------------------------------------------------------------------------------
 
-    def show_result(self, spectrogram: Spectrogram) -> None:
-        """Show a spectrogram, or a longer part of the same; the view is kept where the sound is the same."""
+    def show_result(self, result: Spectrogram | Separation) -> None:
+        """Show a spectrogram, a longer part of the same, or separated stems; the view is kept where the sound is the
+        same."""
         previous = self._spectrogram
+        self._separation = result if isinstance(result, Separation) else None
+        spectrogram = result.spectra[0] if isinstance(result, Separation) else result
+        spectrogram = dataclasses.replace(spectrogram, source=result.source)
         self._spectrogram = spectrogram
         if previous is None or _extent(previous) != _extent(spectrogram) or previous.source != spectrogram.source:
             self.show_all()
@@ -109,7 +117,7 @@ class SpectrogramPlot(pg.PlotWidget):
 
     def forget(self) -> None:
         """Remove the spectrogram."""
-        self._spectrogram = None
+        self._spectrogram = self._separation = None
         self.image.clear()
 
     def show_all(self) -> None:
@@ -152,8 +160,9 @@ class SpectrogramPlot(pg.PlotWidget):
         ratio = self.devicePixelRatioF()
         width = max(1, round(self._box.width() * ratio * (last - first) / (stop - start)))
         height = max(1, round(self._box.height() * ratio * (top - bottom) / (high - low)))
-        levels = render_levels(spectrogram, (first, last), (bottom, top), Size(width, height))
-        self.image.setImage(levels[::-1], autoLevels=False, levels=(0, 255))
+        part = ((first, last), (bottom, top), Size(width, height))
+        shown = render_levels(spectrogram, *part) if self._separation is None else stem_picture(self._separation, *part)
+        self.image.setImage(shown[::-1], autoLevels=False, levels=(0, 255))
         self.image.setRect(QRectF(first, bottom, last - first, top - bottom))
 
     # Mouse ----------------------------------------------------------------------------------------------------------
@@ -177,7 +186,9 @@ class SpectrogramPlot(pg.PlotWidget):
             return
         point = self._box.mapSceneToView(position)
         self._over = True
-        self.hovered.emit(point.x(), point.y(), decibels_at(spectrogram, point.x(), point.y()))
+        spectra = self._separation.spectra if self._separation is not None else (spectrogram,)
+        decibels = max(decibels_at(item, point.x(), point.y()) for item in spectra)
+        self.hovered.emit(point.x(), point.y(), decibels)
 
     def _leave(self) -> None:
         if self._over:

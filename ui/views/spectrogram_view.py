@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
+from cvstudio.results.separation import Separation
 from cvstudio.results.spectrogram import Spectrogram
 from ui.widgets.empty_state import EmptyState
 
@@ -38,12 +39,12 @@ class SpectrogramView(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(EmptyState("audio-lines", self.tr("The spectrogram of the sound appears here.")))
 
-    def show_result(self, spectrogram: Spectrogram) -> None:
-        """Show a spectrogram, or a longer part of one being computed."""
+    def show_result(self, result: Spectrogram | Separation) -> None:
+        """Show a spectrogram, a longer part of one being computed, or separated stems."""
         if self.plot is None:
             self.plot = self._make()
         self._stack.setCurrentWidget(self.plot)
-        self.plot.show_result(spectrogram)
+        self.plot.show_result(result)
 
     def _make(self) -> SpectrogramPlot:
         from ui.views.spectrogram_plot import SpectrogramPlot

@@ -18,6 +18,7 @@ from cvstudio.draw.samples.depth import depth_picture
 from cvstudio.media import MediaKind
 from cvstudio.results.detections import Detections
 from cvstudio.results.keypoints import Keypoints
+from cvstudio.results.separation import Separation
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.layers import on_canvas
@@ -188,7 +189,9 @@ class Workspace(QWidget):
         self._orient()
         self._arrange()
         spectrograms = [
-            layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
+            layer
+            for layer in shown.layers
+            if isinstance(layer.result, Spectrogram | Separation) and layer.layer.instance.visible
         ]
         if spectrograms:
             self._make_spectrogram().show_result(spectrograms[-1].result)
@@ -223,7 +226,7 @@ class Workspace(QWidget):
     def _arrange(self) -> None:
         media = self._controller.session.state.active_media
         has_spectrogram = any(
-            item.spec.result is Spectrogram
+            item.spec.result in (Spectrogram, Separation)
             and item.visible
             and media is not None
             and any(bound.id == media.id for bound in item.media)

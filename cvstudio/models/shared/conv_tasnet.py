@@ -8,8 +8,10 @@ renaming. Imported only where torch is in use.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cvstudio.models.shared.tasnet import GlobalNorm, TasNet, activated
 
@@ -41,9 +43,25 @@ class ConvTasNetSize:
 
 
 SMALL = ConvTasNetSize(
-    filters=256, length=40, stride=20, bottleneck=128, hidden=256, skip=0, kernel=3, blocks=7, repeats=2
+    filters=256, length=64, stride=32, bottleneck=96, hidden=192, skip=0, kernel=3, blocks=7, repeats=2
 )
-"""The embedded separator: 400 frames a second at 8 kHz, so that a CPU learns and runs it quickly."""
+"""The embedded separator: 250 frames a second at 8 kHz, so that a CPU learns and runs it quickly."""
+
+
+class DepthwiseConv(nn.Conv1d):
+    """Dilated convolution of each channel by itself, (batch, channels, frames)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        # Its gradient in torch's libraries takes as long as all else together on a CPU; these sums are compiled.
+        (dilation,), (padding,) = self.dilation, cast(tuple[int], self.padding)
+        padded = functional.pad(x, (padding, padding))
+        frames = x.shape[-1]
+        taps = self.weight.squeeze(1).unsqueeze(-1).unbind(1)
+        shifted = [tap * padded[..., place * dilation :][..., :frames] for place, tap in enumerate(taps)]
+        assert self.bias is not None
+        return sum(shifted, self.bias.unsqueeze(-1))
 
 
 class ConvBlock(nn.Module):
@@ -56,7 +74,7 @@ class ConvBlock(nn.Module):
             nn.Conv1d(size.bottleneck, hidden, 1),
             nn.PReLU(),
             GlobalNorm(hidden),
-            nn.Conv1d(
+            DepthwiseConv(
                 hidden,
                 hidden,
                 size.kernel,
@@ -70,6 +88,11 @@ class ConvBlock(nn.Module):
         self.res_conv = nn.Conv1d(hidden, size.bottleneck, 1)
         if size.skip:
             self.skip_conv = nn.Conv1d(hidden, size.skip, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What is added to the residual path, and to the skip path where there is one."""
+        shared = self.shared_block(x)
+        return self.res_conv(shared), self.skip_conv(shared) if hasattr(self, "skip_conv") else None
 
 
 class MaskNet(nn.Module):
@@ -89,13 +112,12 @@ class MaskNet(nn.Module):
         residual = self.bottleneck(frames)
         skipped: Tensor | None = None
         for block in self.TCN:
-            shared = block.shared_block(residual)
-            residual = residual + block.res_conv(shared)
-            if self.size.skip:
-                skip = block.skip_conv(shared)
+            added, skip = block(residual)
+            residual = residual + added
+            if skip is not None:
                 skipped = skip if skipped is None else skipped + skip
         masks = self.mask_net(residual if skipped is None else skipped)
-        masks = masks.unflatten(1, (self.size.sources, self.size.filters))
+        masks = masks.reshape(len(frames), self.size.sources, self.size.filters, -1)
         return activated(masks, self.size.mask)
 
 

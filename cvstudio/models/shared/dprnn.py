@@ -74,7 +74,8 @@ class DualPathBlock(nn.Module):
         x = x + self.intra_norm(within.permute(0, 3, 2, 1))
         across = x.permute(0, 2, 3, 1).flatten(0, 1)
         across = self.inter_linear(self.inter_RNN(across)).unflatten(0, (batch, frames))
-        return x + self.inter_norm(across.permute(0, 3, 1, 2))
+        result: Tensor = x + self.inter_norm(across.permute(0, 3, 1, 2))
+        return result
 
 
 class DualPathMasks(nn.Module):
@@ -96,12 +97,13 @@ class DualPathMasks(nn.Module):
         # Fold adds what overlaps without dividing by the number of chunks: so the checkpoints were trained.
         geometry = {"kernel_size": (size.chunk, 1), "padding": (size.chunk, 0), "stride": (size.hop, 1)}
         x = self.bottleneck(frames)
-        x = functional.unfold(x.unsqueeze(-1), **geometry).unflatten(1, (size.bottleneck, size.chunk))
+        x = functional.unfold(x.unsqueeze(-1), **geometry)
+        x = x.reshape(batch, size.bottleneck, size.chunk, -1)
         x = self.first_out(self.net(x))
-        x = x.unflatten(1, (size.sources, size.bottleneck)).flatten(0, 1).flatten(1, 2)
+        x = x.reshape(batch * size.sources, size.bottleneck * size.chunk, -1)
         x = functional.fold(x, (count, 1), **geometry).squeeze(-1)
         masks: Tensor = self.mask_net(self.net_out(x) * self.net_gate(x))
-        return activated(masks, size.mask).unflatten(0, (batch, size.sources))
+        return activated(masks, size.mask).reshape(batch, size.sources, size.filters, count)
 
 
 class DprnnTasNet(TasNet):

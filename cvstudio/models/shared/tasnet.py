@@ -45,7 +45,7 @@ class FreeFilters(nn.Module):
         return self._filters
 
 
-class Encoder(nn.Module):
+class FilterEncoder(nn.Module):
     """Frames (batch, filters, frames) of waveforms (batch, samples)."""
 
     def __init__(self, filters: int, length: int, stride: int) -> None:
@@ -57,7 +57,7 @@ class Encoder(nn.Module):
         return functional.conv1d(waves.unsqueeze(1), self.filterbank.filters(), stride=self.stride)
 
 
-class Decoder(nn.Module):
+class FilterDecoder(nn.Module):
     """Waveforms (batch, sources, samples) of frames (batch, sources, filters, frames), by overlap and add."""
 
     def __init__(self, filters: int, length: int, stride: int) -> None:
@@ -67,7 +67,7 @@ class Decoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         waves = functional.conv_transpose1d(frames.flatten(0, 1), self.filterbank.filters(), stride=self.stride)
-        return waves.squeeze(1).unflatten(0, frames.shape[:2])
+        return waves.reshape(*frames.shape[:2], -1)
 
 
 class TasNet(nn.Module):
@@ -81,9 +81,9 @@ class TasNet(nn.Module):
 
     def __init__(self, filters: int, length: int, stride: int, masker: nn.Module) -> None:
         super().__init__()
-        self.encoder = Encoder(filters, length, stride)
+        self.encoder = FilterEncoder(filters, length, stride)
         self.masker = masker
-        self.decoder = Decoder(filters, length, stride)
+        self.decoder = FilterDecoder(filters, length, stride)
 
     def masks(self, mixtures: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (batch, filters, frames) and masks (batch, sources, filters, frames) of mixtures (batch, samples)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 
 from cvstudio.results.source import Source
@@ -42,8 +43,6 @@ def plot_of(view: SpectrogramView) -> SpectrogramPlot:
 
 
 def place(view: SpectrogramView, secs: float, hz: float) -> QPoint:
-    from PySide6.QtCore import QPointF
-
     plot = plot_of(view)
     return plot.mapFromScene(plot._box.mapViewToScene(QPointF(secs, hz)))  # type: ignore[no-any-return]
 
@@ -167,3 +166,22 @@ def test_no_menu_of_the_plot_lies_over_it(view: SpectrogramView) -> None:
     view.hide()
     view.show()
     assert not [menu for menu in plot_of(view).findChildren(QMenu) if menu.isVisible()]
+
+
+def test_stems_are_shown_in_their_colours_and_the_louder_one_is_read(view: SpectrogramView, qtbot: Any) -> None:
+    from cvstudio.draw.sound.separation import track_colour
+    from cvstudio.results.separation import Separation
+
+    quiet = np.zeros((WINDOW // 2 + 1, COLUMNS), np.uint8)
+    spectra = tuple(Spectrogram(levels, RATE, HOP, WINDOW, -120.0, 0.0, COLUMNS) for levels in (quiet, quiet, quiet))
+    spectra = (dataclasses.replace(spectrogram(), source=Source()), *spectra[1:])
+    stems = np.zeros((2, 20 * RATE), np.float32)
+    found = Separation(stems, RATE, ("one", "two"), RATE, 20 * RATE, spectra, source=Source("a"))
+    view.show_result(found)
+    plot = plot_of(view)
+    qtbot.waitUntil(lambda: plot.image.image is not None and plot.image.image.ndim == 3)
+    assert tuple(plot.image.image.max((0, 1))) == track_colour(found, "one")
+    told: list[float] = []
+    view.hovered.connect(lambda secs, hz, db: told.append(db))
+    plot._moved(plot._box.mapViewToScene(QPointF(5.0, 4000.0)))
+    assert told == [0.0]

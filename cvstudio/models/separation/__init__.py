@@ -1,0 +1,1 @@
+"""Networks that part a sound into its sources, or speech from noise."""

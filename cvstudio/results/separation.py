@@ -1,0 +1,117 @@
+"""The result of source separation: the stems of a sound, and how they are mixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import Size, readonly
+from cvstudio.results.result import Placement, Result
+from cvstudio.results.source import Source
+from cvstudio.results.spectrogram import Spectrogram
+from cvstudio.results.tables import Column, Table
+
+RESIDUAL = "residual"
+"""Name of what of the sound is in no stem."""
+
+QUIET_DB = 25.0
+"""A stem so far below the loudest one counts as silent."""
+
+SILENCE_DB = -90.0
+"""Level below which a whole sound counts as silent."""
+
+
+@dataclass(frozen=True, eq=False)
+class Separation(Result):
+    """A sound parted into stems, and the mix of them that is heard.
+
+    Parameters
+    ----------
+    stems : float32 (stems, n) at `rate_hz`, the rate of the network; they add up with the residual to the sound
+    rate_hz : samples per second of the stems
+    labels : names of the stems
+    sound_rate_hz, sound_samples : rate and length of the sound itself
+    spectra : of each stem in order, and last of the residual; all have the same size
+    channel : number of the sound's channel that was parted; None for the mean of all
+    gains : linear gain of each stem in order, and last of the residual, in the mix that is heard; 0 is silence
+    show : what is drawn: "stems", "masks", or one of `labels` or `RESIDUAL`
+    """
+
+    placement: ClassVar[Placement] = Placement.OWN_VIEW
+
+    stems: NDArray[np.float32]
+    rate_hz: int
+    labels: tuple[str, ...]
+    sound_rate_hz: int
+    sound_samples: int
+    spectra: tuple[Spectrogram, ...]
+    channel: int | None = None
+    gains: tuple[float, ...] = ()
+    show: str = "stems"
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        if self.stems.ndim != 2 or self.stems.dtype != np.float32 or len(self.stems) != len(self.labels):
+            raise ValueError(f"expected float32 ({len(self.labels)}, n), found {self.stems.dtype} {self.stems.shape}")
+        if len(self.spectra) != len(self.labels) + 1:
+            raise ValueError(f"expected {len(self.labels) + 1} spectra, found {len(self.spectra)}")
+        object.__setattr__(self, "stems", readonly(self.stems))
+        if not self.gains:
+            object.__setattr__(self, "gains", (*(1.0,) * len(self.labels), 0.0))
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """Names of all tracks: the stems and the residual."""
+        return (*self.labels, RESIDUAL)
+
+    @property
+    def size(self) -> Size:
+        """Size of the picture with one pixel per column and bin."""
+        return self.spectra[0].size
+
+    @property
+    def duration_secs(self) -> float:
+        return self.sound_samples / self.sound_rate_hz
+
+    def levels_db(self) -> tuple[float, ...]:
+        """Root mean square of each stem in dB relative to full scale, at least `SILENCE_DB`."""
+        power = (
+            np.square(self.stems).mean(axis=1, dtype=np.float64) if self.stems.shape[1] else np.zeros(len(self.stems))
+        )
+        return tuple(float(10 * np.log10(max(value, 10 ** (SILENCE_DB / 10)))) for value in power)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Names of the stems that are silent, or `QUIET_DB` below the loudest one."""
+        levels = self.levels_db()
+        floor = max(max(levels) - QUIET_DB, SILENCE_DB)
+        return tuple(name for name, level in zip(self.labels, levels, strict=True) if level <= floor)
+
+    def headline(self) -> str:
+        if not self.silent:
+            return f"{len(self.labels)} stems, {self.duration_secs:.2f} s"
+        if len(self.silent) == len(self.labels):
+            return "silence"
+        return f"silent: {', '.join(self.silent)}"
+
+    def table(self) -> Table:
+        """The tracks with their levels, their shares of the power of all stems, and their gains."""
+        levels: tuple[float | None, ...] = (*self.levels_db(), None)
+        power = np.array([10 ** (level / 10) for level in self.levels_db()])
+        shares: tuple[float | None, ...] = (*(power / power.sum()).tolist(), None)
+        rows = [
+            (name, None if level is None else round(level, 2), share, round(gain, 4), gain > 0)
+            for name, level, share, gain in zip(self.tracks, levels, shares, self.gains, strict=True)
+        ]
+        columns = (
+            Column("track", "Track", kind="label", among=self.tracks),
+            Column("level_db", "Level", unit="dB"),
+            Column("share", "Share", unit="%", kind="fraction"),
+            Column("gain", "Gain"),
+            Column("heard", "Heard", kind="flag", shown=False),
+        )
+        quiet = frozenset(row for row, (name, *_) in enumerate(rows) if name in self.silent)
+        return Table("cvstudio-separation", "tracks", columns, rows, quiet=quiet)

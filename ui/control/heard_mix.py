@@ -1,0 +1,53 @@
+"""The mix of separated stems that is heard in place of the sound itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from cvstudio.media.stem_mix import StemMix
+from cvstudio.results.separation import Separation
+from ui.control.frame_on_screen import FrameOnScreen
+from ui.control.playback import Playback
+
+if TYPE_CHECKING:
+    from cvstudio.media.formats.audio import AudioReader
+
+
+class HeardMix(QObject):
+    """Makes the playback play the uppermost visible separation of the active medium. Main thread only."""
+
+    def __init__(self, playback: Playback, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._playback = playback
+        self._separation: Separation | None = None
+        self._mix: StemMix | None = None
+
+    def follow(self, shown: FrameOnScreen) -> None:
+        """Play what is on screen: the mix of a separation, with its gains, or else the sound itself."""
+        media = self._playback.media
+        found = [
+            layer.result
+            for layer in shown.layers
+            if isinstance(layer.result, Separation) and layer.layer.instance.visible
+        ]
+        heard = found[-1] if found and media is not None and found[-1].source.media_id == media.id else None
+        before, self._separation = self._separation, heard
+        if heard is None:
+            if before is not None:
+                self._mix = None
+                self._playback.set_sound(None)
+        elif before is None or before.spectra is not heard.spectra or not self._playback.has_sound_of_its_own:
+            self._playback.set_sound(self._open)
+        elif before.gains != heard.gains and self._mix is not None:
+            self._mix.gains = heard.gains
+            self._playback.play_on()
+
+    def _open(self, reader: AudioReader) -> StemMix:
+        """Called in the player's thread."""
+        separation = self._separation
+        assert separation is not None
+        mix = StemMix(reader, separation.stems, separation.rate_hz, separation.channel, separation.gains)
+        self._mix = mix
+        return mix
