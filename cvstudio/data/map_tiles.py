@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.geometry import readonly
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TILE = 256
 """Side of a tile in pixels."""

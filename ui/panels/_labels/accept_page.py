@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from cvstudio.foundation.params import Doc, Field, Range
-from cvstudio.results.detections import Detections
 from ui.base.icons import icon
 from ui.control.labelling import Labelling
 from ui.widgets.rows.slider_row import SliderRow
+
+if TYPE_CHECKING:
+    from cvstudio.results.detections import Detections
 
 DEFAULT_SCORE = 0.5
 
