@@ -122,6 +122,13 @@ def with_layers_for(
     return state
 
 
+def with_labels_on_top(state: State, annotations: AnnotationSet) -> State:
+    """State with the layers of a labelled set above all others."""
+    of_set = [item for item in state.instances if annotations_of(item) == annotations]
+    others = [item for item in state.instances if annotations_of(item) != annotations]
+    return dataclasses.replace(state, instances=(*others, *of_set))
+
+
 def labels_slot(spec: Analysis) -> Slot | None:
     """The slot of an analysis for a labelled set; None where it has none."""
     return next((slot for slot in spec.inputs if AnnotationSet in slot.accepts), None)

@@ -27,6 +27,7 @@ from cvstudio.session.label_edits import (
     with_category_added,
     with_category_renamed,
     with_labels,
+    with_labels_on_top,
     with_layers_for,
     with_new_labels,
     with_skeleton,
@@ -77,6 +78,7 @@ class Labelling(QObject):
         self.active = False
         self.mode = "select"
         self.several_classes = False
+        self._on_top = False
         self.left_out: Mapping[Path, tuple[LeftOut, ...]] = {}
         self.frames = LabelledFrames(self)
         pipeline.job_event.connect(self._job_event)
@@ -316,6 +318,8 @@ class Labelling(QObject):
         before, self.selected = self.selected, selected
         state = with_annotations(self._session.state, annotations, changed)
         state = with_layers_for(state, changed, labels, media, self._session.next_id)
+        if self._on_top:
+            state = with_labels_on_top(state, changed)
         # What was selected in the result may have another number now.
         self._session.change(title, dataclasses.replace(state, selection=frozenset()), merge=merge)
         if before != selected:
@@ -443,7 +447,9 @@ class Labelling(QObject):
         accepted = accept(self.labels, self.categories, predictions, score, ids=ids)
         if accepted.added:
             new = accepted.categories[len(self.categories) :]
+            self._on_top = True
             self._edit(self.tr("Accept predictions"), accepted.labels, new, self.selected)
+            self._on_top = False
         return accepted.added
 
     def accept_on_all(self, instance: AnalysisInstance, score: float, listed: Sequence[Path]) -> None:
@@ -469,6 +475,7 @@ class Labelling(QObject):
         merged, accepted = with_accepted(now, labelled, done), done.accepted
         if merged.pictures:
             state = with_annotations(self._session.state, now, merged.annotations)
+            state = with_labels_on_top(state, merged.annotations)
             self._session.change(self.tr("Accept predictions on all pictures"), state)
         text = self.tr("{added} labels were accepted on {pictures} of {all} pictures.").format(
             added=f"{accepted.added:,}", pictures=f"{merged.pictures:,}", all=f"{accepted.pictures:,}"
