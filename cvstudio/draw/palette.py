@@ -52,6 +52,15 @@ def class_colour(name: str, among: tuple[str, ...] = ()) -> RGB:
     return _colours_of(among).get(name) or COLOURS[_preferred(name)]
 
 
+def shared_labels(predicted: tuple[str, ...], labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Classes among which labels have the colours of predictions: those of the model, then those that it does not know.
+
+    A colour depends on the classes before it alone.
+    """
+    known = frozenset(predicted)
+    return (*predicted, *(name for name in labels if name not in known))
+
+
 def _preferred(name: str) -> int:
     return xxhash.xxh32_intdigest(name.encode(), seed=_SEED) % len(COLOURS)
 

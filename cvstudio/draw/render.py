@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from cvstudio.data.geometry import View
 from cvstudio.data.samples import Image
 from cvstudio.draw._base_picture import BasePicture, Colour, plain
 from cvstudio.draw.base import Emphasis, Look, draw, painter_of
+from cvstudio.draw.palette import shared_labels
+from cvstudio.results.detections import Detections
 
 BACKGROUND = (22, 24, 28)
 
@@ -101,9 +104,30 @@ class Renderer:
         return canvas
 
 
+def in_shared_colours(layers: Sequence[tuple[Any, Look]]) -> Sequence[tuple[Any, Look]]:
+    """Layers with labels in the colours of the topmost predictions, so that one class has one colour."""
+    results = [result for result, _ in layers if isinstance(result, Detections)]
+    predicted = next((result for result in reversed(results) if not result.certain), None)
+    if predicted is None or all(not result.certain for result in results):
+        return layers
+    return [
+        (_recoloured(result, predicted.labels) if isinstance(result, Detections) and result.certain else result, look)
+        for result, look in layers
+    ]
+
+
+def _recoloured(labelled: Detections, predicted: tuple[str, ...]) -> Detections:
+    shared = shared_labels(predicted, labelled.labels)
+    # The first of equal names counts, as everywhere.
+    places = {name: place for place, name in reversed([*enumerate(shared)])}
+    numbers = np.array([places[name] for name in labelled.labels], np.int64)
+    classes = numbers[labelled.classes] if len(labelled.classes) else labelled.classes
+    return dataclasses.replace(labelled, labels=shared, classes=classes)
+
+
 def _draw_layers(
     canvas: NDArray[np.uint8], layers: Sequence[tuple[Any, Look]], view: View, emphasis: Emphasis | None
 ) -> None:
-    for index, (result, look) in enumerate(layers):
+    for index, (result, look) in enumerate(in_shared_colours(layers)):
         emphasised = emphasis is not None and emphasis.layer in (None, index)
         draw(result, canvas, view, look, emphasis if emphasised and emphasis else Emphasis())

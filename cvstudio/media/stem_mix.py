@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.resample import resampled
 from cvstudio.data.samples import Waveform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class SoundReader(Protocol):

@@ -13,7 +13,7 @@ from cvstudio.data.frame_names import frame_name
 from cvstudio.data.label_editing import new_name
 from cvstudio.data.labels import Category, LabelledSet, PictureLabels, Skeleton
 from cvstudio.media import Media
-from cvstudio.session.layers import layers_on, with_inserted, with_layer, with_order
+from cvstudio.session.layers import layers_on, with_inserted, with_layer
 from cvstudio.session.session import State, replace_instance
 
 
@@ -38,14 +38,6 @@ def with_annotations(state: State, old: AnnotationSet, new: AnnotationSet) -> St
             if isinstance(bound, AnnotationSet) and bound == old:
                 state = replace_instance(state, instance.with_binding(slot, new))
     return state
-
-
-def with_truth_on_top(state: State) -> State:
-    """State with the layer whose labels are edited above the others on the canvas."""
-    truth, layers = truth_layer(state), layers_on(state)
-    if truth is None:
-        return state
-    return with_order(state, [*(item.id for item in layers if item.id != truth.id), truth.id])
 
 
 def with_labels(
@@ -127,6 +119,13 @@ def with_layers_for(
         layer = AnalysisInstance.beginning(next_id(), spec, {spec.canvas_slot: media})
         state = with_inserted(state, layer.with_binding(slot.name, annotations))
     return state
+
+
+def with_labels_on_top(state: State, annotations: AnnotationSet) -> State:
+    """State with the layers of a labelled set above all others."""
+    of_set = [item for item in state.instances if annotations_of(item) == annotations]
+    others = [item for item in state.instances if annotations_of(item) != annotations]
+    return dataclasses.replace(state, instances=(*others, *of_set))
 
 
 def labels_slot(spec: Analysis) -> Slot | None:

@@ -25,6 +25,7 @@ from cvstudio.foundation.params import from_mapping
 from cvstudio.media import Media, MediaKind
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.session.browsing import with_read_as, with_shown
+from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.session import Session, State, add_media, replace_instance
 from cvstudio.session.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from ui.base.translate import translated
@@ -32,7 +33,7 @@ from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
 from ui.control.chosen_checkpoints import ChosenCheckpoints, with_checkpoint
 from ui.control.comparison import ComparisonController
-from ui.control.frame_on_screen import FrameOnScreen
+from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.heard_mix import HeardMix
 from ui.control.labelling import Labelling
 from ui.control.layers import LayerStack
@@ -378,6 +379,21 @@ class Controller(QObject):
 
         result = self.current_result()
         return result if isinstance(result, Detections) else None
+
+    def predictions(self) -> Detections | None:
+        """Result of the topmost visible layer with boxes that are not labels; None without one."""
+        layer = self.predicting_layer()
+        return layer.result if layer is not None else None
+
+    def predicting_layer(self) -> LayerOnScreen | None:
+        """The topmost visible layer with boxes that are not labels; None without one."""
+        from cvstudio.results.detections import Detections
+
+        for item in reversed(self.shown.layers):
+            instance = item.layer.instance
+            if isinstance(item.result, Detections) and instance.visible and annotations_of(instance) is None:
+                return item
+        return None
 
     def _job_event(self, event: Event) -> None:
         value = event.value

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from cvstudio.media.stem_mix import StemMix
-from cvstudio.results.separation import Separation
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.playback import Playback
 
 if TYPE_CHECKING:
     from cvstudio.media.formats.audio import AudioReader
+    from cvstudio.media.stem_mix import StemMix
+    from cvstudio.results.separation import Separation
 
 
 class HeardMix(QObject):
@@ -26,6 +26,8 @@ class HeardMix(QObject):
 
     def follow(self, shown: FrameOnScreen) -> None:
         """Play what is on screen: the mix of a separation, with its gains, or else the sound itself."""
+        from cvstudio.results.separation import Separation
+
         media = self._playback.media
         found = [
             layer.result
@@ -46,6 +48,8 @@ class HeardMix(QObject):
 
     def _open(self, reader: AudioReader) -> StemMix:
         """Called in the player's thread."""
+        from cvstudio.media.stem_mix import StemMix
+
         separation = self._separation
         assert separation is not None
         mix = StemMix(reader, separation.stems, separation.rate_hz, separation.channel, separation.gains)

@@ -27,10 +27,10 @@ from cvstudio.session.label_edits import (
     with_category_added,
     with_category_renamed,
     with_labels,
+    with_labels_on_top,
     with_layers_for,
     with_new_labels,
     with_skeleton,
-    with_truth_on_top,
 )
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
@@ -333,7 +333,7 @@ class Labelling(QObject):
         state = with_annotations(self._session.state, annotations, changed)
         state = with_layers_for(state, changed, labels, media, self._session.next_id)
         if on_top:
-            state = with_truth_on_top(state)
+            state = with_labels_on_top(state, changed)
         # What was selected in the result may have another number now.
         self._session.change(title, dataclasses.replace(state, selection=frozenset()), merge=merge)
         if before != selected:
@@ -488,6 +488,7 @@ class Labelling(QObject):
         merged, accepted = with_accepted(now, labelled, done), done.accepted
         if merged.pictures:
             state = with_annotations(self._session.state, now, merged.annotations)
+            state = with_labels_on_top(state, merged.annotations)
             self._session.change(self.tr("Accept predictions on all pictures"), state)
         text = self.tr("{added} labels were accepted on {pictures} of {all} pictures.").format(
             added=f"{accepted.added:,}", pictures=f"{merged.pictures:,}", all=f"{accepted.pictures:,}"

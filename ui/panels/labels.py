@@ -21,11 +21,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.geometry import Rect
 from cvstudio.data.labels import Annotation
 from cvstudio.media import MediaKind
-from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -243,6 +241,8 @@ class LabelsPanel(QWidget):
         if annotations is None:
             self.stack.setCurrentIndex(1)
             return
+        from cvstudio.draw.palette import shared_labels
+
         self.stack.setCurrentIndex(2)
         name = annotations.name if annotations.path is not None else self.tr("New labels")
         left_out = labelling.left_out.get(annotations.path, ()) if annotations.path is not None else ()
@@ -255,29 +255,31 @@ class LabelsPanel(QWidget):
         for annotation in items:
             if annotation.category < len(names):
                 counts[annotation.category] += 1
-        if names != self._row_names:
-            self._row_names, self._row_of = names, []
+        predictions = self.predictions()
+        among = shared_labels(predictions.labels, names) if predictions is not None else names
+        if (*names, *among) != self._row_names:
+            self._row_names, self._row_of = (*names, *among), []
         # An edit changes one row of many.
         kept = len(self._row_of)
         rows = [
             self._row_of[number][1]
             if number < kept and self._row_of[number][0] is annotation
-            else self._row(number, annotation, names)
+            else self._row(number, annotation, names, among)
             for number, annotation in enumerate(items)
         ]
         self._row_of = [*zip(items, rows, strict=True)]
         self.table.set_rows(rows)
-        self.class_page.show_classes(names, counts)
+        self.class_page.show_classes(names, counts, among)
         self.lists.setTabText(0, self.tr("Labels {count}").format(count=f"{len(rows):,}"))
         self.lists.setTabText(1, self.tr("Classes {count}").format(count=f"{len(names):,}"))
         self._show_selected()
         self.accept_page.count()
 
-    def _row(self, number: int, annotation: Annotation, names: tuple[str, ...]) -> TableRow:
+    def _row(self, number: int, annotation: Annotation, names: tuple[str, ...], among: tuple[str, ...]) -> TableRow:
         label = names[annotation.category] if annotation.category < len(names) else "?"
         x1, y1, x2, y2 = annotation.box
         cells = (
-            Cell(label, label=label, among=names),
+            Cell(label, label=label, among=among),
             Cell(self._kind(annotation), tone="quiet"),
             Cell(f"{x2 - x1:.0f} × {y2 - y1:.0f}"),
         )
@@ -302,29 +304,18 @@ class LabelsPanel(QWidget):
         for mode, button in self.modes.items():
             button.setChecked(labelling.active and labelling.mode == mode)
 
-    def _predicting(self) -> tuple[AnalysisInstance, Detections] | None:
-        """The topmost visible layer with boxes that are not labels, and its result; None without one."""
-        from cvstudio.results.detections import Detections
-
-        for item in reversed(self._controller.shown.layers):
-            instance = item.layer.instance
-            if isinstance(item.result, Detections) and instance.visible and annotations_of(instance) is None:
-                return instance, item.result
-        return None
-
     def predictions(self) -> Detections | None:
-        """Result of the topmost visible layer with boxes that are not labels; None without one."""
-        predicting = self._predicting()
-        return predicting[1] if predicting is not None else None
+        """What was found on the picture and could become labels; None without it."""
+        return self._controller.predictions()
 
     def _accept_on_all(self, score: float) -> None:
-        predicting, library = self._predicting(), self._controller.library
+        predicting, library = self._controller.predicting_layer(), self._controller.library
         if predicting is None:
             return
         media_set = library.current
         listed = [media_set.path / row.name for row in library.rows if row.kind is MediaKind.IMAGE] if media_set else []
         opened = [media.path for media in self._controller.session.state.media if media.kind is MediaKind.IMAGE]
-        instance = self._controller.session.state.linked(predicting[0])
+        instance = self._controller.session.state.linked(predicting.layer.instance)
         self._labelling.accept_on_all(instance, score, [*listed, *opened])
 
     # Intents --------------------------------------------------------------------------------------------------------

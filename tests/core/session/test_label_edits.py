@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.binding import AnnotationSet, open_annotations
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_editing import new_name
-from cvstudio.data.labels import Annotation, Category, LabelledSet, LabelMap, PictureLabels
+from cvstudio.data.labels import Annotation, Category, LabelledSet, LabelMap, PictureLabels, Skeleton, no_labels
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import Media, open_media
 from cvstudio.running.recipe import annotations_from_json, annotations_to_json
@@ -22,7 +25,10 @@ from cvstudio.session.label_edits import (
     with_category_added,
     with_category_renamed,
     with_labels,
+    with_labels_on_top,
+    with_layers_for,
     with_new_labels,
+    with_skeleton,
 )
 from cvstudio.session.layers import with_copy
 from cvstudio.session.session import State, activate, add_media
@@ -79,6 +85,40 @@ def test_an_edit_reaches_every_layer_of_the_set_and_no_other(begun: State) -> No
     after = with_annotations(three, old, new)
     bound = {item.id: annotations_of(item) for item in after.instances}
     assert bound == {7: new, 8: new, 9: other}
+
+
+def test_labels_are_put_above_all_other_layers(begun: State) -> None:
+    detector = AnalysisInstance.beginning(8, ANALYSES["detect"], {})
+    state = dataclasses.replace(begun, instances=(*begun.instances, detector))
+    raised = with_labels_on_top(state, annotations(begun))
+    assert [item.id for item in raised.instances] == [8, 7]
+
+
+def test_other_kinds_of_labels_get_a_layer_of_their_own_once(begun: State, pictures: list[Media]) -> None:
+    posed = PictureLabels(Size(20, 10), (Annotation(0, (1, 1, 5, 5), keypoints=((2, 2, 2),)),), classes=(1,))
+    numbers = itertools.count(20)
+    state = with_layers_for(begun, annotations(begun), posed, pictures[0], lambda: next(numbers))
+    added = {"labelled-keypoints", "labelled-class"}
+    assert {item.analysis for item in state.instances} == {"labelled-boxes", *added}
+    assert with_layers_for(state, annotations(begun), posed, pictures[0], lambda: next(numbers)) == state
+
+
+def test_a_class_of_the_file_and_one_of_ones_own_are_given_key_points(tmp_path: Path) -> None:
+    labelled = LabelledSet(tmp_path, "coco", (Category("car"), Category("person")), (), {}, no_labels)
+    skeleton = Skeleton(("nose", "tail"), ((0, 1),))
+    own = with_category_added(AnnotationSet(tmp_path, "coco", "x"), labelled, Category("dog"))
+    read = own.with_edits(labelled)
+    changed = with_skeleton(with_skeleton(own, read, 1, skeleton), read, 2, skeleton)
+    names = [item.keypoints for item in changed.with_edits(labelled).categories]
+    assert names == [(), ("nose", "tail"), ("nose", "tail")]
+    # The file has come to list its classes in another order.
+    moved = dataclasses.replace(labelled, categories=(Category("person"), Category("bus"), Category("car")))
+    categories = changed.with_edits(moved).categories
+    assert [(item.name, item.skeleton) for item in categories] == [
+        *(("person", ((0, 1),)), ("bus", ()), ("car", ()), ("dog", ((0, 1),))),
+    ]
+    saved = json.loads(json.dumps(annotations_to_json(changed, tmp_path)))
+    assert annotations_from_json(saved, tmp_path).skeletons == {1: skeleton}
 
 
 def test_the_layer_that_is_edited_is_the_current_one_or_the_topmost_that_is_seen(begun: State) -> None:

@@ -59,13 +59,13 @@ class ClassesPage(QWidget):
         layout.addWidget(self.new_class)
         layout.addWidget(self.several)
 
-    def show_classes(self, names: tuple[str, ...], counts: Sequence[int]) -> None:
-        """Show the classes, and how many labels of the picture each has."""
+    def show_classes(self, names: tuple[str, ...], counts: Sequence[int], among: tuple[str, ...]) -> None:
+        """Show the classes, and how many labels of the picture each has; `among` decides about their colours."""
         rows = []
         for number, name in enumerate(names):
             key = Cell(str(number + 1) if number < NUMBERED else "", tone="quiet")
             count = Cell(f"{counts[number]:,}", tone="text" if counts[number] else "quiet")
-            rows.append(TableRow(number, (Cell(name, label=name, among=names), key, count)))
+            rows.append(TableRow(number, (Cell(name, label=name, among=among), key, count)))
         self.table.set_rows(rows)
         labelling = self._labelling
         of_picture = labelling.active and labelling.mode == "classes"

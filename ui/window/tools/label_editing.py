@@ -144,11 +144,13 @@ class LabelEditing(QObject):
         editor.set_labels(labelling.labels, labelling.selected)
 
     def _show_classes(self) -> None:
-        from cvstudio.draw.palette import class_colour
+        from cvstudio.draw.palette import class_colour, shared_labels
 
         names = tuple(category.name for category in self._labelling.categories)
         assert self.editor is not None
-        colours = [QColor(*class_colour(name, names)) for name in names]
+        predictions = self._controller.predictions()
+        among = shared_labels(predictions.labels, names) if predictions is not None else names
+        colours = [QColor(*class_colour(name, among)) for name in names]
         self.editor.set_classes(names, colours, self._labelling.categories)
 
     def _show_category(self) -> None:
