@@ -251,6 +251,10 @@ def _view(window: Window) -> list[Command]:
 
 def _themes(window: Window) -> list[Command]:
     tr = window.tr
+
+    def chosen(name: str) -> bool:
+        return window.settings.text("theme", "system") == name
+
     return [
         Command(
             f"theme-{name}",
@@ -260,7 +264,7 @@ def _themes(window: Window) -> list[Command]:
             (),
             picture,
             words,
-            checked=lambda name=name: window.settings.text("theme", "system") == name,
+            checked=partial(chosen, name),
         )
         for name, title, picture, words in (
             ("dark", tr("Dark Theme"), "moon", ("dark mode", "night", "다크 모드")),
