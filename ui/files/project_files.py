@@ -81,6 +81,7 @@ class ProjectFiles(QObject):
         self.path: Path | None = None
         self.problem = ""  # the notice about what was left out, or could not be saved
         self._job: Job | None = None  # opens a project
+        self._restoring: set[Job] = set()  # read the sessions of works that go on
         self._joining: tuple[Path, ...] = ()
         controller.pipeline.job_event.connect(self._job_event)
 
@@ -144,18 +145,24 @@ class ProjectFiles(QObject):
                 yield _Loaded(opening, *load_rest(opening.path, moved=opening.moved, progress=progress))
 
         pipeline = self._controller.pipeline
-        pipeline.lanes.cancel(OWNER)
+        if opening.restored is None:
+            pipeline.lanes.cancel(OWNER)
         # A project whose drive does not answer hangs its lane: the next one takes the other lane.
         lane = next((name for name in LANES if pipeline.lanes[name].idle), LANES[0])
         title = self.tr("Opening {name}").format(name=opening.path.name)
         if opening.name:
             title = self.tr("Resuming {name}").format(name=opening.name)
-        self._job = Job(OWNER, title, work)
-        self._joining = opening.joining
-        pipeline.submit(lane, self._job)
+        if opening.restored is None:
+            job = self._job = Job(OWNER, title, work)
+            self._joining = opening.joining
+        else:
+            # Beside the others, and beside a project that is opened: each goes on.
+            job = Job((OWNER, opening.path), title, work)
+            self._restoring.add(job)
+        pipeline.submit(lane, job)
 
     def _job_event(self, event: Event) -> None:
-        if event.job is not self._job:
+        if event.job is not self._job and event.job not in self._restoring:
             return
         value = event.value
         if event.kind == "output" and isinstance(value, _Loaded):
@@ -163,6 +170,9 @@ class ProjectFiles(QObject):
         elif event.kind == "output" and isinstance(value, _Missing):
             self._ask_where(value)
         elif event.kind in ("finished", "failed", "cancelled"):
+            if event.job in self._restoring:
+                self._restoring.discard(event.job)
+                return
             self._job = None
             self._controller.open_paths(self._joining)
 

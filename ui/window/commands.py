@@ -282,6 +282,10 @@ def _view(window: Window) -> list[Command]:
 
 def _themes(window: Window) -> list[Command]:
     tr = window.tr
+
+    def chosen(name: str) -> bool:
+        return window.settings.text("theme", "system") == name
+
     return [
         Command(
             f"theme-{name}",
@@ -291,7 +295,7 @@ def _themes(window: Window) -> list[Command]:
             (),
             picture,
             words,
-            checked=partial(_has_theme, window, name),
+            checked=partial(chosen, name),
         )
         for name, title, picture, words in (
             ("dark", tr("Dark Theme"), "moon", ("dark mode", "night", "다크 모드")),
@@ -299,10 +303,6 @@ def _themes(window: Window) -> list[Command]:
             ("system", tr("System Theme"), "monitor", ()),
         )
     ]
-
-
-def _has_theme(window: Window, name: str) -> bool:
-    return window.settings.text("theme", "system") == name
 
 
 def _columns(window: Window) -> list[Command]:

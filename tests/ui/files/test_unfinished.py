@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.exporters import EXPORTERS
 from cvstudio.foundation.errors import Cancelled
 from cvstudio.media.examples.files import sample_path
+from cvstudio.session.project import save_project
 from cvstudio.session.session import State
 from ui.control.unfinished import MOST_OFFERS, UnfinishedWork
 from ui.panels.jobs import JobRow
@@ -44,6 +45,7 @@ def next_start(qtbot: QtBot) -> Iterator[MainWindow]:
     made.resize(1280, 800)
     made.show()
     yield made
+    made.project.path = None  # closing asks nothing without a project
     made.quit_guard.quits_now = True
     made.close()
     made.deleteLater()
@@ -85,11 +87,16 @@ def test_an_export_is_made_after_all(ended_early, next_start, qtbot):
     assert list(next_start.controller.unfinished.folder.glob("*")) == []
 
 
-def test_what_goes_on_is_seen_and_leaves_what_is_open(ended_early, next_start, qtbot):
+def test_what_goes_on_is_seen_and_leaves_what_is_open(ended_early, next_start, qtbot, tmp_path):
     controller = next_start.controller
     next_start.open_paths([sample_path("cat")])
     qtbot.waitUntil(lambda: len(controller.session.state.media) == 1, timeout=WAIT_MS)
+    saved = tmp_path / "mine.cvstudio"
+    save_project(saved, controller.session.state)
     go_on(next_start, "faces.mp4")
+    # What is opened before it has begun does not end it.
+    next_start.project.open(saved)
+    qtbot.waitUntil(lambda: next_start.project.path == saved, timeout=WAIT_MS)
     next_start.open_paths([sample_path("astronaut")])
     qtbot.waitUntil(lambda: any("faces.mp4" in work.title for work in controller.long_work.work), timeout=WAIT_MS)
     jobs = next_start.docks["jobs"]
