@@ -140,7 +140,7 @@ def long_wav(path: Path) -> LongWav | None:
 def padded_wav(path: Path) -> bytes | None:
     """The content of a WAV file with the bytes that its writer left out behind chunks of an odd length; None where it
     lacks none in front of its samples. Without them no reader finds the samples."""
-    places = []
+    places: list[int] = []
     with path.open("rb") as file:
         head = file.read(12)
         position = 12 if head[:4] == b"RIFF" and head[8:] == b"WAVE" else -1
