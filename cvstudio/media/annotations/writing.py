@@ -59,7 +59,7 @@ def check_target(labelled: LabelledSet, path: Path, entry: AnnotationFormat) -> 
     folder = not entry.suffix
     source = Path(os.path.realpath(labelled.path)) if labelled.path is not None else None
     target = Path(os.path.realpath(path))
-    if source is not None and (target == source or (folder and source.is_dir() and source in target.parents)):
+    if source is not None and (_same(target, source) or (folder and source.is_dir() and source in target.parents)):
         raise ExportError(f"{quoted(path)} is what the labels were read from; choose another name or folder.")
     if not folder:
         if source is not None and source.is_dir() and source in target.parents and target.exists():
@@ -68,10 +68,20 @@ def check_target(labelled: LabelledSet, path: Path, entry: AnnotationFormat) -> 
             )
         if target.is_dir():
             raise ExportError(f"{quoted(path)} is to be a file, found a folder of that name; choose another name.")
-        if any(target == Path(os.path.realpath(picture)) for picture in labelled.pictures.values()):
+        if target.exists() and any(_same(target, picture) for picture in labelled.pictures.values()):
             raise ExportError(f"{quoted(path)} is one of the pictures; choose another name.")
     elif target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ExportError(f"{quoted(path)} is to be a new or an empty folder; choose another one.")
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, also as a link or in another case."""
+    if one == Path(os.path.realpath(other)):
+        return True
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # one of them does not exist
 
 
 def _write_folder(

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from cvstudio.cli.main import main
 from cvstudio.data.geometry import Size
-from cvstudio.data.samples import Frame
+from cvstudio.data.samples import Frame, PointCloud
+from cvstudio.evaluation.class_mapping import ClassMapping
+from cvstudio.evaluation.writing import write_table
 from cvstudio.exporters import EXPORTERS, export
+from cvstudio.exporters.geometry_copy import write_geometry
 from cvstudio.exporters.recording import record
 from cvstudio.foundation import input_files
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import camera, open_media
+from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
+from cvstudio.media.annotations.writing import write_labels
 from cvstudio.media.camera_tap import Tap
+from cvstudio.results.tables import Table
+from cvstudio.session.project import save_project
+from cvstudio.session.session import State
 
 WAYS = ("itself", "symbolic", "hard", "dots", "relative", "case")
 
@@ -141,3 +151,55 @@ def test_the_command_line_spares_its_inputs(
     assert main(["run", *command, "-q", *inputs, "-o", str(target), "--format", form]) == 1
     assert "is an input file" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+def write_mapping(path: Path) -> None:
+    ClassMapping(("cat",), ("dog",), {"cat": "dog"}).save(path)
+
+
+def write_a_project(path: Path) -> None:
+    save_project(path, State())
+
+
+def write_a_table(path: Path) -> None:
+    write_table(path, Table("a", "rows", (), ()))
+
+
+def write_a_cloud(path: Path) -> None:
+    write_geometry(path, PointCloud(np.zeros((2, 3))))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("write", [write_mapping, write_a_project, write_a_table, write_a_cloud])
+def test_writers_beside_the_exporters_spare_what_is_open(
+    write: Callable[[Path], None], way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = mesh(tmp_path)
+    before, media = path.read_bytes(), open_media(path)
+    with pytest.raises(ExportError, match="is an input file"):
+        write(named(path, way, monkeypatch))
+    assert media.path.read_bytes() == before
+    assert not [name for name in os.listdir(tmp_path) if ".cvstudio-" in name]
+
+
+@pytest.mark.parametrize("way", ["itself", "symbolic", "hard", "dots", "relative"])
+def test_labels_and_their_pictures_are_spared(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "set").mkdir()
+    cv2.imwrite(str(tmp_path / "set" / "a.jpg"), np.full((30, 40, 3), 90, np.uint8))
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 9, 9], "area": 81, "iscrowd": 0}],
+    }
+    labels = tmp_path / "set" / "labels.json"
+    labels.write_text(json.dumps(content))
+    labelled = annotation_format(labels).read(labels)
+    for path in (labels, tmp_path / "set" / "a.jpg"):
+        before = path.read_bytes()
+        (elsewhere := tmp_path / path.stem).mkdir()
+        target = named(path, way, monkeypatch)
+        if target.name.startswith("other"):
+            target = target.rename(elsewhere / target.name)  # a link beside the set
+        with pytest.raises(ExportError, match=r"is what the labels were read from|is one of the pictures|of the set"):
+            write_labels(labelled, target, ANNOTATION_FORMATS["coco"], Progress())
+        assert path.read_bytes() == before
