@@ -12,6 +12,7 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.label_sets import truth_binding
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
+from cvstudio.results.segmentation import Segmentation
 from cvstudio.session.browsing import with_browsed, with_set
 from cvstudio.session.label_edits import annotations_of, labels_slot
 from cvstudio.session.layers import layers_on, with_inserted
@@ -58,7 +59,9 @@ def with_labelled_set(
         if layer is None:
             layer = AnalysisInstance.beginning(next_id(), spec, {})
             state = with_inserted(state, layer)
-        layer = dataclasses.replace(layer.with_binding(slot.name, annotations), visible=True)
+        # A class for every pixel would cover the picture below the objects; it is a click away.
+        covering = spec.result is Segmentation and key != analyses[-1]
+        layer = dataclasses.replace(layer.with_binding(slot.name, annotations), visible=not covering)
         state = replace_instance(state, layer)
         layers.append(layer)
     # Current, so that the picture is put under it and no network begins to look at it.

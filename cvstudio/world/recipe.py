@@ -32,12 +32,12 @@ class SceneRecipe:
     ] = "room"
     seed: Annotated[
         int,
-        Range(0, 9999),
+        Range(0, 9999, step=1),
         Doc("Seed", "Each number is another scene: other shapes, places, textures, light and camera."),
     ] = 7
     objects: Annotated[
         int,
-        Range(1, MOST_OBJECTS),
+        Range(1, MOST_OBJECTS, step=1),
         Doc("Objects", "Number of things in the scene, where there is room for them; the scenery comes on top."),
     ] = 20
     light: Annotated[
@@ -45,11 +45,11 @@ class SceneRecipe:
         Range(0.1, 2.5, step=0.05),
         Doc("Light", "Strength of the light, 1 being as usual.", "Try 0.3 for a dark picture."),
     ] = 1.0
-    width: Annotated[int, Range(32, MAX_SIDE), Doc("Width", "Width of the picture in pixels.")] = 512
-    height: Annotated[int, Range(32, MAX_SIDE), Doc("Height", "Height of the picture in pixels.")] = 384
+    width: Annotated[int, Range(32, MAX_SIDE, step=1), Doc("Width", "Width of the picture in pixels.")] = 512
+    height: Annotated[int, Range(32, MAX_SIDE, step=1), Doc("Height", "Height of the picture in pixels.")] = 384
     frames: Annotated[
         int,
-        Range(1, 500),
+        Range(1, 500, step=1),
         Doc("Frames", "Number of frames of the video, through which the camera and some of the things move."),
     ] = 1
     rate: Annotated[float, Range(1, 60, step=1), Doc("Frame rate", "Frames of the video in a second.")] = 25.0

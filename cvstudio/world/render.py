@@ -128,6 +128,8 @@ class SceneRenderer:
         self._recent: dict[float, Surfaces] = {}
         self._categories = np.array([item.category for item in scene.objects], np.int32)
         self._identities = np.array([item.identity for item in scene.objects], np.int32)
+        self._moves = np.zeros(len(self._bodies.owners), bool)
+        self._moves[[body for body, _, _ in self._bodies.moving]] = True
 
     def surfaces(self, time_secs: float) -> Surfaces:
         """The surfaces at a time."""
@@ -217,12 +219,12 @@ class SceneRenderer:
         far = np.where(met, hits.depth, np.float32(1)).astype(np.float64)
         rays = directions.astype(np.float64)
         points = rays * far + camera.position[:, None]
-        seen = np.where(met, self._bodies.bodies[hits.triangles], -1)
-        for body, _, _ in self._bodies.moving:
-            chosen = np.flatnonzero(seen == body)
-            if len(chosen):
-                motion = after.poses[body] @ np.linalg.inv(surfaces.poses[body])
-                points[:, chosen] = motion[:3, :3] @ points[:, chosen] + motion[:3, 3:]
+        seen = self._bodies.bodies[hits.triangles]
+        chosen = np.flatnonzero(met & self._moves[seen])
+        if len(chosen):
+            motions = after.poses @ np.linalg.inv(surfaces.poses)
+            moved = motions[seen[chosen]]
+            points[:, chosen] = np.einsum("nij,jn->in", moved[:, :3, :3], points[:, chosen]) + moved[:, :3, 3].T
         # The sky is so far away that only the camera's turning moves it.
         points = np.where(met, points, rays * _SKY_METRES + later.position[:, None])
         local = later.rotation.T @ (points - later.position[:, None])
@@ -232,7 +234,6 @@ class SceneRenderer:
         rows, columns = (grid.ravel() + 0.5 for grid in np.mgrid[0:height, 0:width])
         occluded = ~((x >= 0) & (x < width) & (y >= 0) & (y < height))
         looked = np.flatnonzero(~occluded)
-        nearest = after.cast(later.position, points[:, looked] - later.position[:, None]).depth
-        occluded[looked] = np.where(met[looked], nearest < 1 - _HIDDEN, np.isfinite(nearest))
+        occluded[looked] = after.blocked(later.position, points[:, looked] - later.position[:, None], 1 - _HIDDEN)
         vectors = np.stack([x - columns, y - rows], -1).astype(np.float32)
         return Flow(vectors.reshape(height, width, 2), occluded.reshape(height, width))

@@ -63,28 +63,40 @@ def corner_table(values: Floats) -> Floats:
     """Values (triangles, 3, k) at corners as (3 k, triangles): of the first corner, then what the others differ by."""
     first = values[:, 0]
     rows = np.stack([first, values[:, 1] - first, values[:, 2] - first])
-    return np.ascontiguousarray(rows.transpose(2, 0, 1).reshape(-1, len(values)))
+    return np.ascontiguousarray(rows.transpose(2, 0, 1).reshape(3 * values.shape[2], len(values)))
+
+
+class _Group:
+    """Triangles of some rigid bodies, (body, object, part) each, in their own axes, behind one another."""
+
+    def __init__(self, scene: Scene, bodies: Sequence[tuple[int, int, int]]) -> None:
+        meshes = [scene.objects[item].meshes[part] for _, item, part in bodies]
+        corners = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)]).tolist()
+        faces = np.cumsum([0, *map(len, meshes)]).tolist()
+        self.vertices = [mesh.vertices for mesh in meshes]
+        numbered = [mesh.triangles + start for mesh, start in zip(meshes, corners[:-1], strict=True)]
+        self.triangles = np.concatenate([np.zeros((0, 3), np.int32), *numbered]).astype(np.uint32)
+        self.normals = corner_table(np.concatenate([np.zeros((0, 3, 3), np.float32), *(m.normals for m in meshes)]))
+        # Body, and where its vertices and triangles begin and end.
+        rows = zip(bodies, corners[:-1], corners[1:], faces[:-1], faces[1:], strict=True)
+        self.spans = [(body, slice(a, b), slice(c, d)) for (body, _, _), a, b, c, d in rows]
 
 
 class _Part:
-    """Triangles of some rigid bodies at a time."""
+    """A group at a time."""
 
-    def __init__(self, scene: Scene, bodies: Sequence[tuple[int, int, int]], poses: NDArray[np.float64]) -> None:
+    def __init__(self, group: _Group, poses: NDArray[np.float64]) -> None:
         import open3d as o3d
 
         self._scene = o3d.t.geometry.RaycastingScene()
-        vertices, triangles, normals = [np.zeros((0, 3), np.float32)], [np.zeros((0, 3), np.uint32)], []
-        count = 0
-        for body, item, part in bodies:
-            mesh = scene.objects[item].meshes[part]
-            rotation, place = poses[body, :3, :3].T, poses[body, :3, 3]
-            vertices.append((mesh.vertices @ rotation + place).astype(np.float32))
-            triangles.append((mesh.triangles + count).astype(np.uint32))
-            normals.append(mesh.normals @ rotation.astype(np.float32))
-            count += len(mesh.vertices)
-        self.vertices = np.concatenate(vertices)
-        self.triangles = np.concatenate(triangles)
-        self.normals = corner_table(np.concatenate([np.zeros((0, 3, 3), np.float32), *normals]))
+        self.triangles = group.triangles
+        self.vertices = np.empty((sum(map(len, group.vertices)), 3), np.float32)
+        self.normals = np.empty_like(group.normals)
+        turned, own = (table.reshape(3, 3, len(self.triangles)) for table in (self.normals, group.normals))
+        for vertices, (body, corners, faces) in zip(group.vertices, group.spans, strict=True):
+            rotation, place = poses[body, :3, :3], poses[body, :3, 3]
+            self.vertices[corners] = vertices @ rotation.T + place
+            turned[:, :, faces] = np.tensordot(rotation.astype(np.float32), own[:, :, faces], 1)
         if len(self.triangles):
             tensor = o3d.core.Tensor.from_numpy
             self._scene.add_triangles(tensor(self.vertices), tensor(self.triangles))
@@ -143,16 +155,19 @@ class Bodies:
         self.parts = np.concatenate([mesh.parts for mesh in meshes])
         self.uv = corner_table(np.concatenate([mesh.uv for mesh in meshes]))
         self.metres = np.ascontiguousarray(np.concatenate([mesh.metres for mesh in meshes]).T)
+        self._groups = _Group(scene, self.still), _Group(scene, self.moving)
         self._still: _Part | None = None
 
     def poses(self, time_secs: float) -> NDArray[np.float64]:
         """World from each body at a time, (bodies, 4, 4)."""
         return np.concatenate([thing.poses(time_secs) for thing in self.scene.objects])
 
-    def still_part(self, poses: NDArray[np.float64]) -> _Part:
+    def at(self, poses: NDArray[np.float64]) -> tuple[_Part, _Part | None]:
+        """Those that never move, which are kept, and the others."""
+        still, moving = self._groups
         if self._still is None:
-            self._still = _Part(self.scene, self.still, poses)
-        return self._still
+            self._still = _Part(still, poses)
+        return self._still, _Part(moving, poses) if self.moving else None
 
 
 def _material_row(material: Material) -> tuple[float, ...]:
@@ -171,8 +186,7 @@ class Surfaces:
     def __init__(self, bodies: Bodies, time_secs: float) -> None:
         self.of = bodies
         self.poses = bodies.poses(time_secs)
-        self._still = bodies.still_part(self.poses)
-        self._moving = _Part(bodies.scene, bodies.moving, self.poses) if bodies.moving else None
+        self._still, self._moving = bodies.at(self.poses)
         still = self._still.normals
         self.normals = still if self._moving is None else np.concatenate([still, self._moving.normals], 1)
 
@@ -194,7 +208,7 @@ class Surfaces:
     def blocked(
         self, origins: NDArray[np.floating], directions: NDArray[np.floating], far: float = float("inf")
     ) -> NDArray[np.bool_]:
-        """Whether rays from (3, n) in directions (3, n) meet anything up to the ray parameter `far`, bool (n,)."""
+        """Whether rays from (3,) or (3, n) in directions (3, n) meet anything before the parameter `far`, bool (n,)."""
         rays = _rays(origins, directions)
         result = self._still.blocked(rays, far)
         return result if self._moving is None else result | self._moving.blocked(rays, far)

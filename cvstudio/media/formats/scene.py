@@ -47,12 +47,12 @@ class SceneSettings:
     ] = "room"
     scene_seed: Annotated[
         int,
-        Range(0, 9999),
+        Range(0, 9999, step=1),
         Doc("Seed", "Each number is another scene: other shapes, places, textures, light and camera."),
     ] = 7
     scene_objects: Annotated[
         int,
-        Range(1, MOST_OBJECTS),
+        Range(1, MOST_OBJECTS, step=1),
         Doc("Objects", "Number of things in the scene, where there is room for them; the scenery comes on top."),
     ] = 20
     scene_light: Annotated[
@@ -60,8 +60,8 @@ class SceneSettings:
         Range(0.1, 2.5, step=0.05),
         Doc("Light", "Strength of the light, 1 being as usual.", "Try 0.3 for a dark picture."),
     ] = 1.0
-    scene_width: Annotated[int, Range(32, MAX_SIDE), Doc("Width", "Width of the picture in pixels.")] = 512
-    scene_height: Annotated[int, Range(32, MAX_SIDE), Doc("Height", "Height of the picture in pixels.")] = 384
+    scene_width: Annotated[int, Range(32, MAX_SIDE, step=1), Doc("Width", "Width of the picture in pixels.")] = 512
+    scene_height: Annotated[int, Range(32, MAX_SIDE, step=1), Doc("Height", "Height of the picture in pixels.")] = 384
 
 
 _NAMES = {field.name: field.name.removeprefix("scene_") for field in fields_of(SceneSettings)}
