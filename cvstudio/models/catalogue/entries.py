@@ -76,17 +76,19 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
     First the models with published scores whose weights come with the program or are on the disk, then the others on
     the disk (the user's own among them), then those to download with scores, those without, and last those whose file
     is gone. Within each group they are ordered by task and family; those in place of which a better one can be used
-    come last in their task.
+    come last in their task, and where the better one comes with the program they stand with those to download: the
+    first networks of the program, examples for a course, are not what its list begins with.
     """
     speeds = known_speeds()
     entries = [entry_of(spec, device, precision, speeds) for spec in specs]
     places = {entry.spec.key: entry.terms.place for entry in entries}
+    own = {key: place for key, place in places.items() if place in (Place.EMBEDDED, Place.PACKAGE)}
     order = {task: place for place, task in enumerate(tasks_of(entries))}
     return tuple(
         sorted(
             entries,
             key=lambda entry: (
-                _rank(entry),
+                max(_rank(entry), WITH_SCORES) if superseded(entry.spec, own) else _rank(entry),
                 order[entry.spec.task],
                 superseded(entry.spec, places),
                 entry.spec.family.casefold(),
@@ -95,13 +97,17 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
     )
 
 
+WITH_SCORES = 2
+"""Rank of models to download that have published scores."""
+
+
 def _rank(entry: CatalogueEntry) -> int:
     ready = entry.terms.place.ready and entry.terms.place is not Place.LIBRARY
     if entry.terms.place in (Place.GONE, Place.NO_PACKAGE):
         return 4
     if ready:
         return 0 if entry.scores else 1
-    return 2 if entry.scores else 3
+    return WITH_SCORES if entry.scores else WITH_SCORES + 1
 
 
 def tasks_of(entries: Iterable[CatalogueEntry]) -> tuple[str, ...]:

@@ -94,6 +94,16 @@ def test_a_newcomer_meets_figures_first(entries):
     assert tasks_of(entries) == tasks_of(tuple(reversed(entries)))
 
 
+def test_the_programs_first_networks_stand_behind_those_that_took_their_place(entries):
+    keys = [entry.key for entry in entries]
+    for first, later in (("pyramid-lite0", "pyramid-5"), ("efficientnet-lite0", "residual-60")):
+        assert keys.index(first) < 6
+        # Also behind what is to be downloaded for the task, and in front of what has no score.
+        task = MODELS[first].task
+        assert keys.index("yolox-s" if task == "detect" else "convnext-tiny") < keys.index(later)
+        assert all(not of(entries, key).scores for key in keys[keys.index(later) + 1 :] if MODELS[key].task == task)
+
+
 @pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.key)
 def test_what_nothing_is_known_of_comes_last_by_any_column_in_either_order(entries, column, descending):
