@@ -1,0 +1,1 @@
+"""Training of the speech separator on mixtures of two speakers."""
