@@ -12,7 +12,6 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.label_sets import truth_binding
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
-from cvstudio.results.segmentation import Segmentation
 from cvstudio.session.browsing import with_browsed, with_set
 from cvstudio.session.label_edits import annotations_of, labels_slot
 from cvstudio.session.layers import layers_on, with_inserted
@@ -42,6 +41,9 @@ def with_labelled_set(
     state = with_set(dataclasses.replace(state, sets=others), media_set)
     if media is None:
         return state
+    # Imported once labels are opened: the window's first picture does without.
+    from cvstudio.results.segmentation import Segmentation
+
     layers = []
     for instance in state.instances:
         bound = annotations_of(instance)
