@@ -13,6 +13,7 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.class_numbers import renumbered
 from cvstudio.data.labels import Category, LabelledSet
 from cvstudio.foundation.progress import Progress
+from ui.base.translate import translated
 
 if TYPE_CHECKING:
     from cvstudio.running.pseudo_labels import AcceptedSet
@@ -112,3 +113,20 @@ def with_accepted(now: AnnotationSet, labelled: LabelledSet, done: AcceptedOnAll
             pictures[name] = done.accepted.labelled.pictures[name]
     merged = dataclasses.replace(now, edits=edits, categories=(*now.categories, *added), pictures=pictures)
     return Merged(merged, n_new, skipped)
+
+
+def outcome_text(merged: Merged, accepted: AcceptedSet, tr: Callable[[str], str]) -> str:
+    """What was accepted, what was edited meanwhile and what could not be read, in translated sentences."""
+    text = tr("{added} labels were accepted on {pictures} of {all} pictures.").format(
+        added=f"{accepted.added:,}", pictures=f"{merged.pictures:,}", all=f"{accepted.pictures:,}"
+    )
+    if merged.skipped:
+        text += " " + tr("{count} pictures that were edited meanwhile stay as they are.").format(
+            count=f"{merged.skipped:,}"
+        )
+    if accepted.failed:
+        file, reason = accepted.failed[0]
+        text += " " + tr("{count} could not be read; the first: {name}: {reason}").format(
+            count=f"{len(accepted.failed):,}", name=file.name, reason=translated(reason)
+        )
+    return text

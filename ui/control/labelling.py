@@ -34,7 +34,7 @@ from cvstudio.session.label_edits import (
 )
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
-from ui.control.accepting import JOB, AcceptedOnAll, accept_on_all, with_accepted
+from ui.control.accepting import JOB, AcceptedOnAll, accept_on_all, outcome_text, with_accepted
 from ui.control.labelled_frames import LabelledFrames
 from ui.control.pipeline import Pipeline
 
@@ -485,21 +485,10 @@ class Labelling(QObject):
         if now is None or labelled is None or now.file != done.annotations.file:
             self.notice.emit("error", self.tr("The labels were closed meanwhile; accept the predictions once more."))
             return
-        merged, accepted = with_accepted(now, labelled, done), done.accepted
+        merged = with_accepted(now, labelled, done)
         if merged.pictures:
             state = with_annotations(self._session.state, now, merged.annotations)
             state = with_labels_on_top(state, merged.annotations)
             self._session.change(self.tr("Accept predictions on all pictures"), state)
-        text = self.tr("{added} labels were accepted on {pictures} of {all} pictures.").format(
-            added=f"{accepted.added:,}", pictures=f"{merged.pictures:,}", all=f"{accepted.pictures:,}"
-        )
-        if merged.skipped:
-            text += " " + self.tr("{count} pictures that were edited meanwhile stay as they are.").format(
-                count=f"{merged.skipped:,}"
-            )
-        if accepted.failed:
-            file, reason = accepted.failed[0]
-            text += " " + self.tr("{count} could not be read; the first: {name}: {reason}").format(
-                count=f"{len(accepted.failed):,}", name=file.name, reason=translated(reason)
-            )
-        self.notice.emit("warning" if accepted.failed or merged.skipped else "info", text)
+        level = "warning" if done.accepted.failed or merged.skipped else "info"
+        self.notice.emit(level, outcome_text(merged, done.accepted, self.tr))
