@@ -58,8 +58,8 @@ class ClassificationScores:
 
     def in_cell(self, true: int, answer: int) -> NDArray[np.int64]:
         """Whether each picture is in a cell of `confusion`, as 0 or 1, int64 (n,); -1 is the last column."""
-        inside: NDArray[np.bool_] = (self.true == true) & (self.answers == answer)
-        return inside.astype(np.int64)
+        inside: NDArray[np.int64] = ((self.true == true) & (self.answers == answer)).astype(np.int64)
+        return inside
 
     def worst_first(self) -> NDArray[np.intp]:
         """Numbers of the answers that are wrong, those that give the true class the smallest probability first."""

@@ -97,10 +97,13 @@ def _archive(path: Path) -> Kind | None:
     parts = {name.rpartition("/")[2] for name in names}
     if "archive_format" in parts:
         return Kind.EXPORTED
-    if any(".data/" in name and name.endswith(("version", "extern_modules")) for name in names):
+    # Traced programs of newer versions of torch have ".data/version", too.
+    if any(name.endswith(".data/extern_modules") for name in names):
         return Kind.PACKAGE
     if "constants.pkl" in parts:
         return Kind.TORCHSCRIPT
+    if any(name.endswith(".data/version") for name in names):
+        return Kind.PACKAGE
     return Kind.TORCH if "data.pkl" in parts else None
 
 

@@ -86,6 +86,16 @@ def old_tar(path: Path) -> Path:
     return path
 
 
+def traced(path: Path) -> Path:
+    """A program with an operator that has changed since, for which torch writes its version where packages have one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(lambda x: x * torch.linspace(0, 1, 4), torch.zeros(1, 4)).save(str(path))
+    with zipfile.ZipFile(path) as archive:
+        assert any(name.endswith(".data/version") for name in archive.namelist())
+    return path
+
+
 def hf_folder(folder: Path, weights: str = "model.safetensors", **config: Any) -> Path:
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config))
@@ -105,6 +115,7 @@ class TestKinds:
             (lambda path: path.write_bytes(pickle.dumps({"a": 1})), Kind.PICKLE),
             (lambda path: save_file(TENSORS, path), Kind.SAFETENSORS),
             (script, Kind.TORCHSCRIPT),
+            (traced, Kind.TORCHSCRIPT),
             (onnx_file, Kind.ONNX),
             (old_tar, Kind.TAR),
             (lambda path: hf_folder(path, architectures=["X"]), Kind.HF_FOLDER),

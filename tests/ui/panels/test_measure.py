@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from cvstudio.cli.main import main
@@ -25,7 +24,6 @@ from ui.panels._measure.confusion_page import ConfusionPage
 from ui.panels._measure.confusion_view import NAMES_WIDTH
 from ui.panels._measure.content import CONTROLS_WIDTH, MeasureContent
 from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
-from ui.panels._measure.export_target import ask_target
 from ui.panels._measure.tables import ResultTable
 from ui.panels.measure import MeasurePanel
 from ui.window.main_window import MainWindow
@@ -410,35 +408,6 @@ def test_it_is_exported(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -
     qtbot.waitUntil(lambda: (tmp_path / "out.json").is_file(), timeout=30_000)
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["models"][0]["score"] == pytest.approx(0.3)
     qtbot.waitUntil(lambda: not content._controller.pipeline.busy, timeout=30_000)
-
-
-@pytest.mark.parametrize(
-    ("typed", "kind", "replace", "written"),
-    [
-        ("figures", "Figures as CSV (*.csv)", True, "figures.csv"),
-        ("all.v2", "All tables as JSON (*.json)", True, "all.v2.json"),
-        ("figures.json", "Figures as CSV (*.csv)", True, "figures.json"),
-        ("folder", "Folder with all tables and plots (*)", True, "folder"),
-        ("there", "Figures as CSV (*.csv)", True, "there.csv"),
-        ("there", "Figures as CSV (*.csv)", False, None),
-    ],
-)
-def test_a_file_without_its_ending_gets_that_of_the_chosen_kind(
-    typed: str,
-    kind: str,
-    replace: bool,
-    written: str | None,
-    qtbot: QtBot,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "there.csv").write_text("")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / typed), kind))
-    answer = QMessageBox.StandardButton.Yes if replace else QMessageBox.StandardButton.No
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: answer)
-    parent = QWidget()
-    qtbot.addWidget(parent)
-    assert ask_target(parent) == (tmp_path / written if written is not None else None)
 
 
 def test_what_cannot_be_measured_is_told(
