@@ -98,11 +98,7 @@ def _dress(old: QWidget | None, new: QWidget | None) -> None:
 
 def run_window(arguments: Sequence[str]) -> NoReturn:
     """Open the window on the files in `arguments`, run it until it is closed, and end the process."""
-    import argparse
-
-    parser = argparse.ArgumentParser(prog="cvstudio", description="Open the window on files, folders or a project.")
-    parser.add_argument("files", nargs="*", type=Path)
-    options = parser.parse_args(list(arguments))
+    files = _files(arguments) if arguments else []  # the parser takes a hundredth of the start
     from ui.base.garbage import MainThreadGarbage
 
     garbage = MainThreadGarbage()
@@ -124,8 +120,8 @@ def run_window(arguments: Sequence[str]) -> NoReturn:
     def begin() -> None:
         crash.rotate()
         window.controller.warm_up()
-        if options.files:
-            window.open_paths(options.files)
+        if files:
+            window.open_paths(files)
         window.offer_unfinished()
         if crash.previous is not None:
             window.offer_log(crash.previous)
@@ -136,6 +132,15 @@ def run_window(arguments: Sequence[str]) -> NoReturn:
     errors.uninstall()
     crash.end()
     end_process(app, code)
+
+
+def _files(arguments: Sequence[str]) -> list[Path]:
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="cvstudio", description="Open the window on files, folders or a project.")
+    parser.add_argument("files", nargs="*", type=Path)
+    files: list[Path] = parser.parse_args(list(arguments)).files
+    return files
 
 
 def end_process(app: QApplication, code: int) -> NoReturn:

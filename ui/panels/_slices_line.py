@@ -6,7 +6,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.analyses.slicing import megapixels_of, suggested_tile
 
 
 class SlicesLine(QWidget):
@@ -37,9 +36,15 @@ class SlicesLine(QWidget):
 
     def show_for(self, instance: AnalysisInstance | None) -> None:
         """Offer slices where `instance` is on a large picture and takes it whole."""
-        self._tile = suggested_tile(instance) if instance is not None else 0
+        if instance is None:
+            self._tile = 0
+            self.hide()
+            return
+        from cvstudio.analyses.slicing import megapixels_of, suggested_tile
+
+        self._tile = suggested_tile(instance)
         self.setVisible(bool(self._tile))
-        if instance is not None and self._tile:
+        if self._tile:
             text = self.tr("This picture has {count} megapixels: look at it in slices of {side} px?")
             self.text.setText(text.format(count=round(megapixels_of(instance)), side=self._tile))
             self.button.setToolTip(self.tr("Finds smaller objects, and takes longer. “Slices” below undoes it."))

@@ -15,7 +15,6 @@ from ui.library.entries import Entries
 from ui.library.entries_view import EntriesView
 from ui.library.filter_bar import FilterBar, mark_checked
 from ui.library.only_folders import OnlyFolders
-from ui.library.show_in_folder import show_in_folder
 from ui.library.thumbnails import Thumbnails
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -305,7 +304,7 @@ class MediaPanel(QWidget):
             close.triggered.connect(self.close_selected)
             menu.addAction(close)
         menu.addAction(icon("copy"), self.tr("Copy Path"), lambda: _copy_paths(paths))
-        menu.addAction(icon("folder-open"), self.tr("Show in Folder"), lambda: show_in_folder(paths[0]))
+        menu.addAction(icon("folder-open"), self.tr("Show in Folder"), lambda: _show_in_folder(paths[0]))
         menu.popup(self.view.viewport().mapToGlobal(place))
 
     def _keep(self, paths: list[Path]) -> None:
@@ -329,6 +328,12 @@ def _readings(state: State) -> dict[Path, str]:
 
 def _copy_paths(paths: list[Path]) -> None:
     QGuiApplication.clipboard().setText("\n".join(str(path) for path in paths))
+
+
+def _show_in_folder(path: Path) -> None:
+    from ui.library.show_in_folder import show_in_folder
+
+    show_in_folder(path)
 
 
 PANELS.register(
