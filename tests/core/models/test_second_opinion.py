@@ -103,6 +103,14 @@ def test_without_animals_nothing_is_asked(head: LiteHead, coarsest: torch.Tensor
 needs_head = pytest.mark.skipif(load_head("cpu") is None, reason="needs the package of EfficientNet-Lite0's weights")
 
 
+def test_without_the_package_the_detector_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cvstudio.weights.store.find_weights", lambda weights: None)
+    assert load_head("cpu") is None
+    network = MODELS["pyramid-lite0"].load("cpu", None)
+    found = network.predict(Image(np.full((60, 80, 3), 90, np.uint8)), NoParams(), Progress())
+    assert found.size.width == 80
+
+
 @needs_head
 def test_the_published_layers_are_the_classifiers(coarsest: torch.Tensor) -> None:
     head = load_head("cpu")

@@ -213,7 +213,7 @@ def test_the_default_detector_finds_the_cat_and_draws_around_it(detect: Callable
 
 
 @needs_weights
-@pytest.mark.xfail(reason="a speck of the cat's mask lies on the wall at its left", strict=True)
+@pytest.mark.xfail(reason="a spike of the cat's mask reaches up the wall at its left", strict=True)
 def test_the_mask_of_the_cat_leaves_out_the_wall(detect: Callable[..., Detections]) -> None:
     found = found_on_the_cat(detect)
     assert found.masks is not None
