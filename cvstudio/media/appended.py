@@ -20,12 +20,14 @@ _FILL = b"\0 \t\r\n\x1a\xff"
 
 def trailer_start(data: bytes, start: int, stop: int) -> int | None:
     """Where a video or Samsung's trailer begins in `data` from `start` to `stop`; None where there is none."""
-    places = [video.start() for video in [VIDEO.search(data, start, stop)] if video]
-    blocks = _SAMSUNG.finditer(data, start, stop)
-    places += [block.start() for block in blocks if len(block[2]) >= block[1][0] >= 4][:1]
-    if not places and (index := data.find(_SAMSUNG_INDEX, start, stop)) >= 0:
-        places.append(index)
-    return min(places, default=None)
+    places = []
+    # Searched first, as plain bytes are found in no time.
+    if data.find(b"ftyp", start, stop) >= 0:
+        places += [video.start() for video in [VIDEO.search(data, start, stop)] if video]
+    if (index := data.find(_SAMSUNG_INDEX, start)) >= 0:
+        blocks = _SAMSUNG.finditer(data, start, stop)
+        places += [block.start() for block in blocks if len(block[2]) >= block[1][0] >= 4][:1] or [index]
+    return min((place for place in places if place < stop), default=None)
 
 
 def appended_fact(data: bytes, noun: str, n_bytes: int = 0) -> str:
