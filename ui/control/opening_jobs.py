@@ -34,7 +34,6 @@ from cvstudio.foundation.errors import MediaError, UserError
 from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
-from cvstudio.media.annotations.finding import MISSING, pictures_in
 from cvstudio.media.file_identity import quoted
 from cvstudio.media.folders import Listing, MediaSet, readable_folder
 from cvstudio.media.open import read_again
@@ -170,6 +169,8 @@ def find_pictures(annotations: AnnotationSet, folder: Path, cache: Cache) -> Wor
     set. It raises MediaError where none is there."""
 
     def work(progress: Progress) -> Iterator[Any]:
+        from cvstudio.media.annotations.finding import pictures_in
+
         labelled = read_labels(annotations, cache)
         missing = [name for name in labelled.names if name not in labelled.pictures]
         progress(None, folder.name)
@@ -188,6 +189,8 @@ def check_labels(annotations: AnnotationSet, cache: Cache) -> Work:
     """Work that looks through all labels of a set; yields one `CheckedLabels`."""
 
     def work(progress: Progress) -> Iterator[Any]:
+        from cvstudio.media.annotations.finding import MISSING
+
         assert annotations.path is not None
         labelled = read_labels(annotations, cache)
         left_out = labelled.check(progress)
