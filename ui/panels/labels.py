@@ -183,25 +183,31 @@ class LabelsPanel(QWidget):
         layout.addLayout(foot)
         return page
 
-    def _make_tools(self) -> QHBoxLayout:
+    def _make_tools(self) -> QVBoxLayout:
         self.edit = QPushButton(icon("mouse-pointer-2"), self.tr("Edit"))
         self.edit.setCheckable(True)
         self.edit.setToolTip(self.tr("Correct the labels on the picture (L)"))
         self.edit.clicked.connect(self._labelling.set_active)
-        tools = QHBoxLayout()
-        tools.setSpacing(4)
-        tools.addWidget(self.edit)
-        tools.addStretch(1)
+        others = QLabel(self.tr("Pixels and picture"))
+        others.setObjectName("quiet")
+        rows = QVBoxLayout()
+        rows.setSpacing(4)
+        objects, whole = QHBoxLayout(), QHBoxLayout()
+        for row, widget in ((objects, self.edit), (whole, others)):
+            row.setSpacing(4)
+            row.addWidget(widget)
+            row.addStretch(1)
+            rows.addLayout(row)
         self.modes: dict[str, QToolButton] = {}
         for mode, name, title in (
             ("select", "move", self.tr("Select, move and resize (Esc)")),
             ("box", "square", self.tr("Draw boxes (B)")),
             ("polygon", "shapes", self.tr("Draw polygons (P)")),
             ("brush", "circle-dot", self.tr("Brush masks (M); Shift erases, [ and ] change the width")),
+            ("keypoints", "crosshair", self.tr("Place key points (K); Shift places hidden ones, N leaves one out")),
             ("regions", "contrast", self.tr("Brush the class of each pixel (R); Shift erases, P draws a polygon")),
             ("fill", "focus", self.tr("Fill an area of one class (F)")),
             ("classes", "image", self.tr("Classes of the whole picture (W)")),
-            ("keypoints", "crosshair", self.tr("Place key points (K); Shift places hidden ones, N leaves one out")),
         ):
             button = self.modes[mode] = QToolButton()
             button.setIcon(icon(name))
@@ -209,8 +215,8 @@ class LabelsPanel(QWidget):
             button.setToolTip(title)
             button.setAccessibleName(title)
             button.clicked.connect(partial(self._choose_mode, mode))
-            tools.addWidget(button)
-        return tools
+            (whole if mode in ("regions", "fill", "classes") else objects).addWidget(button)
+        return rows
 
     def _make_labels(self) -> RowsTable:
         titles = (self.tr("Label"), self.tr("Kind"), self.tr("Size (px)"))
