@@ -27,7 +27,7 @@ LEAST_WIDTHS = {
 }
 """Least width in pixels of a dock, by the side of the window that it has at first."""
 
-COLUMNS = {"left": (0.16, 232, 300), "right": (0.28, 330, 440)}
+COLUMNS = {"left": (0.16, 232, 300), "right": (0.25, 320, 440)}
 """Fraction of the window's width that a column takes at first, and its least and greatest width in pixels."""
 
 

@@ -130,7 +130,7 @@ def test_an_analysis_that_does_not_fit_cannot_be_chosen_and_says_what_it_needs(
     assert "Picture or video" in told("detect")
 
 
-@pytest.mark.parametrize(("width", "least"), [(1024, 56), (1280, 80)])
+@pytest.mark.parametrize(("width", "least"), [(1024, 44), (1280, 44)])
 def test_sliders_have_room_in_a_small_window(
     window: MainWindow, cat: Callable[[str], None], qtbot: QtBot, width: int, least: int
 ) -> None:
