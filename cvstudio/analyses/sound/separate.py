@@ -235,8 +235,6 @@ ANALYSES.register(
             "speech enhancement",
             "noise suppression",
             "stems",
-            "Conv-TasNet",
-            "DPRNN",
             "SI-SDR",
             "voices",
             "solo",

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.paths import user_cache_dir
@@ -100,14 +102,18 @@ def measuring(spec: ModelSpec, host: Host, progress: Progress) -> Iterator[None]
 
 
 def _model_run(spec: ModelSpec, host: Host, progress: Progress) -> tuple[Callable[[], Any], Speed]:
+    network, params = host.network(spec, chosen_checkpoint(spec.key), progress), spec.params()
+    what = Speed(0.0, "model", str(getattr(network, "precision", "")))
+    if hasattr(network, "separate"):
+        # A second of noise at the level of speech.
+        sound = np.random.default_rng(0).normal(0, 0.1, network.rate_hz).astype(np.float32)
+        return lambda: network.separate(sound, progress), what
     from cvstudio.media import open_media
     from cvstudio.media.examples.files import sample_path
     from cvstudio.media.reader_pool import Readers
 
     with Readers() as readers:
         image = readers.get(open_media(sample_path(SAMPLE))).read()
-    network, params = host.network(spec, chosen_checkpoint(spec.key), progress), spec.params()
-    what = Speed(0.0, "model", str(getattr(network, "precision", "")))
     return lambda: network.predict(image, params, progress), what
 
 

@@ -43,6 +43,11 @@ TERMS = {
         "spectrogram, spectogram, STFT, FFT, Fourier transform, frequency, audio, hop length, Hann, 스펙트로그램, "
         "푸리에 변환, 주파수"
     ),
+    "analysis:separate": (
+        "source separation, speech separation, cocktail party, speech enhancement, stems, 음원 분리, 화자 분리"
+    ),
+    "model:separate/dprnn-wham": "DPRNN",
+    "model:separate/gtcrn-dns3": "GTCRN",
     "model:detect/hog": "SVM, pedestrian, sliding window, 보행자",
     "model:detect/haar-face": "face detection, Haar, Viola-Jones, AdaBoost, integral image, cascade, 얼굴 검출",
     "model:detect/haar-eyes": "eye detection, eyes",
@@ -148,8 +153,6 @@ def test_what_is_registered_under_a_name_is_found_by_it_and_else_nothing_is(entr
         "optical flow",
         "image captioning",
         "VQA",
-        "source separation",
-        "Conv-TasNet",
         "CRF",
         "DeepDream",
         "autoencoder",
@@ -158,7 +161,6 @@ def test_what_is_registered_under_a_name_is_found_by_it_and_else_nothing_is(entr
         "face recognition",
         "no such thing at all",
         "생성 모델",
-        "음원 분리",
         "옵티컬 플로우",
     ],
 )
