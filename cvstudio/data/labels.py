@@ -184,7 +184,10 @@ class LabelMap:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return self.tiles.shape
+        if self._classes is None:
+            return self.tiles.shape
+        height, width = self._classes.shape
+        return height, width
 
     @property
     def tiles(self) -> MapTiles:

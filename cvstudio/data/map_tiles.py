@@ -52,7 +52,7 @@ class MapTiles:
 
     @classmethod
     def of(cls, pixels: NDArray[np.int32]) -> MapTiles:
-        """The tiles of a map, int32 (H, W), as views of it."""
+        """The tiles of a map, int32 (H, W): copies, but for a map that is one tile wide."""
         height, width = pixels.shape
         rows = tuple(
             tuple(MapTile(pixels[y : y + TILE, x : x + TILE]) for x in range(0, width, TILE))

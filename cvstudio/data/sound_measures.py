@@ -24,6 +24,8 @@ def si_sdr(source: Signal, estimate: Signal) -> float:
     one without any of the source, NaN where either is silent.
     """
     source, estimate = _checked(source, estimate)
+    if not len(source):
+        return float("nan")
     source, estimate = source - source.mean(), estimate - estimate.mean()
     power = float(source @ source) * float(estimate @ estimate)
     if not power:
@@ -45,7 +47,8 @@ def sdr(source: Signal, estimate: Signal) -> float:
     norms = float(np.sqrt(source @ source)), float(np.sqrt(estimate @ estimate))
     if not norms[0] or not norms[1]:
         return float("nan")
-    size = fft.next_fast_len(len(source) + len(estimate) - 1, real=True)
+    # No lag of the correlations may meet another one at the other end of the spectrum.
+    size = fft.next_fast_len(len(source) + max(len(source), FILTER_LENGTH) - 1, real=True)
     spectrum, other = fft.rfft(source / norms[0], size), fft.rfft(estimate / norms[1], size)
     correlation = fft.irfft(np.abs(spectrum) ** 2, size)[:FILTER_LENGTH]
     projection = fft.irfft(spectrum.conj() * other, size)[:FILTER_LENGTH]

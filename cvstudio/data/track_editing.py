@@ -42,7 +42,9 @@ def between(before: Annotation, after: Annotation, share: float) -> Annotation:
         (mixed(x, a), mixed(y, b), seen) if seen and there else (x, y, seen)
         for (x, y, seen), (a, b, there) in zip(before.keypoints, after.keypoints, strict=False)
     )
-    shape = dataclasses.replace(before, polygons=polygons, keypoints=keypoints or before.keypoints)
+    # Points behind the last one that was placed are not stored, so that `after` may have fewer.
+    keypoints += before.keypoints[len(keypoints) :]
+    shape = dataclasses.replace(before, polygons=polygons, keypoints=keypoints)
     box = (left, top, right, bottom) if before.mask is None and counts[0] == counts[1] else before.box
     return dataclasses.replace(shape, box=box, area=None, file_id=None, interpolated=True)
 

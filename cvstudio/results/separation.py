@@ -23,6 +23,9 @@ QUIET_DB = 25.0
 SILENCE_DB = -90.0
 """Level below which a whole sound counts as silent."""
 
+_BLOCK = 1 << 20
+"""Samples whose squares are in memory at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Separation(Result):
@@ -38,6 +41,7 @@ class Separation(Result):
     channel : number of the sound's channel that was parted; None for the mean of all
     gains : linear gain of each stem in order, and last of the residual, in the mix that is heard; 0 is silence
     show : what is drawn: "stems", "masks", or one of `labels` or `RESIDUAL`
+    levels_db : root mean square of each stem in dB relative to full scale, at least `SILENCE_DB`; by default computed
     """
 
     placement: ClassVar[Placement] = Placement.OWN_VIEW
@@ -52,6 +56,7 @@ class Separation(Result):
     gains: tuple[float, ...] = ()
     show: str = "stems"
     source: Source = Source()
+    levels_db: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.stems.ndim != 2 or self.stems.dtype != np.float32 or len(self.stems) != len(self.labels):
@@ -61,6 +66,9 @@ class Separation(Result):
         object.__setattr__(self, "stems", readonly(self.stems))
         if not self.gains:
             object.__setattr__(self, "gains", (*(1.0,) * len(self.labels), 0.0))
+        # Hours of sound: once, and not again for each mix of the same stems.
+        if not self.levels_db:
+            object.__setattr__(self, "levels_db", tuple(map(_level_db, self.stems)))
 
     @property
     def tracks(self) -> tuple[str, ...]:
@@ -76,19 +84,11 @@ class Separation(Result):
     def duration_secs(self) -> float:
         return self.sound_samples / self.sound_rate_hz
 
-    def levels_db(self) -> tuple[float, ...]:
-        """Root mean square of each stem in dB relative to full scale, at least `SILENCE_DB`."""
-        power = (
-            np.square(self.stems).mean(axis=1, dtype=np.float64) if self.stems.shape[1] else np.zeros(len(self.stems))
-        )
-        return tuple(float(10 * np.log10(max(value, 10 ** (SILENCE_DB / 10)))) for value in power)
-
     @property
     def silent(self) -> tuple[str, ...]:
         """Names of the stems that are silent, or `QUIET_DB` below the loudest one."""
-        levels = self.levels_db()
-        floor = max(max(levels) - QUIET_DB, SILENCE_DB)
-        return tuple(name for name, level in zip(self.labels, levels, strict=True) if level <= floor)
+        floor = max(max(self.levels_db) - QUIET_DB, SILENCE_DB)
+        return tuple(name for name, level in zip(self.labels, self.levels_db, strict=True) if level <= floor)
 
     def headline(self) -> str:
         if not self.silent:
@@ -99,8 +99,8 @@ class Separation(Result):
 
     def table(self) -> Table:
         """The tracks with their levels, their shares of the power of all stems, and their gains."""
-        levels: tuple[float | None, ...] = (*self.levels_db(), None)
-        power = np.array([10 ** (level / 10) for level in self.levels_db()])
+        levels: tuple[float | None, ...] = (*self.levels_db, None)
+        power = np.array([10 ** (level / 10) for level in self.levels_db])
         shares: tuple[float | None, ...] = (*(power / power.sum()).tolist(), None)
         rows = [
             (name, None if level is None else round(level, 2), share, round(gain, 4), gain > 0)
@@ -115,3 +115,10 @@ class Separation(Result):
         )
         quiet = frozenset(row for row, (name, *_) in enumerate(rows) if name in self.silent)
         return Table("cvstudio-separation", "tracks", columns, rows, quiet=quiet)
+
+
+def _level_db(stem: NDArray[np.float32]) -> float:
+    """Root mean square of a stem float32 (n,) in dB relative to full scale, at least `SILENCE_DB`."""
+    blocks = (stem[start : start + _BLOCK] for start in range(0, len(stem), _BLOCK))
+    power = sum(float(np.square(block).sum(dtype=np.float64)) for block in blocks) / max(1, len(stem))
+    return float(10 * np.log10(max(power, 10 ** (SILENCE_DB / 10))))

@@ -65,7 +65,8 @@ def _identity(file: Path) -> list[object]:
 
 
 class AcceptedParts:
-    """Parts by picture, a line of JSON each; those of another `accepted_key` have another file.
+    """Parts by picture, a line of JSON each; those of another `accepted_key` have another file. Of several lines of one
+    picture the last one counts.
 
     Parameters
     ----------
@@ -76,8 +77,6 @@ class AcceptedParts:
     def __init__(self, key: str, folder: Path | None = None) -> None:
         self._path = (folder or user_cache_dir() / "accepted") / f"{key}.jsonl"
         self._saved = self._read()
-        self._kept: list[str] = []
-        self._open = False
 
     def _read(self) -> dict[str, dict[str, Any]]:
         saved: dict[str, dict[str, Any]] = {}
@@ -87,7 +86,7 @@ class AcceptedParts:
                     part = json.loads(line)
                     saved[part["file"][0]] = part
                 except (ValueError, KeyError, TypeError, IndexError):
-                    break  # of a run that ended while it wrote
+                    continue  # of a run that ended while it wrote
         return saved
 
     def take(self, file: Path, labels: PictureLabels, n_classes: int) -> AcceptedPart | None:
@@ -103,7 +102,7 @@ class AcceptedParts:
             before = [_identity(file), labels_id(labels), n_classes]
             if saved is None or [saved["file"], saved["before"], saved["classes"]] != before:
                 return None
-            part = AcceptedPart(
+            return AcceptedPart(
                 str(saved["name"]),
                 bool(saved["new"]),
                 labels_from_json(saved["labels"]),
@@ -113,11 +112,15 @@ class AcceptedParts:
             )
         except (KeyError, TypeError, ValueError, OSError):
             return None
-        self._kept.append(json_text(saved))
-        return part
 
     def put(self, file: Path, before: PictureLabels, n_classes: int, part: AcceptedPart) -> None:
-        """Keep the part of a picture; see `take`. Raises MediaError where it cannot be written."""
+        """Keep the part of a picture, in place of one that was kept before; see `take`.
+
+        Raises
+        ------
+        MediaError
+            It cannot be written.
+        """
         saved = {
             "file": _identity(file),
             "before": labels_id(before),
@@ -129,13 +132,11 @@ class AcceptedParts:
             "added": part.added,
             "known": part.known,
         }
-        lines_before, self._kept = self._kept, []
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a" if self._open else "w", encoding="utf-8", newline="\n") as lines:
-                self._open = True
-                lines.writelines(f"{line}\n" for line in lines_before)
-                lines.write(f"{json_text(saved)}\n")
+            with self._path.open("a", encoding="utf-8", newline="\n") as lines:
+                # The line before may be torn.
+                lines.write(f"\n{json_text(saved)}")
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MediaError(f"What was accepted cannot be kept in {self._path.parent} ({reason}).") from None

@@ -98,7 +98,8 @@ def accept_predictions(
             name = labelled.name_of(media.path)
             before = edits.get(name) or labelled.labels(name) if name is not None else PictureLabels()
             part = parts.take(file, before, len(categories)) if parts is not None else None
-            if part is not None:
+            # The file of the set may have other names now.
+            if part is not None and (part.name not in taken if name is None else part.name == name):
                 if part.new:
                     taken.add(part.name)
                     pictures[part.name] = media.path

@@ -174,7 +174,7 @@ def find_pictures(annotations: AnnotationSet, folder: Path, cache: Cache) -> Wor
         labelled = read_labels(annotations, cache)
         missing = [name for name in labelled.names if name not in labelled.pictures]
         progress(None, folder.name)
-        found = pictures_in(missing, folder)
+        found = pictures_in(missing, folder, progress)
         if not found:
             raise MediaError(
                 f"{quoted(folder)} holds none of the {len(missing):,} pictures that are missing; choose another folder."

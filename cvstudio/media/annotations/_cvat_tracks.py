@@ -146,7 +146,10 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
                 kind = (item.mask is not None, bool(item.polygons), bool(item.keypoints), part)
                 identity = (item.track_id,) if item.track_id is not None else (index, place)
                 track = tracks.setdefault((identity, item.category, kind), CvatTrack({}, count))
-                track.objects[frame] = _part(item, part)
+                if frame in track.objects:
+                    collector.add("Two objects of a frame have the same track; the first is written.", name)
+                else:
+                    track.objects[frame] = _part(item, part)
     return list(tracks.values())
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations._left_out import NO_PICTURE
 from cvstudio.media.annotations._pictures import loose, normal
 
@@ -14,14 +15,16 @@ MISSING = NO_PICTURE
 """The reason that `LabelledSet.check` gives for a picture that is not there."""
 
 
-def pictures_in(names: Iterable[str], folder: Path) -> dict[str, Path]:
+def pictures_in(names: Iterable[str], folder: Path, progress: Progress | None = None) -> dict[str, Path]:
     """Files in `folder` and the folders below it that have the names of pictures, without regard to capitals.
 
     Of several files with one name it is the one whose folders are called as those in the name; where that leaves
-    several, none is taken.
+    several, none is taken. Raises Cancelled through `progress`.
     """
     by_name: dict[str, list[Path]] = {}
     for parent, folders, files in os.walk(folder):
+        if progress is not None:
+            progress.check()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             by_name.setdefault(loose(name), []).append(Path(parent, name))

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cvstudio.data.labels import LabelledSet, PictureLabels
-from cvstudio.foundation.errors import MediaError
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat
 from cvstudio.media.formats.scene import recipe_with, scene_renderer
 from cvstudio.world.categories import CATEGORIES
@@ -29,7 +28,7 @@ def _name_as(name: str, settings: Mapping[str, object], time_secs: float | None)
 
 
 def _read(path: Path) -> LabelledSet:
-    # A damaged file is told at once.
+    # A damaged or missing file is told at once.
     recipe_with(path, {})
 
     @functools.lru_cache(_KEPT)
@@ -45,8 +44,6 @@ def _read(path: Path) -> LabelledSet:
         time_secs = recipe.frame_at(settings.get("time_secs", 0.0)) / recipe.rate
         return view_labels(renderer.render(time_secs, recipe.size), renderer.scene)
 
-    if not path.is_file():
-        raise MediaError(f"The scene '{path.name}' cannot be found; check the path.")
     return LabelledSet(path, "scene", CATEGORIES, (path.name,), {path.name: path}, load, name_as=_name_as)
 
 

@@ -95,8 +95,8 @@ class Enhancer(Separator):
 
         from cvstudio.models.separation._gtcrn_net import HOP, WINDOW
 
-        # As many frames as cover the chunk.
-        padded = np.pad(samples, (0, max(WINDOW, -len(samples) % HOP)))
+        # So that whole frames cover the chunk, and mirrored samples its beginning.
+        padded = np.pad(samples, (0, WINDOW))
         window = torch.hann_window(WINDOW, device=self.device).sqrt()
         with torch.inference_mode():
             spectrum = torch.stft(self._on_device(padded), WINDOW, HOP, WINDOW, window, return_complex=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cvstudio.data.sound_measures import best_assignment, sdr, si_sdr
+from cvstudio.data.sound_measures import FILTER_LENGTH, best_assignment, sdr, si_sdr
 from cvstudio.foundation.errors import UserError
 
 LENGTH = 6000
@@ -56,6 +56,24 @@ def test_sdr_forgives_a_filter_that_si_sdr_does_not() -> None:
     source = voices()[1]
     filtered = np.convolve(source, [0.5, -0.3, 0.2])[:LENGTH]
     assert sdr(source, filtered) > 25 > si_sdr(source, filtered)
+
+
+@pytest.mark.parametrize("length", [100, 511, 700])
+def test_short_sounds_are_projected_as_by_least_squares(length: int) -> None:
+    source, estimate = voices()[1][:length], estimates()[0][:length]
+    # All delays of the source, which reach beyond its end.
+    delays = np.zeros((length + FILTER_LENGTH - 1, FILTER_LENGTH))
+    for delay in range(FILTER_LENGTH):
+        delays[delay : delay + length, delay] = source
+    padded = np.concatenate([estimate, np.zeros(FILTER_LENGTH - 1)])
+    target = delays @ np.linalg.lstsq(delays, padded, rcond=None)[0]
+    expected = 10 * np.log10(np.sum(target**2) / np.sum((padded - target) ** 2))
+    assert sdr(source, estimate) == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_sound_without_samples_has_no_measure() -> None:
+    assert math.isnan(si_sdr(np.zeros(0), np.zeros(0)))
+    assert math.isnan(sdr(np.zeros(0), np.zeros(0)))
 
 
 def test_perfect_opposite_and_silent_estimates() -> None:

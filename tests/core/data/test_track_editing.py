@@ -126,6 +126,13 @@ def test_outlines_and_points_are_interpolated_where_they_can_be():
     assert (kept.polygons, kept.box) == (before.polygons, before.box)
 
 
+def test_points_that_the_next_key_frame_lacks_stay_where_they_were():
+    before = Annotation(0, (0, 0, 10, 10), keypoints=((0, 0, 2), (4, 4, 2), (8, 8, 1)))
+    after = Annotation(0, (0, 0, 10, 10), keypoints=((2, 0, 2),))
+    assert between(before, after, 0.5).keypoints == ((1, 0, 2), (4, 4, 2), (8, 8, 1))
+    assert between(after, before, 0.5).keypoints == ((1, 0, 2),)
+
+
 def test_frames_are_named_as_cvat_does_and_known_by_their_time():
     assert frame_name("clip.mp4/", 12) == "clip.mp4/frame_000012"
     assert frame_number("clip.mp4/frame_000012", "clip.mp4/") == 12

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.data.labels import PictureLabels
+from cvstudio.data.labels import LabelledSet, PictureLabels
 from cvstudio.foundation.progress import Cancelled, Progress
 from cvstudio.models import MODELS
 from cvstudio.running.accepted_parts import AcceptedParts, accepted_key
@@ -45,9 +47,9 @@ class StopsAt(Progress):
             raise Cancelled
 
 
-def accept(files, folder, progress=None):
+def accept(files, folder, progress=None, labelled=None):
     instance = AnalysisInstance(1, "detect", {}, "blobs", None, {"score": SCORE})
-    labelled = empty_set()
+    labelled = labelled or empty_set()
     parts = AcceptedParts(accepted_key(instance, labelled, SCORE), folder)
     with Runner(device="cpu") as runner:
         accepted = accept_predictions(instance, files, labelled, SCORE, runner, progress, parts=parts)
@@ -83,6 +85,25 @@ def test_a_picture_that_changed_is_looked_at_again_and_a_torn_line_spoils_nothin
     assert again.labelled.labels("3.png").annotations == ()
     kept.write_bytes(b"\xff\x00 no lines at all")
     assert accept(files, tmp_path / "kept")[0].added == 3
+
+
+def test_a_run_that_is_stopped_again_keeps_what_it_did_not_come_to(files, blob_finder, tmp_path):
+    accept(files, tmp_path / "kept")
+    os.utime(files[0], (1, 1))
+    blob_finder.SEEN.clear()
+    with pytest.raises(Cancelled):
+        accept(files, tmp_path / "kept", StopsAt("2.png"))
+    assert len(blob_finder.SEEN) == 1
+    blob_finder.SEEN.clear()
+    assert accept(files, tmp_path / "kept")[0].added == 4
+    assert blob_finder.SEEN == []
+
+
+def test_a_name_that_the_set_has_by_now_is_not_taken_from_what_was_kept(files, tmp_path):
+    accept(files[:1], tmp_path / "kept")
+    others = LabelledSet(None, "", (), ("0.png", "x/0.png"), {}, lambda name: PictureLabels())
+    labelled = accept(files[:1], tmp_path / "kept", labelled=others)[0].labelled
+    assert [len(labelled.labels(name).annotations) for name in labelled.names] == [0, 0, 1]
 
 
 def test_another_score_or_set_begins_anew(files):

@@ -124,7 +124,7 @@ def test_any_rate_and_number_of_channels(tmp_path: Path, rate: int, channels: in
     found = separation(saved(tmp_path / "a.wav", sound, rate))
     assert (found.sound_rate_hz, found.sound_samples, found.rate_hz) == (rate, sound.shape[1], RATE)
     assert found.stems.shape == (2, -(-sound.shape[1] * RATE // rate))
-    levels = found.levels_db()
+    levels = found.levels_db
     assert levels[0] == pytest.approx(-17, abs=0.3)
     assert levels[1] == pytest.approx(-23, abs=0.3)
 
@@ -153,6 +153,18 @@ def test_silence_one_voice_half_a_second_and_samples_that_are_no_numbers(tmp_pat
     clipped[0, 5:9] = np.nan
     clipped[0, 20] = np.inf
     assert np.isfinite(separation(saved(tmp_path / "clipped.wav", clipped, RATE)).stems).all()
+
+
+def test_levels_are_those_of_the_whole_stems_and_go_on_with_each_mix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cvstudio.results.separation._BLOCK", 1000)
+    path = saved(tmp_path / "a.wav", two_tones(0.6).sum(0, keepdims=True), RATE)
+    found = separation(path)
+    expected = 10 * np.log10(np.mean(found.stems.astype(np.float64) ** 2, axis=1))
+    assert found.levels_db == pytest.approx(expected)
+    monkeypatch.setattr("cvstudio.results.separation._level_db", lambda stem: pytest.fail("computed again"))
+    assert mixed(found, gain_1=3.0).levels_db == found.levels_db
 
 
 def mixed(found: Separation, **values: Any) -> Separation:

@@ -138,6 +138,23 @@ def test_the_tracks_of_a_video_are_written_and_read_back(tmp_path, numbered_clip
         }
 
 
+def test_of_two_objects_with_one_track_on_a_frame_the_first_is_written_and_the_other_told(tmp_path, numbered_clip):
+    path = tmp_path / "video.xml"
+    path.write_text(KEYS)
+    labelled = read(path)
+    before = labelled.labels("frame_000005")
+    twin = Annotation(0, (2, 2, 9, 9), track_id=before.annotations[0].track_id)
+    labelled = labelled.with_labels("frame_000005", PictureLabels(before.size, (*before.annotations, twin)))
+    out = tmp_path / "out.xml"
+    (left_out,) = write_labels(labelled, out, CVAT, Progress())
+    assert (left_out.reason, left_out.where, left_out.count) == (
+        "Two objects of a frame have the same track; the first is written.",
+        "frame_000005",
+        1,
+    )
+    assert [item.box for item in read(out).labels("frame_000005").annotations] == [before.annotations[0].box]
+
+
 def test_a_track_ends_with_the_video_and_hostile_numbers_fill_nothing(tmp_path, numbered_clip):
     path = tmp_path / "video.xml"
     path.write_text(KEYS.replace('frame="7"', 'frame="23"').replace('outside="1"', 'outside="0"'))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from cvstudio.foundation.progress import Cancelled, Progress
 from cvstudio.media.annotations.finding import pictures_in
 
 
@@ -16,3 +19,10 @@ def test_names_are_found_below_a_folder_and_folders_decide_between_equal_ones(tm
         "x/3.jpg": tmp_path / "c" / "x" / "3.jpg",
         "my dog.png": tmp_path / "my%20dog.png",
     }
+
+
+def test_a_long_search_can_be_cancelled(tmp_path):
+    progress = Progress()
+    progress.cancel()
+    with pytest.raises(Cancelled):
+        pictures_in(["1.jpg"], tmp_path, progress)
