@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import mimetypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class RecentMenu(QMenu):
 
 
 class RecentPaths(QObject):
-    """The recent paths that exist, for the first screen. A worker looks for them.
+    """The recent paths that exist, for the first screen. A worker looks whether they do.
 
     Signals
     -------
@@ -103,28 +103,38 @@ class RecentPaths(QObject):
         super().__init__(parent)
         self._settings = settings
         self._pipeline = pipeline
+        self._kinds: dict[Path, str] = {}
         pipeline.job_event.connect(self._job_event)
 
     def look(self, most: int) -> None:
-        """Look for the `most` newest paths that exist."""
+        """Tell the `most` newest paths that exist: at once as far as is known, and again if that was wrong."""
         paths = tuple(map(Path, self._settings.recent))
+        # Whatever stands below them would move if they came later.
+        told = _entries(((path, self._kinds.get(path, "file" if path.suffix else "folder")) for path in paths), most)
+        self.found.emit(told)
         if not paths:
-            self.found.emit([])
             return
 
         def work(progress: Progress) -> Iterator[Any]:
-            existing = ((path, kind) for path, kind in _check(paths)(progress) if kind != "missing")
-            entries = [
-                (path.name or str(path), "folder" if kind == "folder" else _quick_icon(path), str(path))
-                for path, kind in itertools.islice(existing, most)
-            ]
-            yield entries
+            kinds = dict(_check(paths)(progress))
+            yield kinds, _entries(kinds.items(), most), told
 
         self._pipeline.submit("recent", Job("recent paths", "", work))
 
     def _job_event(self, event: Event) -> None:
         if event.kind == "output" and event.job.owner == "recent paths":
-            self.found.emit(event.value)
+            self._kinds, entries, told = event.value
+            if entries != told:
+                self.found.emit(entries)
+
+
+def _entries(kinds: Iterable[tuple[Path, str]], most: int) -> list[tuple[str, str, str]]:
+    """The first `most` that are not missing, each as (title, name of an icon, path as text)."""
+    existing = ((path, kind) for path, kind in kinds if kind != "missing")
+    return [
+        (path.name or str(path), "folder" if kind == "folder" else _quick_icon(path), str(path))
+        for path, kind in itertools.islice(existing, most)
+    ]
 
 
 def _title(path: Path) -> str:

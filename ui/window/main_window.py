@@ -410,15 +410,16 @@ class MainWindow(Window):
         self.closed = True
         for dialog in self.findChildren(QDialog):
             dialog.hide()
+        # Before it is hidden: a window manager then gives a maximised window the size that it would have otherwise.
+        self.dock_layout.back()
+        self.settings.set(FOLDED, self.dock_layout.columns.stored())
+        self.settings.set(SECTIONS, self.dock_layout.column.stored())
+        self.settings.save_window(self)
         self.hide()
         QGuiApplication.sync()
         for command in self.commands if self._complete else ():
             if command.hold is not None:
                 command.hold.stop()
-        self.dock_layout.back()
-        self.settings.set(FOLDED, self.dock_layout.columns.stored())
-        self.settings.set(SECTIONS, self.dock_layout.column.stored())
-        self.settings.save_window(self)
         # Only now, as the layout tells which panels were shown.
         for dock in self.docks.values():
             if dock.isFloating():

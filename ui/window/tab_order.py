@@ -67,7 +67,9 @@ class TabOrder(QObject):
 
     def step(self, *, forwards: bool) -> bool:
         """Do what Tab does, or without `forwards` Shift+Tab; returns whether that was anything."""
-        if forwards and self._window.focusWidget() is self._canvas and (self._away() or not self._passing):
+        # Qt steps forwards, too, from a canvas that was hidden while it had the focus: nobody pressed Tab then.
+        on_canvas = self._window.focusWidget() is self._canvas and self._canvas.isVisible()
+        if forwards and on_canvas and (self._away() or not self._passing):
             self._toggle()
             return True
         return step_focus(self._window, forwards=forwards)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, QSize
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -56,6 +56,27 @@ def test_a_stored_window_that_is_too_large_is_on_the_screen_when_it_comes_back(q
     pause(50)
     second.showNormal()
     qtbot.waitUntil(lambda: screen.contains(second.frameGeometry()))
+    second.close()
+    for window in (first, second):
+        window.deleteLater()
+
+
+def test_the_layout_is_stored_as_it_was_seen(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = MainWindow()
+    first.resize(1200, 900)
+    first.show()
+    qtbot.waitUntil(lambda: first.height() == 900)
+    docks = [first.docks[key] for key in ("media", "layers")]
+    first.resizeDocks(docks, [500, 250], Qt.Orientation.Vertical)
+    pause(50)
+    heights = [dock.height() for dock in docks]
+    # What a window manager does with a maximised window that goes.
+    monkeypatch.setattr(QGuiApplication, "sync", lambda: (first.resize(1000, 600), first.layout().activate()))
+    first.close()
+    second = MainWindow()
+    second.show()
+    qtbot.waitUntil(lambda: second.height() == 900)
+    assert [second.docks[key].height() for key in ("media", "layers")] == heights
     second.close()
     for window in (first, second):
         window.deleteLater()

@@ -144,6 +144,18 @@ def test_tab_hides_the_panels_on_a_picture_that_was_clicked_and_goes_through_it_
     assert shown(window) == docks
 
 
+def test_the_panels_stay_where_the_picture_with_the_focus_goes(
+    window: MainWindow, open_sample: Callable[[str, str], None]
+) -> None:
+    open_sample("cat", "detect")
+    canvas, docks = window.workspace.canvas, shown(window)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(3, 3))
+    assert QApplication.focusWidget() is canvas
+    window.controller.library.close_files(list(window.controller.session.state.media))
+    assert not canvas.isVisible()
+    assert shown(window) == docks
+
+
 def test_a_panel_of_its_own_window_goes_round_in_itself(
     window: MainWindow, open_sample: Callable[[str, str], None], qtbot: QtBot
 ) -> None:
