@@ -19,21 +19,23 @@ def add_world(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "world",
         help="generate scenes: pictures or videos with depth, normals, masks, identities, key points, flow, cameras",
-        description="Write a set of generated scenes into a folder, in COCO panoptic form and beside it; a set that "
-        f"was begun goes on. With a target that ends in {SUFFIX}, one scene to open in the program.",
+        description="Write a set of generated scenes into a folder, in COCO panoptic form and beside it; an "
+        f"unfinished set is continued. With a target that ends in {SUFFIX}, one scene to open in the program.",
     )
     parser.add_argument("out", type=Path, metavar="OUT", help=f"a new folder, or a file that ends in {SUFFIX}")
     parser.add_argument("--kind", choices=KINDS, default=usual.kind, help=f"what is built (default: {usual.kind})")
     parser.add_argument("--count", type=int, default=1, help="number of scenes, each of the next seed (default: 1)")
     parser.add_argument("--seed", type=int, default=usual.seed, help=f"of the first scene (default: {usual.seed})")
-    parser.add_argument("--objects", type=int, default=usual.objects, help=f"things in each (default: {usual.objects})")
+    parser.add_argument(
+        "--objects", type=int, default=usual.objects, help=f"objects in each (default: {usual.objects})"
+    )
     parser.add_argument("--light", type=float, default=usual.light, help="strength of the light (default: 1)")
     parser.add_argument("--size", default="256", metavar="W[xH]", help="of the pictures in pixels (default: 256)")
     parser.add_argument("--frames", type=int, default=1, help="frames of each scene; more than 1 move (default: 1)")
     parser.add_argument("--rate", type=float, default=usual.rate, help=f"frames a second (default: {usual.rate:g})")
     parser.add_argument("--rough", action="store_true", help="one sample a pixel: faster, with hard edges")
-    parser.add_argument("--meshes", action="store_true", help="write a mesh of each thing, too")
-    parser.add_argument("--voxels", action="store_true", help="write voxels of each thing, too")
+    parser.add_argument("--meshes", action="store_true", help="write a mesh of each object, too")
+    parser.add_argument("--voxels", action="store_true", help="write voxels of each object, too")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show progress")
 
 

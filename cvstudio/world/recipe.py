@@ -28,7 +28,7 @@ class SceneRecipe:
     kind: Annotated[
         str,
         Choices(KINDS, KIND_TITLES),
-        Doc("Scene", "What is built: a furnished room, a street, figures, or things on a table."),
+        Doc("Scene", "What is built: a furnished room, a street, figures, or objects on a table."),
     ] = "room"
     seed: Annotated[
         int,
@@ -38,7 +38,7 @@ class SceneRecipe:
     objects: Annotated[
         int,
         Range(1, MOST_OBJECTS, step=1),
-        Doc("Objects", "Number of things in the scene, where there is room for them; the scenery comes on top."),
+        Doc("Objects", "Number of objects in the scene, where there is room for them; the scenery comes on top."),
     ] = 20
     light: Annotated[
         float,
@@ -50,7 +50,7 @@ class SceneRecipe:
     frames: Annotated[
         int,
         Range(1, 500, step=1),
-        Doc("Frames", "Number of frames of the video, through which the camera and some of the things move."),
+        Doc("Frames", "Number of frames of the video, through which the camera and some of the objects move."),
     ] = 1
     rate: Annotated[float, Range(1, 60, step=1), Doc("Frame rate", "Frames of the video in a second.")] = 25.0
     smooth: Annotated[

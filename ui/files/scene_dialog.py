@@ -36,7 +36,7 @@ class SceneDialog(QDialog):
         message = QLabel(
             self.tr(
                 "A generated scene comes with its ground truth as layers: classes, boxes, masks and key points. More "
-                "than one frame makes a video in which the camera and some things move."
+                "than one frame makes a video in which the camera and some objects move."
             )
         )
         message.setObjectName("quiet")

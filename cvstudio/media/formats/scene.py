@@ -31,7 +31,7 @@ _VIDEO = Reading("video", MediaKind.VIDEO, "Video", "The scene as the camera see
 _DEPTH = Reading("depth", MediaKind.DEPTH, "Depth map", "Distance along the optical axis in metres.")
 _NORMALS = Reading("picture=normals", MediaKind.IMAGE, "Surface normals", "Where each surface looks, as a colour.")
 _CLASSES = Reading("labels=classes", MediaKind.IMAGE, "Classes", "The class of each pixel, as a colour.")
-_INSTANCES = Reading("labels=instances", MediaKind.IMAGE, "Instances", "Each thing in a colour of its own.")
+_INSTANCES = Reading("labels=instances", MediaKind.IMAGE, "Instances", "Each object in a colour of its own.")
 _PARTS = Reading("labels=parts", MediaKind.IMAGE, "Parts of figures", "Each part of a figure in a colour of its own.")
 _OTHERS = (_DEPTH, _NORMALS, _CLASSES, _INSTANCES, _PARTS)
 
@@ -43,7 +43,7 @@ class SceneSettings:
     scene_kind: Annotated[
         str,
         Choices(KINDS, KIND_TITLES),
-        Doc("Scene", "What is built: a furnished room, a street, figures, or things on a table."),
+        Doc("Scene", "What is built: a furnished room, a street, figures, or objects on a table."),
     ] = "room"
     scene_seed: Annotated[
         int,
@@ -53,7 +53,7 @@ class SceneSettings:
     scene_objects: Annotated[
         int,
         Range(1, MOST_OBJECTS, step=1),
-        Doc("Objects", "Number of things in the scene, where there is room for them; the scenery comes on top."),
+        Doc("Objects", "Number of objects in the scene, where there is room for them; the scenery comes on top."),
     ] = 20
     scene_light: Annotated[
         float,
