@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvstudio.models import MODELS, Architecture, ModelSpec
-from cvstudio.models.separation.conv_tasnet import COUNTED_SECS, FILE, HUB, on_waves, voices
+from cvstudio.models.separation.conv_tasnet import FILE, HUB, on_waves, voices
 from cvstudio.weights.declaration import Weights
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cvstudio.models.shared.dprnn import DprnnTasNet
 
 RATE_HZ = 8000
+COUNTED_SAMPLES = 240
+"""Length of the sound that multiply-adds are counted for: a frame for each sample makes this network slow."""
+
 TITLE = "DPRNN, two speakers"
 
 WEIGHTS = Weights(
@@ -67,6 +70,6 @@ MODELS.register(
         capabilities=frozenset({"reentrant"}),
         keywords=("DPRNN", "dual-path", "TasNet", "asteroid", "speech separation", "cocktail party", "음원 분리"),
         summary="Parts two English speakers who talk at once, at 8 kHz; slower than Conv-TasNet.",
-        architecture=Architecture(build, (1, round(COUNTED_SECS * RATE_HZ)), on_waves, parameters=3_651_073),
+        architecture=Architecture(build, (1, COUNTED_SAMPLES), on_waves, parameters=3_651_073),
     )
 )

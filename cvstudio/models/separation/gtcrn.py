@@ -111,6 +111,6 @@ for _variant in VARIANTS:
             capabilities=frozenset({"reentrant"}),
             keywords=("GTCRN", "speech enhancement", "noise suppression", "denoise", "음성 향상", "잡음 제거"),
             summary="Parts one person's speech from the noise around it, at 16 kHz.",
-            architecture=Architecture(build, (257, 63), _on_spectrum, parameters=48_245),
+            architecture=Architecture(build, (257, 16), _on_spectrum, parameters=48_245),
         )
     )
