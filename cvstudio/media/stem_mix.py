@@ -13,15 +13,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class SoundReader(Protocol):
-    """An open reader of sound; see `cvstudio.media.formats.audio.AudioReader`."""
+class ReadableSound(Protocol):
+    """Sound of which any part can be read: samples `start`..`stop`, fewer at its end."""
 
     rate_hz: int
     n_samples: int
 
     def read(self, start: int, stop: int) -> Waveform: ...
 
+
+class SoundReader(ReadableSound, Protocol):
+    """An open reader of sound; see `cvstudio.media.formats.audio.AudioReader`."""
+
     def close(self) -> None: ...
+
+
+def mono(sound: ReadableSound, channel: int | None, start: int, stop: int) -> NDArray[np.float32]:
+    """Samples of one channel (the last one where there are fewer), or the mean of all, float32 (1, n); silence where
+    they are not finite."""
+    samples = sound.read(start, stop).samples
+    samples = samples.mean(0, keepdims=True) if channel is None else samples[[min(channel, len(samples) - 1)]]
+    return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 class StemMix:
@@ -65,7 +77,7 @@ class StemMix:
 
         mixed = np.zeros((1, stop - start), np.float32)
         if residual:
-            mixed += np.float32(residual) * self._mono(start, stop)
+            mixed += np.float32(residual) * mono(self._reader, self._channel, start, stop)
         if weights.any() and stop > start:
             mixed += resampled(
                 weighted,
@@ -76,14 +88,6 @@ class StemMix:
                 stop,
             )
         return Waveform(mixed, self.rate_hz, start)
-
-    def _mono(self, start: int, stop: int) -> NDArray[np.float32]:
-        samples = self._reader.read(start, stop).samples
-        if self._channel is None:
-            samples = samples.mean(0, keepdims=True)
-        else:
-            samples = samples[[min(self._channel, len(samples) - 1)]]
-        return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 
     def close(self) -> None:
         self._reader.close()

@@ -21,6 +21,7 @@ from cvstudio.foundation.errors import MediaError, ParamsError
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import PartProgress, Progress
 from cvstudio.media.base import MediaKind
+from cvstudio.media.stem_mix import mono
 from cvstudio.results.separation import RESIDUAL, Separation
 from cvstudio.results.spectrogram import Spectrogram
 
@@ -124,14 +125,6 @@ class _Samples:
 
     def read(self, start: int, stop: int) -> Waveform:
         return Waveform(self._samples[:, start:stop], self.rate_hz, start)
-
-
-def mono(sound: SoundSource, channel: int | None, start: int, stop: int) -> NDArray[np.float32]:
-    """Samples of one channel (the last one where there are fewer), or the mean of all, float32 (1, n); silence where
-    they are not finite."""
-    samples = sound.read(start, stop).samples
-    samples = samples.mean(0, keepdims=True) if channel is None else samples[[min(channel, len(samples) - 1)]]
-    return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def at_rate(sound: SoundSource, rate_hz: int, channel: int | None, progress: Progress) -> NDArray[np.float32]:
