@@ -20,6 +20,7 @@ def use_language() -> None:
 
 
 _NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
+_WORD = re.compile(r"[^\W\d_]+(?![\w-]|[./\\]\w)")
 
 
 def translated(text: str) -> str:
@@ -37,6 +38,9 @@ def translated(text: str) -> str:
 
 
 def as_line(text: str) -> str:
-    """A message of the core, such as its progress, translated and as a line of its own: it begins with a capital."""
+    """A message of the core, such as its progress, translated and as a line of its own: it begins with a capital.
+
+    The name of a file, such as "dog.jpg", stays as it is.
+    """
     text = translated(text)
-    return text[:1].upper() + text[1:]
+    return text[:1].upper() + text[1:] if _WORD.match(text) else text

@@ -75,6 +75,7 @@ class Presenter(QObject):
             self._pipeline.host.apply_tuned()
             self._pipeline.forget_failures()
             self._pts = None
+            self._end_stepping()
             self._last.clear()
             self.live.clear()
             before_media = old.active_media
@@ -264,6 +265,8 @@ class Presenter(QObject):
         elif event.kind == "output" and hasattr(value, "pts"):
             media = self._session.state.active_media
             if media is None or self._pipeline.cache.get(sample_key(media, value.pts)) is None:
+                if stepping:
+                    self._end_stepping()
                 return
             if stepping:
                 self._stepped(value.pts)

@@ -40,6 +40,7 @@ class GeometryCopies(QObject):
     def ask(self, media: Media) -> None:
         """Ask for the name of a copy of `media`, whose ending says the format, and write it."""
         from cvstudio.exporters.geometry_copy import FORMATS, endings
+        from ui.files.export_wish import KEEP, REPLACE, ask_existing, free_path
 
         sample = self._controller.shown.sample
         if sample is None:
@@ -55,7 +56,14 @@ class GeometryCopies(QObject):
             return
         path = Path(name)
         if path.suffix.lower() not in FORMATS:
-            path = path.with_name(path.name + filters.get(chosen, ".ply"))
+            ending = filters.get(chosen, ".ply")
+            path = path.with_name(path.name + ending)
+            # The dialog has asked about the name as it was typed.
+            existing = ask_existing(self._window, path) if path.exists() else REPLACE
+            if existing is None:
+                return
+            if existing == KEEP:
+                path = free_path(path, ending)
         self._settings.set(PLACE, str(path.parent))
         self._settings.set(ENDING, path.suffix.lower())
         self.write(media, path)

@@ -40,4 +40,11 @@ def test_numbers_stand_where_the_translation_has_them(korean: None) -> None:
 
 def test_a_message_is_a_line_of_its_own(qapp: QApplication) -> None:
     assert as_line("picture 71 of 128") == "Picture 71 of 128"
+    assert as_line("writing") == "Writing"
+    assert as_line("epoch 1: new views, 2 of 3") == "Epoch 1: new views, 2 of 3"
     assert as_line("") == ""
+
+
+@pytest.mark.parametrize("name", ["dog.jpg", "img_0001.png", "set/dog.jpg", "set\\dog.jpg", "scan-2 b.tif", "1.png"])
+def test_the_name_of_a_file_stays_as_it_is(name: str, qapp: QApplication) -> None:
+    assert as_line(name) == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
 from cvstudio.results.spectrogram import Spectrogram
+from cvstudio.session.transitions import with_active
 from ui.control.controller import Controller
 
 
@@ -225,6 +227,22 @@ def test_a_step_is_one_frame_at_a_variable_rate(controller, settle, qtbot):
     step(99, len(times) - 1)
     step(1, len(times) - 1)
     step(-1, len(times) - 2)
+
+
+def test_a_step_that_ends_behind_a_change_of_video_holds_up_no_other(controller, settle, qtbot, numbered_clip):
+    path = Path(__file__).parents[2] / "core" / "media" / "cases" / "vfr.mp4"
+    controller.open_paths([numbered_clip, path])
+    qtbot.waitUntil(lambda: controller.shown.pts == 0.0 and not controller.pipeline.busy, timeout=60_000)
+    session = controller.session
+    other = next(media for media in session.state.media if media.id != session.state.active)
+    controller.presenter.step(1)
+    # No event is delivered meanwhile: that of the frame comes when another video is shown.
+    while not controller.pipeline.lanes["decode"].idle:
+        time.sleep(0.01)
+    session.change("show", with_active(session.state, other, session.next_id))
+    qtbot.waitUntil(lambda: controller.shown.pts == 0.0 and not controller.pipeline.busy, timeout=60_000)
+    controller.presenter.step(1)
+    qtbot.waitUntil(lambda: controller.shown.pts is not None and controller.shown.pts > 0, timeout=20_000)
 
 
 def test_playing_shows_frames_only_with_their_own_result(controller, settle, qtbot):

@@ -12,6 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.media import open_media, open_reader
+from ui.files import export_wish
+from ui.files.export_wish import KEEP, REPLACE
 from ui.window.main_window import MainWindow
 
 WAIT_MS = 60_000
@@ -63,6 +65,27 @@ def test_a_copy_is_saved(
     with open_reader(open_media(path)) as reader:
         copy = reader.read()
     np.testing.assert_allclose(copy.vertices, [[0, 0, 0], [1, 0, 0], [0, 1, 0.5]])
+
+
+@pytest.mark.parametrize(("said", "written"), [(None, None), (KEEP, "other 2.ply"), (REPLACE, "other.ply")])
+def test_a_file_that_is_there_is_asked_about_where_its_ending_was_left_out(
+    window: MainWindow,
+    mesh: Path,
+    said: str | None,
+    written: str | None,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    open_and_wait(window, mesh, qtbot)
+    (mesh.parent / "other.ply").write_text("precious")
+    answer(monkeypatch, mesh.parent / "other")
+    asked: list[Path] = []
+    monkeypatch.setattr(export_wish, "ask_existing", lambda parent, path: asked.append(path) or said)
+    copied: list[Path] = []
+    monkeypatch.setattr(window.exporting.copies, "write", lambda media, path: copied.append(path))
+    window.exporting.ask()
+    assert asked == [mesh.parent / "other.ply"]
+    assert [path.name for path in copied] == ([written] if written is not None else [])
 
 
 def test_the_open_file_is_spared(window: MainWindow, mesh: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

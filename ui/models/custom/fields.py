@@ -93,6 +93,7 @@ class LabelsField(QWidget):
         self.load = QPushButton(self.tr("From a file …"))
         self.load.clicked.connect(self._load)
         self.text = QPlainTextEdit()
+        self.text.setTabChangesFocus(True)
         self.text.setAccessibleName(self.tr("Labels, one per line"))
         self.text.setPlaceholderText(self.tr("one label per line"))
         self.text.setFixedHeight(76)

@@ -101,6 +101,7 @@ class LabelEditor(QWidget):
         self._cursor: Point | None = None
         self._nudging = False
         self._width = BRUSH_WIDTH
+        self._of_pixels = False
         self._hidden: int | None = None
         self._categories: tuple[Category, ...] = ()
         self.moving = False
@@ -132,11 +133,11 @@ class LabelEditor(QWidget):
             self._canvas.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_tool(self, tool: LabelTool | None) -> None:
-        """Edit another picture; None while there is none. The brush stays as wide as it was."""
+        """Edit another picture; None while there is none. The brush stays as wide, and polygons of pixels stay that."""
         if self.tool is not None:
-            self._width = self.tool.width
+            self._width, self._of_pixels = self.tool.width, self.tool.of_pixels
         if tool is not None:
-            tool.width = self._width
+            tool.width, tool.of_pixels = self._width, self._of_pixels
             tool.categories = self._categories
         self.tool = tool
         self._cursor = None

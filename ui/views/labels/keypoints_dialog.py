@@ -43,6 +43,7 @@ class KeypointsDialog(QDialog):
         ):
             self.sets.addItem(title, skeleton)
         self.names = QPlainTextEdit()
+        self.names.setTabChangesFocus(True)
         self.names.setAccessibleName(self.tr("Names of the key points"))
         self.names.setToolTip(self.tr("A name in each line, in the order in which the points are placed"))
         self.lines = QLineEdit()

@@ -440,7 +440,7 @@ class LabelTool:
             self.point = None
             return True
         if self.mode is not Mode.SELECT:
-            self.mode = Mode.SELECT
+            self.mode, self.of_pixels = Mode.SELECT, False
             return True
         selected, self.selected = self.selected, None
         return selected is not None

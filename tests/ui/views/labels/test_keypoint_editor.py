@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
+from PySide6.QtTest import QTest
 
 from cvstudio.data.labels import Annotation, Category, PictureLabels
 from tests.ui.views.labels.test_label_editor import SIZE, Stage, grey
@@ -143,6 +144,9 @@ def test_the_dialog_has_usual_sets_and_says_what_is_wrong(shown: Callable[..., A
     dialog.chosen.connect(chosen.append)
     assert len(dialog.skeleton().keypoints) == 17
     assert (0, 1) in dialog.skeleton().lines
+    names = dialog.names.toPlainText()
+    QTest.keyClick(dialog.names, Qt.Key.Key_Tab)
+    assert dialog.names.toPlainText() == names, "Tab goes to the next control"
     dialog.names.setPlainText("top\n\n tip  end \n")
     dialog.lines.setText("1-3")
     dialog.buttons.accepted.emit()

@@ -9,6 +9,7 @@ from cvstudio.data.label_masks import filled, stroked
 from cvstudio.data.labels import NO_CLASS, LabelMap, PictureLabels
 from tests.ui.views.labels.test_label_editor import SIZE, Stage, stage
 from ui.views.labels.edits import Change, Mode
+from ui.views.labels.tool import LabelTool
 
 __all__ = ["stage"]
 
@@ -65,6 +66,29 @@ def test_a_polygon_after_another_mode_is_an_object(stage: Stage) -> None:
         stage.click(*corner)
     stage.key(Qt.Key.Key_Return)
     assert stage.changes == [Change.DRAW]
+
+
+def test_a_polygon_after_escape_is_an_object(stage: Stage) -> None:
+    stage.begin(EMPTY, Mode.REGIONS)
+    stage.key(Qt.Key.Key_Escape)
+    stage.key(Qt.Key.Key_P)
+    for corner in ((5, 5), (25, 5), (25, 25)):
+        stage.click(*corner)
+    stage.key(Qt.Key.Key_Return)
+    assert stage.changes == [Change.DRAW]
+
+
+def test_a_polygon_of_pixels_stays_one_on_the_next_picture(stage: Stage) -> None:
+    stage.begin(EMPTY, Mode.REGIONS)
+    stage.key(Qt.Key.Key_P)
+    # Until the next picture is on the canvas there is no tool.
+    stage.editor.set_tool(None)
+    stage.editor.set_tool(LabelTool(EMPTY, SIZE, 2))
+    stage.editor.set_mode(Mode.POLYGON)
+    for corner in ((5, 5), (25, 5), (25, 25)):
+        stage.click(*corner)
+    stage.key(Qt.Key.Key_Return)
+    assert stage.changes == [Change.FILL]
 
 
 def test_what_changes_nothing_is_no_edit(stage: Stage) -> None:
