@@ -28,7 +28,7 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress, TimeLeft, duration_text
 from ui.base.icons import icon
-from ui.base.settings import Settings
+from ui.base.settings import Settings, first_folder
 from ui.base.translate import as_line, translated
 from ui.control.controller import Controller
 from ui.control.exported_layers import chosen_readings, shown_stack
@@ -208,7 +208,9 @@ class BatchContent(QWidget):
 
     def choose_source(self) -> None:
         """Ask for the input folder; the output folder follows it."""
-        name = QFileDialog.getExistingDirectory(self, self.tr("Source folder"), self._source)
+        opened = self._controller.library.current
+        start = first_folder(self._source, str(opened.path) if opened else "", self._settings.text("folder", ""))
+        name = QFileDialog.getExistingDirectory(self, self.tr("Source folder"), start)
         if name:
             # Results go beside the input folder, where the user finds them, and not into it.
             folder = Path(name)

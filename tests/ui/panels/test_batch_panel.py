@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRect
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from cvstudio.media.examples.files import sample_path
 from ui.panels.batch import LEAST_TABLE_WIDTH
 from ui.window.main_window import MainWindow
 
@@ -33,3 +36,20 @@ def test_the_table_stands_within_the_window(
     assert options.right() < table.left()
     beside = options.left() > content.start_button.mapTo(dock, content.start_button.rect().topRight()).x()
     assert beside == (width > 1024)
+
+
+def test_the_source_is_first_looked_for_where_the_pictures_are(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[str] = []
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: starts.append(args[2]) or "")
+    window.show_panel("batch")
+    content = window.docks["batch"].widget().make()
+    content.choose_source()
+    shutil.copy(sample_path("cat"), tmp_path / "cat.jpg")
+    window.open_paths([tmp_path])
+    qtbot.waitUntil(lambda: window.controller.library.current is not None, timeout=60_000)
+    content.choose_source()
+    content.set_folders(sample_path("cat").parent, tmp_path / "out")
+    content.choose_source()
+    assert starts == [str(Path.home()), str(tmp_path), str(tmp_path)]  # never among the program's own files
