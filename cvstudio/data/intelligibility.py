@@ -67,7 +67,9 @@ def _at_10k(sound: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
     if rate_hz == RATE_HZ:
         return sound.astype(np.float64)
     samples = sound.astype(np.float32)[None]
-    at_10k: NDArray[np.floating] = resampled(lambda start, stop: samples[:, start:stop], len(sound), rate_hz, RATE_HZ)[0]
+    at_10k: NDArray[np.floating] = resampled(lambda start, stop: samples[:, start:stop], len(sound), rate_hz, RATE_HZ)[
+        0
+    ]
     return at_10k.astype(np.float64)
 
 
