@@ -32,7 +32,6 @@ _MAX_COMMENTS = 1 << 16
 _GIF_PROFILE = b"ICCRGBG1012"
 """Name of the extension of a GIF that holds a profile (ICC.1:2010, B.6)."""
 _EMBEDDED, _LINKED = 0x4D424544, 0x4C494E4B
-_PNG_COLORS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOTALL)
 
 
