@@ -483,12 +483,13 @@ class Labelling(QObject):
     def _take_accepted(self, done: AcceptedOnAll) -> None:
         now, labelled = self.annotations, self.labelled
         if now is None or labelled is None or now.file != done.annotations.file:
-            self.notice.emit("error", self.tr("The labels were closed meanwhile; accept the predictions once more."))
+            self.notice.emit("error", self.tr("The labels are not open now; open them and accept again: it goes fast."))
             return
         merged = with_accepted(now, labelled, done)
         if merged.pictures:
             state = with_annotations(self._session.state, now, merged.annotations)
             state = with_labels_on_top(state, merged.annotations)
             self._session.change(self.tr("Accept predictions on all pictures"), state)
+        done.forget()
         level = "warning" if done.accepted.failed or merged.skipped else "info"
         self.notice.emit(level, outcome_text(merged, done.accepted, self.tr))
