@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cvstudio.running.pseudo_labels import AcceptedSet
     from ui.control.pipeline import Pipeline
 
-JOB = "accept on all"
+JOB = ("accept",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +31,13 @@ class AcceptedOnAll:
     annotations : the set as it was when the job began
     base : its labels
     accepted : with the new labels
+    forget : removes what the job keeps on disk, for when the labels are where they belong: until then it goes on there
     """
 
     annotations: AnnotationSet
     base: LabelledSet
     accepted: AcceptedSet
+    forget: Callable[[], None]
 
 
 def accept_on_all(
@@ -62,8 +64,7 @@ def accept_on_all(
         # Its own networks and cache: the window's belong to the accelerator thread, and to what is on screen.
         with Runner(device=device, precision=precision, precisions=precisions) as runner:
             accepted = accept_predictions(instance, files, labelled, score, runner, progress, parts=parts)
-        yield AcceptedOnAll(annotations, labelled, accepted)
-        parts.remove()
+        yield AcceptedOnAll(annotations, labelled, accepted, parts.remove)
 
     return work
 

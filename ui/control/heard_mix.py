@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -41,17 +42,15 @@ class HeardMix(QObject):
                 self._mix = None
                 self._playback.set_sound(None)
         elif before is None or before.spectra is not heard.spectra or not self._playback.has_sound_of_its_own:
-            self._playback.set_sound(self._open)
+            self._playback.set_sound(partial(self._open, heard))
         elif before.gains != heard.gains and self._mix is not None:
             self._mix.gains = heard.gains
             self._playback.play_on()
 
-    def _open(self, reader: AudioReader) -> StemMix:
-        """Called in the player's thread."""
+    def _open(self, separation: Separation, reader: AudioReader) -> StemMix:
+        """Called in the player's thread, where what is heard may be another separation by now."""
         from cvstudio.media.stem_mix import StemMix
 
-        separation = self._separation
-        assert separation is not None
         mix = StemMix(reader, separation.stems, separation.rate_hz, separation.channel, separation.gains)
         self._mix = mix
         return mix

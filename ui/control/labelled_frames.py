@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.data.frame_names import frame_at
 from cvstudio.data.labels import LabelledSet, PictureLabels
 from cvstudio.data.track_editing import FrameEdits, highest_track, next_labelled, object_of
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media
 from cvstudio.session.label_edits import with_frame_labels
 
@@ -42,6 +46,24 @@ class EditedLabels(Protocol):
     def tr(self, text: str, /) -> str: ...
 
 
+@dataclass(frozen=True, eq=False)
+class HighestTrack:
+    """The highest identity of the labels of videos; -1 without any."""
+
+    labelled: LabelledSet
+    track: int
+
+
+def read_highest_track(labelled: LabelledSet, progress: Progress) -> HighestTrack:
+    """Read all labels for their highest identity, which takes seconds for a long video. Raises Cancelled."""
+    highest = -1
+    for name in labelled.names:
+        progress.check()
+        with contextlib.suppress(UserError):  # what cannot be read is told where it is shown
+            highest = max(highest, highest_track([labelled.labels(name)]))
+    return HighestTrack(labelled, highest)
+
+
 class LabelledFrames:
     """Part of `Labelling` for videos.
 
@@ -49,11 +71,12 @@ class LabelledFrames:
     ----------
     number : of the frame on the canvas; 0 where it is no video
     left : identity of the object that was selected last on a frame before; None where the user chose none
+    highest_in_file : of the labels as they are on disk; None where a worker has not read it yet
     """
 
     def __init__(self, labelling: EditedLabels) -> None:
         self._labelling = labelling
-        self._highest_in_file: tuple[LabelledSet, int] | None = None
+        self.highest_in_file: HighestTrack | None = None
         self.number = 0
         self.left: int | None = None
 
@@ -86,9 +109,11 @@ class LabelledFrames:
         media, labelled = labelling.media, labelling.labelled
         if media is None or labelled is None or not media.moving or not media.frame_rate:
             return None
-        labels = ((number, labelled.labels(name)) for number, name in labelled.frames(media.path).items())
-        frames = [number for number, item in labels if item.annotations]
+        frames = labelled.frames(media.path)
         frame = next_labelled(frames, self.number, direction)
+        # Only those on the way are read: those of a whole video take seconds.
+        while frame is not None and not labelled.labels(frames[frame]).annotations:
+            frame = next_labelled(frames, frame, direction)
         return (frame + 0.5) / media.frame_rate if frame is not None else None
 
     def _edits(self) -> FrameEdits:
@@ -104,9 +129,9 @@ class LabelledFrames:
 
     def _free_identity(self) -> int:
         labelled, file = self._labelling.labelled, self._labelling.labelled_in_file
-        if file is not None and (self._highest_in_file is None or self._highest_in_file[0] is not file):
-            self._highest_in_file = file, highest_track(map(file.labels, file.names))
-        in_file = self._highest_in_file[1] if self._highest_in_file is not None else -1
+        if file is not None and (self.highest_in_file is None or self.highest_in_file.labelled is not file):
+            self.highest_in_file = read_highest_track(file, Progress())
+        in_file = self.highest_in_file.track if self.highest_in_file is not None else -1
         return max(in_file, highest_track(labelled.edited.values() if labelled is not None else ())) + 1
 
     def _changed(self, annotations: AnnotationSet, edits: FrameEdits) -> AnnotationSet:

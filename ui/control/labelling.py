@@ -35,7 +35,7 @@ from cvstudio.session.label_edits import (
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
 from ui.control.accepting import JOB, AcceptedOnAll, accept_on_all, outcome_text, with_accepted
-from ui.control.labelled_frames import LabelledFrames
+from ui.control.labelled_frames import HighestTrack, LabelledFrames, read_highest_track
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -165,10 +165,12 @@ class Labelling(QObject):
         file = annotations.file
 
         def work(progress: Progress) -> Iterator[Any]:
-            yield file, read_labels(file, cache)
+            yield file, (labelled := read_labels(file, cache))
+            if labelled.videos:
+                yield read_highest_track(labelled, progress)
 
-        title = self.tr("Reading labels")
-        self._pipeline.submit("pool", Job(OWNER, title, work, tag=OWNER))
+        self._pipeline.lanes.cancel(OWNER)  # those of a set before
+        self._pipeline.submit("pool", Job(OWNER, self.tr("Reading labels"), work, tag=OWNER))
 
     def _job_event(self, event: Event) -> None:
         if event.job.owner == JOB and event.kind == "output":
@@ -177,7 +179,9 @@ class Labelling(QObject):
             return
         annotations = self.annotations
         # A set that cannot be read is reported by the stage of its layer.
-        if event.kind == "output" and event.value is not None and annotations is not None:
+        if isinstance(event.value, HighestTrack):
+            self.frames.highest_in_file = event.value
+        elif event.kind == "output" and event.value is not None and annotations is not None:
             file, labelled = event.value
             if file == annotations.file:
                 self._file = file, labelled
@@ -188,6 +192,7 @@ class Labelling(QObject):
         self.labels = self._labels_of(labelled)
         if self.category >= max(len(self.categories), 1):
             self.choose(0)
+        self.frames.left = None if other_picture else self.frames.left
         if other_picture or (self.selected is not None and self.selected >= len(self.labels.annotations)):
             self._select(None)
         self.changed.emit()
@@ -483,12 +488,13 @@ class Labelling(QObject):
     def _take_accepted(self, done: AcceptedOnAll) -> None:
         now, labelled = self.annotations, self.labelled
         if now is None or labelled is None or now.file != done.annotations.file:
-            self.notice.emit("error", self.tr("The labels were closed meanwhile; accept the predictions once more."))
+            self.notice.emit("error", self.tr("The labels are not open now; open them and accept again: it goes fast."))
             return
         merged = with_accepted(now, labelled, done)
         if merged.pictures:
             state = with_annotations(self._session.state, now, merged.annotations)
             state = with_labels_on_top(state, merged.annotations)
             self._session.change(self.tr("Accept predictions on all pictures"), state)
+        done.forget()
         level = "warning" if done.accepted.failed or merged.skipped else "info"
         self.notice.emit(level, outcome_text(merged, done.accepted, self.tr))

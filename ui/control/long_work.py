@@ -1,4 +1,4 @@
-"""Work that the user waits for: exports, batches, recordings and trainings. Quitting asks about it."""
+"""Work that the user waits for, such as exports, batches, recordings and trainings. Quitting asks about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from cvstudio.foundation.lanes import Event
 
-KINDS = frozenset(("export", "batch", "record"))
+KINDS = frozenset(("export", "export labels", "copy", "accept", "batch", "record"))
 """First entries of the owners of jobs that are long work."""
 
 

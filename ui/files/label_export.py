@@ -102,7 +102,7 @@ class LabelExportDialog(QDialog):
         self.move_pictures = Switch()
         self.move_pictures.setAccessibleName(self.tr("Move the pictures"))
         self.move_pictures.setToolTip(
-            self.tr("Removes each picture from where it was when it is whole in the folder of its class")
+            self.tr("Removes each picture from its old place once its copy in the folder of its class is complete")
         )
         self.moving = QWidget()
         moves = QHBoxLayout(self.moving)

@@ -77,18 +77,20 @@ class LeftOutDialog(QDialog):
         layout.addWidget(buttons)
         self.resize(WIDTH, HEIGHT)
         self.tree.setColumnWidth(0, WIDTH - 140)
-        self._name = shown_name(path.stem)
+        self._folder, self._name = path.parent, shown_name(path.stem)
 
     def offer_finding(self, find: Callable[[], None]) -> None:
         """Offer to find pictures that are not there."""
         button = self.buttons.addButton(self.tr("Find pictures …"), QDialogButtonBox.ButtonRole.ActionRole)
-        button.setToolTip(self.tr("Choose the folder that the missing pictures are in; they are known by their names"))
+        button.setToolTip(self.tr("Choose the folder that the missing pictures are in; they are found by their names"))
         button.clicked.connect(self.accept)
         button.clicked.connect(find)
 
     def _save(self) -> None:
         title = self.tr("Save what was left out")
-        chosen, _ = QFileDialog.getSaveFileName(self, title, f"{self._name}-left-out.txt", "*.txt")
+        # Beside the labels: the folder that the program was started in says nothing to the user.
+        proposed = str(self._folder / f"{self._name}-left-out.txt")
+        chosen, _ = QFileDialog.getSaveFileName(self, title, proposed, "*.txt")
         if chosen:
             self.save(Path(chosen))
 
@@ -150,7 +152,8 @@ class LeftOutReport(QObject):
 
     def ask_pictures(self, annotations: AnnotationSet) -> None:
         """Choose a folder in which the missing pictures of labels are found by their names."""
-        folder = QFileDialog.getExistingDirectory(self._window, self.tr("Find pictures"))
+        start = str(annotations.path.parent) if annotations.path is not None else ""
+        folder = QFileDialog.getExistingDirectory(self._window, self.tr("Find pictures"), start)
         if folder:
             self.find_pictures(annotations, Path(folder))
 

@@ -42,7 +42,7 @@ class OpenPlayer:
         self.seeks.append(secs)
 
     def clock(self) -> float | None:
-        return None
+        return 1.0  # so that the sound does not end while a busy machine opens it
 
     def pause(self) -> None: ...
 
@@ -102,6 +102,27 @@ def test_a_separation_is_heard_with_its_gains_and_a_new_gain_at_once(playback: P
     reader = AudioReader(media)
     assert np.abs(heard() - reader.read(2000, 2100).samples).max() < 1e-5
     reader.close()
+
+
+def test_a_player_that_opens_late_opens_what_it_was_made_for(
+    playback: Playback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(OpenPlayer):
+        def __init__(self, open_reader: Any) -> None:
+            self.open_reader, self.error = open_reader, None
+            OpenPlayer.made.append(self)
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(module, "Player", Late)
+    mix = HeardMix(playback)
+    mix.follow(on_screen(stems(playback)))
+    playback.play()
+    late: Any = OpenPlayer.made[-1]
+    mix.follow(on_screen())
+    sound = late.open_reader()
+    assert isinstance(sound, StemMix)
+    sound.close()
 
 
 @pytest.mark.parametrize("shown", ["hidden", "gone", "of another sound"])

@@ -59,8 +59,12 @@ def test_a_set_without_its_pictures_is_listed_and_they_are_found(
     assert [row.name for row in controller.library.rows] == ["set/1.png", "set/2.png"]
     assert controller.session.state.active_media is None
     checked = window.left_out.last[path]
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(pictures.parent))
+    begun: list[str] = []
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda _, title, start: begun.append(start) or str(pictures.parent)
+    )
     window.left_out.ask_pictures(checked.annotations)
+    assert begun == [str(path.parent)]
     qtbot.waitUntil(lambda: controller.labelling.ready and len(annotations(window)) == 1, timeout=30_000)
     assert annotations(window)[0].box == (1, 2, 9, 11)
     assert [row.name for row in controller.library.rows] == ["1.PNG", "2.PNG"]

@@ -12,8 +12,11 @@ from pytestqt.qtbot import QtBot
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.label_editing import with_added
 from cvstudio.data.labels import Annotation
+from cvstudio.foundation.paths import user_cache_dir
+from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
+from cvstudio.session.transitions import with_active
 from tests.ui.window.labelling_steps import annotations, begin
 from ui.window.main_window import MainWindow
 
@@ -30,6 +33,10 @@ def test_a_job_accepts_on_all_pictures_as_one_step(
     controller, labelling = window.controller, window.controller.labelling
     notices: list[tuple[str, str]] = []
     controller.notice.connect(lambda *notice: notices.append(notice))
+
+    def kept() -> list[Path]:
+        return list((user_cache_dir() / "accepted").glob("*.jsonl"))
+
     window.show_panel("labels")
     with MODELS.lend(blob_finder.SPEC):
         controller.open_paths(paths)
@@ -55,5 +62,21 @@ def test_a_job_accepts_on_all_pictures_as_one_step(
         assert notices[-1][1].endswith("1 pictures that were edited meanwhile stay as they are.")
         assert [item.box for item in annotations(window)] == [(1, 1, 9, 9)]
         assert len(labelling.annotations.edits) == 3
+        assert not kept()
+        # Another file is on the canvas when the job ends: what was found is kept for the next time.
+        session = controller.session
+        picture = session.state.active_media
+        controller.open_paths([sample_path("dialogue")])
+        qtbot.waitUntil(lambda: labelling.annotations is None, timeout=30_000)
+        sound = session.state.active_media
+        assert picture is not None
+        assert sound is not None
+        session.change("show", with_active(session.state, picture, session.next_id))
+        qtbot.waitUntil(lambda: labelling.ready, timeout=30_000)
+        labelling.accept_on_all(instance, 0.3, paths)
+        session.change("show", with_active(session.state, sound, session.next_id))
+        qtbot.waitUntil(lambda: len(notices) == 3, timeout=60_000)
+        assert notices[-1][0] == "error"
+        assert kept()
         qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
         controller.session.load(State())

@@ -22,6 +22,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.lanes import Job
 from cvstudio.foundation.progress import Progress
+from ui.control.accepting import JOB as ACCEPTING
 from ui.window.main_window import MainWindow
 from ui.window.quitting import QuitDialog, QuitKey
 from ui.window.settings_page import SettingsPage
@@ -124,7 +125,9 @@ def test_work_that_ends_while_the_question_is_open_needs_no_answer(window, expor
     assert window.isVisible()
 
 
-@pytest.mark.parametrize("owner", [("batch",), ("record",), ("export", "a")])
+@pytest.mark.parametrize(
+    "owner", [("batch",), ("record",), ("export", "a"), ("export labels", "a"), ("copy", "a"), ACCEPTING]
+)
 def test_every_kind_of_work_is_asked_about(owner, window, qtbot):
     work = LongExport(window, owner)
     qtbot.waitUntil(lambda: bool(window.controller.long_work.work), timeout=20_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from cvstudio.media import open_media
 from cvstudio.media.annotations import ANNOTATION_FORMATS
 from cvstudio.session.project import load_project, save_project
 from cvstudio.session.session import State
+from cvstudio.session.transitions import with_active
 from tests.ui.window.labelling_steps import annotations, begin, draw, editor, key, settled
 from ui.window.main_window import MainWindow
 
@@ -104,7 +107,17 @@ def test_cvat_tracks_open_on_their_video(window: MainWindow, qtbot: QtBot, numbe
     media = window.controller.session.state.active_media
     assert media is not None
     assert media.name == "numbered.mp4"
+    # The identities that are taken are read by a worker, before the first edit wants them.
+    frames = window.controller.labelling.frames
+    qtbot.waitUntil(lambda: frames.highest_in_file is not None, timeout=30_000)
+    assert frames.highest_in_file is not None
+    assert frames.highest_in_file.track == 7
     window.controller.playback.seek(2.5 / 12)
     qtbot.waitUntil(lambda: bool(annotations(window)) and annotations(window)[0].box == (4, 2, 12, 9), timeout=30_000)
     qtbot.waitUntil(lambda: settled(window), timeout=30_000)
+    # An object of this video is none to go on with in another one.
+    session, frames.left = window.controller.session, 7
+    other = open_media(Path(shutil.copy(numbered_clip, numbered_clip.with_name("other.mp4"))))
+    session.change("show", with_active(session.state, other, session.next_id))
+    assert frames.left is None
     window.controller.session.load(State())

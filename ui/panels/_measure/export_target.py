@@ -24,7 +24,7 @@ def ask_target(parent: QWidget) -> Path | None:
     if not suffix or path.suffix.lower() in (".csv", ".json"):
         return path
     path = path.with_name(path.name + suffix)
-    text = tr("MeasureContent", "{name} is there already. Replace it?").format(name=path.name)
+    text = tr("MeasureContent", "{name} exists already. Replace it?").format(name=path.name)
     # The dialog has asked about the name as it was typed.
     if path.exists() and QMessageBox.question(parent, title, text) != QMessageBox.StandardButton.Yes:
         return None

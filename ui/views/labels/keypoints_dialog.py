@@ -45,7 +45,7 @@ class KeypointsDialog(QDialog):
         self.names = QPlainTextEdit()
         self.names.setTabChangesFocus(True)
         self.names.setAccessibleName(self.tr("Names of the key points"))
-        self.names.setToolTip(self.tr("A name in each line, in the order in which the points are placed"))
+        self.names.setToolTip(self.tr("One name per line, in the order in which the points are placed"))
         self.lines = QLineEdit()
         self.lines.setAccessibleName(self.tr("Lines of the skeleton"))
         self.lines.setPlaceholderText(self.tr("1-2, 2-3"))
@@ -62,7 +62,7 @@ class KeypointsDialog(QDialog):
         layout.setContentsMargins(24, 24, 24, 24)
         layout.setSpacing(8)
         layout.addWidget(self.sets)
-        layout.addWidget(QLabel(self.tr("Names, one in each line")))
+        layout.addWidget(QLabel(self.tr("Names, one per line")))
         layout.addWidget(self.names, 1)
         layout.addWidget(QLabel(self.tr("Lines between points")))
         layout.addWidget(self.lines)
@@ -85,7 +85,7 @@ class KeypointsDialog(QDialog):
         names = [" ".join(line.split()) for line in self.names.toPlainText().splitlines()]
         names = [name for name in names if name]
         if not names:
-            raise ValueError(self.tr("Expected the name of a key point in each line, found none."))
+            raise ValueError(self.tr("Expected the name of a key point on each line, found none."))
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(
