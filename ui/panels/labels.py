@@ -189,7 +189,8 @@ class LabelsPanel(QWidget):
         self.edit.setToolTip(self.tr("Correct the labels on the picture (L)"))
         self.edit.clicked.connect(self._labelling.set_active)
         tools = QHBoxLayout()
-        tools.setSpacing(4)
+        # No room between: the row is as wide as a column of usual width.
+        tools.setSpacing(0)
         tools.addWidget(self.edit)
         tools.addStretch(1)
         self.modes: dict[str, QToolButton] = {}
