@@ -91,6 +91,18 @@ def number_at(labels: PictureLabels, x: float, y: float) -> int | None:
     return -min(inside)[2] if inside else None
 
 
+def number_at_keypoint(labels: PictureLabels, at: Point, reach: float) -> int | None:
+    """Number of the object with the labelled key point nearest to a point, within `reach` pixels; None without one."""
+    distances = [
+        (math.dist(at, (x, y)), number)
+        for number, annotation in enumerate(labels.annotations)
+        for x, y, seen in annotation.keypoints
+        if seen
+    ]
+    distance, number = min(distances, default=(math.inf, -1))
+    return number if distance <= reach else None
+
+
 def _covers(annotation: Annotation, x: float, y: float) -> bool:
     mask = annotation.mask
     if mask is not None:

@@ -131,8 +131,9 @@ class LeftOutReport(QObject):
         self.changed.emit()
         if checked.missing and checked.missing == checked.pictures:
             text = self.tr("None of the {count} pictures of {name} is there; choose the folder that they are in.")
+            # An error stays: without its button there is no way to the pictures but opening the labels again.
             self._notices.post(
-                "warning",
+                "error",
                 text.format(count=f"{checked.pictures:,}", name=shown_name(checked.path.name)),
                 action=self.tr("Find pictures …"),
                 run=lambda: self.ask_pictures(checked.annotations),

@@ -47,15 +47,14 @@ def test_a_set_without_its_pictures_is_listed_and_they_are_found(
 ) -> None:
     path, pictures = apart
     controller = window.controller
-    posted: list[tuple[str, str]] = []
+    posted: list[tuple[str, str, str]] = []
     monkeypatch.setattr(
-        window.notices, "post", lambda level, text, action="", run=None, **more: posted.append((text, action))
+        window.notices, "post", lambda level, text, action="", run=None, **more: posted.append((level, text, action))
     )
     window.open_paths([path])
     qtbot.waitUntil(lambda: bool(posted), timeout=30_000)
-    assert posted == [
-        ("None of the 2 pictures of labels.json is there; choose the folder that they are in.", "Find pictures …")
-    ]
+    told = "None of the 2 pictures of labels.json is there; choose the folder that they are in."
+    assert posted == [("error", told, "Find pictures …")], "an error stays until it is dismissed"
     assert [row.name for row in controller.library.rows] == ["set/1.png", "set/2.png"]
     assert controller.session.state.active_media is None
     checked = window.left_out.last[path]

@@ -96,6 +96,21 @@ def test_a_model_is_measured_and_every_page_says_so(content: MeasureContent, qtb
     content.confusion.view.grab()
 
 
+def test_the_labels_on_screen_are_measured_first(window: MainWindow, labels: Path, qtbot: QtBot) -> None:
+    labelling, session = window.controller.labelling, window.controller.session
+    window.open_paths([labels.parent / "000.png"])
+    qtbot.waitUntil(lambda: labelling.media is not None, timeout=30_000)
+    labelling.begin(["car"])
+    window.open_paths([labels])
+    qtbot.waitUntil(lambda: labelling.annotations is not None and labelling.annotations.path == labels, timeout=30_000)
+    window.show_panel("measure")
+    content = window.dock_layout.content(MeasurePanel).make()
+    assert content.source.count() == 2
+    assert content.source.currentData() == labelling.annotations
+    # What is registered goes after the window, which would ask for it.
+    session.load(State())
+
+
 def test_a_long_name_of_a_set_cuts_nothing_off(content: MeasureContent, qtbot: QtBot, tmp_path: Path) -> None:
     content.set_source(tmp_path / ("instance_segmentation" * 4))
     content.cancel_button.window().show()

@@ -242,8 +242,11 @@ class MeasureContent(QWidget):
         for source in sources:
             self.source.addItem(source.name, source)
         places = [row for row, source in enumerate(sources) if source == current]
-        # Edits make another set of the same file.
-        places += [row for row, source in enumerate(sources) if path_of(source) == path_of(current)]
+        if current is not None:
+            # Edits make another set of the same file.
+            places += [row for row, source in enumerate(sources) if path_of(source) == path_of(current)]
+        else:
+            places = [row for row, source in enumerate(sources) if source == self._controller.labelling.annotations]
         self.source.setCurrentIndex(places[0] if places else len(sources) - 1)
         self.source.blockSignals(False)
         self._update()

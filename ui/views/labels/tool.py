@@ -182,6 +182,8 @@ class LabelTool:
         if self.mode is Mode.REGIONS:
             self.erasing, self.stroke, self.dragging = erase, (self._on_picture(at),), True
             return True
+        if self.mode is Mode.KEYPOINTS and self.skeleton is None and self.selected is None:
+            self.selected = editing.number_at_keypoint(self.labels, at, reach)
         self._handle = self.handle_at(at, reach)
         if self._handle is not None:
             self._grab(self._handle)

@@ -82,6 +82,14 @@ def test_points_beside_all_objects_are_a_new_one_around_them(stage: Stage) -> No
     assert stage.last.keypoints == ((30, 35, 2), (42, 32, 2), (0, 0, 0))
 
 
+def test_a_point_of_any_object_is_dragged_while_points_are_placed(stage: Stage) -> None:
+    begin(stage, POSED)
+    stage.drag((10, 10), (14, 12), (16, 14))
+    assert stage.changes == [Change.KEYPOINTS]
+    assert stage.last.keypoints == ((16, 14, 2), (20, 10, 1), (0, 0, 0))
+    assert len(stage.edits[-1].labels.annotations) == 1, "no other object begins there"
+
+
 def test_escape_drops_points_and_another_mode_keeps_them(stage: Stage) -> None:
     begin(stage, PEOPLE)
     stage.click(30, 35)
