@@ -100,8 +100,12 @@ class Settings:
             lock.unlock()
 
     def save_window(self, window: QMainWindow) -> None:
+        """Keep the geometry of the window and the layout of its docks, to be written by `write`."""
         self.set("window/geometry", window.saveGeometry())
         self.set("window/layout", window.saveState(LAYOUT_VERSION))
+
+    def write(self) -> None:
+        """Write what was set to the file."""
         self._store.sync()
 
     @property

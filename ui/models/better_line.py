@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from cvstudio.models import ModelSpec
@@ -42,6 +43,14 @@ class BetterLine(QWidget):
         layout.addWidget(self.button)
         self.hide()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._keep_lines()
+
+    def _keep_lines(self) -> None:
+        """Be high enough for all lines of the text: a form may give no more than the least height."""
+        self.setMinimumHeight(self.heightForWidth(self.width()))
+
     def show_model(self, model: ModelSpec | None, instead_of: ModelSpec | None = None) -> None:
         """Offer `model` where `instead_of` is in use; None hides the line."""
         if model != self._model:
@@ -53,6 +62,7 @@ class BetterLine(QWidget):
         knows_more = instead_of is not None and len(model.labels) > len(instead_of.labels)
         offer = self.tr("Knows more: {model}") if knows_more else self.tr("More accurate: {model}")
         self.text.setText(offer.format(model=better_text(model)))
+        self._keep_lines()
         if terms(model).place.ready:
             self.button.setText(self.tr("Use"))
             self.button.setToolTip(self.tr("Use {model} in place of this model").format(model=model.title))

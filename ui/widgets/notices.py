@@ -27,8 +27,11 @@ LOOK = {"info": ("info", "link"), "warning": ("triangle-alert", "warning"), "err
 class Notice(QFrame):
     """A message with an icon of its level, an optional button that calls `run`, and a button to dismiss it."""
 
-    def __init__(self, parent: QWidget, level: str, text: str, action: str, run: Callable[[], object] | None) -> None:
+    def __init__(
+        self, parent: QWidget, level: str, text: str, action: str, run: Callable[[], object] | None, *, stays: bool
+    ) -> None:
         super().__init__(parent)
+        self._stay_ms = None if stays else STAY_MS.get(level)
         self.setObjectName("notice")
         self.level = level
         self.text = text
@@ -69,9 +72,9 @@ class Notice(QFrame):
         self.count_down()
 
     def count_down(self) -> None:
-        """Restart the timer that dismisses the notice."""
-        if self.level in STAY_MS:
-            self.timer.start(STAY_MS[self.level])
+        """Restart the timer that dismisses the notice, if it has one."""
+        if self._stay_ms is not None:
+            self.timer.start(self._stay_ms)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self.timer.stop()
@@ -116,6 +119,7 @@ class Notices(QObject):
         action: str = "",
         run: Callable[[], object] | None = None,
         instead_of: str = "",
+        stays: bool = False,
     ) -> None:
         """Show a message; where the same one is still on screen, only restart its timer.
 
@@ -125,6 +129,7 @@ class Notices(QObject):
         text : one sentence
         action, run : title of a button, and the function it calls
         instead_of : text of an earlier message that this one replaces
+        stays : until it is dismissed, as an error does: an offer that is made only here
 
         Raises
         ------
@@ -137,7 +142,7 @@ class Notices(QObject):
             if (existing.level, existing.text) == (level, text):
                 existing.count_down()
                 return
-        notice = Notice(self._parent, level, text, action, run)
+        notice = Notice(self._parent, level, text, action, run, stays=stays)
         notice.dismiss.clicked.connect(lambda: self._remove(notice))
         self._shown.insert(0, notice)
         while len(self._shown) > MOST:

@@ -56,6 +56,7 @@ def go_on(window: MainWindow, name: str) -> None:
     (notice,) = window.notices.shown
     assert notice.text == f"{name} was not finished last time."
     assert notice.action is not None
+    assert not notice.timer.isActive()  # whoever looks away for ten seconds must not lose the work
     QTest.mouseClick(notice.action, Qt.MouseButton.LeftButton)
 
 

@@ -10,6 +10,7 @@ from cvstudio.models import domain as core
 from cvstudio.models.domain import better_text
 from cvstudio.models.terms import Place, terms
 from ui.models.domain_button import ClassesView
+from ui.tour.input_events import pause
 
 
 def opened(window, qtbot, analysis="detect"):
@@ -33,6 +34,21 @@ def test_the_domain_stands_under_the_name_and_its_list_is_one_click_away(window,
     popup.close()
     window.controller.set_model("hog")
     assert panel.domain.text() == "person"
+
+
+def test_no_line_of_the_offer_is_cut_when_the_picture_changes(window, qtbot):
+    panel = opened(window, qtbot)
+
+    def whole():
+        text = panel.better.text
+        return text.isVisible() and text.height() >= text.heightForWidth(text.width())
+
+    qtbot.waitUntil(whole)
+    window.controller.open_paths([sample_path("astronaut")])
+    qtbot.waitUntil(lambda: len(window.controller.session.state.media) == 2, timeout=60_000)
+    for _ in range(5):
+        pause(100)
+        assert whole()
 
 
 def test_a_better_model_is_offered_with_size_and_licence_and_used_once_it_is_here(window, qtbot, monkeypatch):

@@ -53,6 +53,16 @@ def test_the_same_text_is_not_stacked(notices: Notices) -> None:
     assert len(notices.shown) == 1
 
 
+def test_an_offer_that_stays_does_not_leave_by_itself(notices: Notices) -> None:
+    notices.post("warning", "leaves")
+    notices.post("warning", "stays", stays=True)
+    notice, transient = notices.shown
+    assert transient.timer.isActive()
+    assert not notice.timer.isActive()
+    notices.post("warning", "stays", stays=True)
+    assert not notice.timer.isActive()
+
+
 def test_information_leaves_and_an_error_stays(notices: Notices, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module.STAY_MS, "info", 20)
     notices.post("error", "stays")
