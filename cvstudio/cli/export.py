@@ -110,6 +110,25 @@ def _targets(
     return [(item, out / (f"{stem}-{item.key}" if item.folder else f"{stem}{item.suffix}")) for item in chosen]
 
 
+def _check_own(path: Path) -> None:
+    """Check that `path`, a name which the user did not write, is free or that of an earlier export.
+
+    Raises
+    ------
+    ExportError
+        There is something that has no recipe beside it.
+    """
+    from cvstudio.exporters.base import recipe_path, writing
+    from cvstudio.running.recipe import is_recipe, is_there
+
+    recipe = recipe_path(path)
+    with writing(path):
+        taken = next((name for name in (path, recipe) if is_there(name)), None)
+    if taken is not None and not is_recipe(recipe):
+        remedy = "choose another folder" if path.is_dir() else "choose another folder, or name the file itself as -o"
+        raise ExportError(f"{taken.name} in {path.parent} is no export of cvstudio and would be changed; {remedy}.")
+
+
 def _part(options: argparse.Namespace) -> tuple[float, float | None]:
     """Start and end of the range of the video in seconds, None for its end. Raises ParamsError."""
     start, stop = options.start or 0.0, options.stop
@@ -151,8 +170,12 @@ def write_result(
     for layer in instance.lineage:
         if layer.weights is not None:
             protect_input(layer.weights, options)
+    named = {out for out in outs if _is_file(out, folder=out in folders)}
     for _, path in targets:
         check_no_input(path)
+        if path not in named:
+            _check_own(path)
+    for _, path in targets:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()

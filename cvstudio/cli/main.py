@@ -91,7 +91,12 @@ class _Out(argparse.Action):
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--out", action=_Out, default=Path("out"), help="file or folder to write, may be repeated (default: out)"
+        "-o",
+        "--out",
+        action=_Out,
+        default=Path("out"),
+        help="file to write or replace, or a folder, in which only earlier exports are replaced; may be repeated "
+        "(default: out)",
     )
     parser.add_argument("--format", action="append", help="export format, may be repeated; default: the usual ones")
     parser.add_argument("--time", type=float, metavar="SECS", help="one frame of a video instead of all of it")

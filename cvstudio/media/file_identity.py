@@ -41,6 +41,10 @@ def find_file(path: str | os.PathLike[str]) -> Path:
         existing = absolute if absolute.exists() else _normalised_match(absolute)
         if existing is None:
             raise MediaError(f"{quoted(absolute)} does not exist; check its name and folder, or choose another file.")
+        if not existing.exists():
+            raise MediaError(
+                f"{quoted(existing)} is a link that leads to no file; mend the link, or choose another file."
+            )
         if existing.is_dir():
             raise MediaError(f"{quoted(existing)} is a folder; choose a file in it.")
         if not existing.is_file():

@@ -346,6 +346,20 @@ def read_json(path: Path, file_format: str) -> dict[str, Any]:
     return saved
 
 
+def is_recipe(path: Path) -> bool:
+    """Whether the file at `path` is a recipe, which tells that what lies beside it is an export."""
+    try:
+        read_json(path, FORMAT)
+    except ProjectError:
+        return False
+    return True
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file, a link or a folder that is not empty has the name `path`."""
+    return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
+
+
 def load_recipe(path: Path) -> tuple[AnalysisInstance, float | None, dict[str, Any]]:
     """The analysis, the time in seconds and the look of a recipe file. Raises UserError."""
     return _loaded(

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from cvstudio.analyses.services import Services
-from cvstudio.exporters.base import write_recipe, writing
+from cvstudio.exporters.base import Exporter, write_recipe, writing
 from cvstudio.foundation.atomic_files import atomic_path, clean_up
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.input_files import protect_input
@@ -19,6 +20,7 @@ from cvstudio.running.batch.plan import BatchPlan, BatchTask, names_of, sources_
 from cvstudio.running.batch.queue import BatchError, BatchQueue, Outcome, write_report
 from cvstudio.running.batch.sources import find_sources
 from cvstudio.running.batch.work import Workers, folder_of
+from cvstudio.running.recipe import is_recipe, is_there
 from cvstudio.running.runner import Runner
 
 REPORT = "batch-report.csv"
@@ -110,6 +112,7 @@ class Batch:
             protect_input(file, self)
         recipe = {**plan.recipe(), "precision": self._precision}
         with writing(plan.out):
+            self._check_own(plan.out)
             plan.out.mkdir(parents=True, exist_ok=True)
             batch_queue = BatchQueue(plan.out, recipe)
         with batch_queue:
@@ -129,6 +132,21 @@ class Batch:
             ]
             yield from self._outcomes(tasks, batch_queue, progress)
             self._finish(tasks, batch_queue, progress)
+
+    def _check_own(self, out: Path) -> None:
+        """Check that nothing would be changed in `out` but what an earlier batch wrote. Raises BatchError, OSError."""
+        if is_recipe(out / RECIPE):
+            return
+        names = [out / RECIPE, out / REPORT, *(self._output(exporter) for exporter in self.plan.exporters)]
+        taken = next((path.name for path in names if is_there(path)), None)
+        if taken is not None:
+            raise BatchError(f"{out} holds {taken}, which is of no batch and would be changed; choose another folder.")
+
+    def _output(self, exporter: Exporter) -> Path:
+        """The combined file of a format, or the folder of its files."""
+        if exporter.combined is not None:
+            return self.plan.out / f"{self.plan.instance.analysis}{exporter.suffix}"
+        return folder_of(self.plan.out, exporter)
 
     def _runner(self) -> Runner:
         cache = Cache(budget_bytes=CACHE_BYTES, max_entries=16)
@@ -181,7 +199,7 @@ class Batch:
             with writing(out):
                 if exporter.combined is not None:
                     options = self.plan.option_values(exporter.key)
-                    with atomic_path(out / f"{self.plan.instance.analysis}{exporter.suffix}") as temporary:
+                    with atomic_path(self._output(exporter)) as temporary:
                         pieces = batch_queue.pieces(exporter.key, files)
                         exporter.combined.write(temporary, pieces, options, progress)
                 elif exporter.finish is not None:

@@ -186,3 +186,41 @@ def test_one_missing_name_of_several_fails_alone(tmp_path: Path, capsys: pytest.
     assert (tmp_path / "out" / "json" / "a.json").is_file()
     assert main(["run", "detect", given[0], "--model", "haar-face", "-q", "-o", str(tmp_path / "o")]) == 1
     assert "at least one file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("taken", ["my cat-detect.json", "my cat-detect.json.recipe.json", "my cat-detect-yolo/a.txt"])
+def test_what_others_put_into_a_folder_stays(photo, tmp_path, taken, capsys):
+    path = tmp_path / "out" / taken
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    assert detect(photo, "-o", tmp_path / "out", "--format", "json", "--format", "yolo") == 1
+    assert "is no export of cvstudio" in capsys.readouterr().err
+    assert path.read_text() == "mine"
+    assert [other for other in (tmp_path / "out").rglob("*") if other.is_file()] == [path]
+
+
+def test_an_earlier_export_and_a_named_file_are_replaced(photo, tmp_path):
+    out = tmp_path / "out"
+    for score in ("0.2", "0.9"):
+        assert detect(photo, "-o", out, "--format", "json", "--format", "yolo", "--score", score) == 0
+    named = tmp_path / "named.json"
+    named.write_text("mine")
+    assert detect(photo, "-o", named) == 0
+    assert json.loads(named.read_text())["file"] == photo.name
+
+
+@pytest.mark.parametrize("taken", ["batch-report.csv", "batch.recipe.json", "detect.coco.json", "json/a.json"])
+def test_a_batch_leaves_what_others_put_into_a_folder(photo, tmp_path, taken, capsys):
+    path = tmp_path / "out" / taken
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    other = tmp_path / "out" / "notes.txt"
+    other.write_text("mine, too")
+    options = ("-o", tmp_path / "out", "--format", "coco", "--format", "json")
+    assert detect(photo, photo.parent, *options) == 1
+    assert "is of no batch" in capsys.readouterr().err
+    assert {item for item in (tmp_path / "out").rglob("*") if item.is_file()} == {path, other}
+    assert path.read_text() == "mine"
+    path.unlink()
+    assert detect(photo, photo.parent, *options) == 0
+    assert detect(photo, photo.parent, *options, "--score", "0.9") == 0

@@ -123,6 +123,9 @@ def test_missing_folder_empty_and_device(tmp_path: Path) -> None:
     assert "is empty" in refused(tmp_path / "empty.png")
     os.mkfifo(tmp_path / "pipe")
     assert "pipe" in refused(tmp_path / "pipe")
+    for name, target in (("dangling", "gone.png"), ("loop", "loop")):
+        (tmp_path / name).symlink_to(target)
+        assert "a link that leads to no file" in refused(tmp_path / name)
     assert "opened" in refused(tmp_path / ("n" * 400))
     assert "does not exist" in refused("a\0b")
 
