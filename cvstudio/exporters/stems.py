@@ -110,7 +110,7 @@ for _form, (_, _, _suffix) in FORMATS.items():
             _writer(_form),
             "The mix of the stems as it is heard, at the rate and length of the sound.",
             preferred=_form == "WAV",
-            keywords=("mix", "audio", "mixdown"),
+            keywords=("mix", "audio", "mixdown", "믹스", "소리 내보내기"),
         )
     )
 
@@ -124,6 +124,6 @@ EXPORTERS.register(
         f"Each stem and the {RESIDUAL} in a file of its own, at the rate and length of the sound.",
         folder=True,
         params=StemOptions,
-        keywords=("tracks", "voices", "multitrack", "audio"),
+        keywords=("tracks", "voices", "multitrack", "audio", "스템", "분리된 소리"),
     )
 )

@@ -53,7 +53,7 @@ ANNOTATION_FORMATS.register(
         "Generated scene",
         _recognises,
         _read,
-        order=5,
+        order=200,
         summary="The file of a generated scene: boxes, masks, key points, and a class for each pixel.",
         implied=False,
     )

@@ -73,10 +73,10 @@ def test_two_settings_are_compared_measured_and_ended_with_escape(
     before = controller.session.state.instance
     assert before is not None
     next(entry for entry in compare_entries(cat) if entry.key == "compare:settings").run()
-    controller.set_value("score", 0.05)
+    controller.set_value("score", 0.02)
     settle()
     assert comparison.composition is not None
-    assert comparison.composition.titles == ("Minimum confidence 0.2", "Minimum confidence 0.05")
+    assert comparison.composition.titles == ("Minimum confidence 0.2", "Minimum confidence 0.02")
     left, right = results(cat)
     assert len(right) > len(left)
     qtbot.waitUntil(lambda: isinstance(comparison.agreement, BoxAgreement))
@@ -99,7 +99,7 @@ def test_two_settings_are_compared_measured_and_ended_with_escape(
     state = controller.session.state
     # The side that was worked on stays; the one before is there, and hidden.
     assert state.instance is not None
-    assert state.instance.values["score"] == 0.05
+    assert state.instance.values["score"] == 0.02
     assert [item.visible for item in state.instances if item.id == before.id] == [False]
 
 
@@ -221,7 +221,7 @@ def test_what_is_pointed_at_is_marked_on_the_other_side(
 ) -> None:
     comparison = cat.controller.comparison
     comparison.start_settings()
-    cat.controller.set_value("score", 0.05)
+    cat.controller.set_value("score", 0.02)
     settle()
     qtbot.waitUntil(lambda: comparison.agreement is not None)
     left, right = results(cat)

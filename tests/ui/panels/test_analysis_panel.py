@@ -90,7 +90,7 @@ def test_classes_are_counted_whether_they_are_shown_or_not(
 ) -> None:
     controller = window.controller
     cat("detect")
-    controller.set_value("score", 0.05)
+    controller.set_value("score", 0.02)
     qtbot.waitUntil(lambda: controller.detections() is not None and len(controller.detections()) > 1, timeout=60_000)
     detections = controller.detections()
     expected = Counter(detections.label(row) for row in range(len(detections)))

@@ -104,7 +104,7 @@ def test_a_training_is_watched_stopped_resumed_and_finished(window, open_panel, 
     assert "loss" in shown(content)["loss"]
     assert "top-1" in shown(content)["held out"]
     qtbot.waitUntil(lambda: "left" in content.message, timeout=WAIT_MS)
-    assert content.message.startswith("epoch ")
+    assert content.message.startswith("Epoch ")
     click(content.stop_button)
     qtbot.waitUntil(lambda: not content.process.running, timeout=WAIT_MS)
     assert "the last complete epoch is kept" in content.message
