@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
 from cvstudio.session.session import State
-from ui.panels.labels import WIDTH, LabelsPanel
+from ui.panels.labels import LabelsPanel
 from ui.window.main_window import MainWindow
 
 
@@ -65,9 +65,3 @@ def test_a_panel_without_labels_takes_the_height_of_what_it_says(window: MainWin
     qtbot.waitUntil(lambda: dock.height() >= 420, timeout=30_000)
     # What is registered goes with the window, which would ask for it.
     window.controller.session.load(State())
-
-
-def test_a_column_of_usual_width_cuts_nothing_of_the_labels_off(window: MainWindow) -> None:
-    panel = window.dock_layout.content(LabelsPanel)
-    panel.make()
-    assert panel.minimumSizeHint().width() <= WIDTH

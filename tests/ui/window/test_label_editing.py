@@ -17,6 +17,7 @@ from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.layers import with_layer
 from cvstudio.session.session import replace_instance
 from tests.ui.window.labelling_steps import annotations, at, begin, draw, editor, key, panel, settled
+from ui.panels.labels import WIDTH
 from ui.panels.results import ResultsPanel
 from ui.widgets.elided_combo import ElidedCombo
 from ui.window.main_window import MainWindow
@@ -160,6 +161,12 @@ def test_labels_are_selected_and_removed_in_the_panel(labelling: MainWindow, qtb
     assert [item.box[0] for item in annotations(labelling)] == pytest.approx([90], abs=0.5)
     controller.undo()
     assert len(annotations(labelling)) == 3
+
+
+def test_a_column_of_usual_width_cuts_nothing_of_the_labels_off(labelling: MainWindow, qtbot: QtBot) -> None:
+    begin(labelling, qtbot)
+    qtbot.waitUntil(lambda: panel(labelling).stack.currentIndex() == 2)
+    assert panel(labelling).minimumSizeHint().width() <= WIDTH
 
 
 def test_what_the_tool_draws_is_hidden_beneath_it_and_is_on_a_copy_of_the_view(
