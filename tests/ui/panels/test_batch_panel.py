@@ -42,7 +42,12 @@ def test_the_source_is_first_looked_for_where_the_pictures_are(
     window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[str] = []
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: starts.append(args[2]) or "")
+
+    def ask(parent: object, title: str, start: str) -> str:
+        starts.append(start)
+        return ""
+
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", ask)
     window.show_panel("batch")
     content = window.docks["batch"].widget().make()
     content.choose_source()

@@ -70,8 +70,15 @@ def test_the_layout_is_stored_as_it_was_seen(qtbot: QtBot, monkeypatch: pytest.M
     first.resizeDocks(docks, [500, 250], Qt.Orientation.Vertical)
     pause(50)
     heights = [dock.height() for dock in docks]
-    # What a window manager does with a maximised window that goes.
-    monkeypatch.setattr(QGuiApplication, "sync", lambda: (first.resize(1000, 600), first.layout().activate()))
+
+    def as_window_managers_do() -> None:
+        """With a maximised window that goes."""
+        first.resize(1000, 600)
+        layout = first.layout()
+        assert layout is not None
+        layout.activate()
+
+    monkeypatch.setattr(QGuiApplication, "sync", as_window_managers_do)
     first.close()
     second = MainWindow()
     second.show()
