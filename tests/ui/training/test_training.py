@@ -262,7 +262,7 @@ def test_curves_follow_the_theme_and_stand_out_from_its_ground(open_panel, windo
         window.set_theme("dark")
 
 
-def test_plots_stand_under_each_other_where_the_panel_is_narrow(open_panel, window):
+def test_plots_stand_under_each_other_where_the_panel_is_narrow(open_panel, window, qtbot):
     folder = write_run("digits", 0, 0.2)
     with (folder / CURVES).open("a") as file:
         file.write(json.dumps({"epoch": 1, "split": "train", "loss": 2.0}) + "\n")
@@ -272,7 +272,10 @@ def test_plots_stand_under_each_other_where_the_panel_is_narrow(open_panel, wind
     dock.setFloating(True)
     for width, beside in ((1300, True), (420, False)):
         dock.resize(width, 700)
-        pause(50)
-        first, second = (plots.plots[key].geometry() for key in ("loss", "held out"))
-        assert (first.top() == second.top()) is beside
+
+        def stand_so(beside=beside):
+            first, second = (plots.plots[key].geometry() for key in ("loss", "held out"))
+            return (first.top() == second.top()) is beside
+
+        qtbot.waitUntil(stand_so)
         assert content.start_button.isVisible()
