@@ -29,7 +29,7 @@ def found(window: MainWindow, qtbot: QtBot) -> Detections:
     controller = window.controller
     window.open_paths([sample_path("cat")])
     qtbot.waitUntil(lambda: isinstance(controller.current_result(), Detections), timeout=60_000)
-    controller.set_value("score", 0.05)
+    controller.set_value("score", 0.02)
 
     def several() -> bool:
         detections = controller.detections()
