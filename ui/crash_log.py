@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +14,8 @@ from cvstudio.foundation.paths import user_log_dir
 class CrashLog:
     """Log of this run, and detection of a crash of the previous one.
 
-    A marker file exists while the program runs; a marker that exists at the start was left by a crash.
+    A marker file with the number of the process exists while the program runs; one whose process is gone was left by a
+    crash. Programs that run beside each other write to one log.
 
     Parameters
     ----------
@@ -29,14 +31,14 @@ class CrashLog:
         self.folder = folder or user_log_dir()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / "cvstudio.log"
-        self._marker = self.folder / "running"
+        self._marker = self.folder / f"running-{os.getpid()}"
         self._faults: IO[str] | None = None
         self._handler: logging.Handler | None = None
         self.previous: Path | None = None
 
     def start(self) -> None:
         """Start logging and set `previous`."""
-        if self._marker.exists():
+        if self._crashed():
             crashed_log = self.folder / "crashed.log"
             if self.path.exists():
                 self.path.replace(crashed_log)
@@ -46,6 +48,23 @@ class CrashLog:
         self._faults = self.path.open("a", encoding="utf-8")
         faulthandler.enable(self._faults)
         self._marker.write_text("", encoding="utf-8")
+
+    def _crashed(self) -> bool:
+        """Whether a program that ran has ended without removing its marker, and none runs now whose log it would be.
+
+        Markers of processes that are gone are removed once none runs.
+        """
+        markers = [*self.folder.glob("running*")]
+        if not markers:
+            return False
+        import psutil
+
+        numbers = (marker.name.rpartition("-")[2] for marker in markers)
+        if any(number.isdecimal() and psutil.pid_exists(int(number)) for number in numbers):
+            return False
+        for marker in markers:
+            marker.unlink(missing_ok=True)
+        return True
 
     def rotate(self) -> None:
         """Begin a new file whenever the log has grown long; what that needs is imported after the first picture."""

@@ -384,6 +384,27 @@ def test_a_crash_leaves_a_log_that_the_next_start_offers(tmp_path, window):
     assert not any(handler.baseFilename == str(again.path) for handler in _log_files())
 
 
+def test_a_program_that_runs_beside_has_not_crashed(tmp_path):
+    from ui.crash_log import CrashLog
+
+    code = (
+        "import sys; from pathlib import Path; from ui.crash_log import CrashLog\n"
+        f"crash = CrashLog(Path({str(tmp_path)!r})); crash.start(); print('runs', flush=True); sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "runs\n"
+        second = CrashLog(tmp_path)
+        second.start()
+        second.end()
+        assert second.previous is None
+        first.kill()
+    third = CrashLog(tmp_path)
+    third.start()
+    third.end()
+    assert third.previous is not None
+
+
 def _log_files():
     return [item for item in logging.getLogger().handlers if isinstance(item, logging.FileHandler)]
 
