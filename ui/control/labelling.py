@@ -72,6 +72,7 @@ class Labelling(QObject):
         self._seen: tuple[AnnotationSet | None, str] = (None, "")
         self._exported: tuple[AnnotationSet, ...] = ()
         self.labelled: LabelledSet | None = None
+        self.generated = False  # labels of a generated scene follow its sliders, and are not edited
         self.labels = PictureLabels()
         self.selected: int | None = None
         self.category = 0
@@ -146,11 +147,10 @@ class Labelling(QObject):
     def state_changed(self, new: State) -> None:
         """Follow a change of the session."""
         annotations = self.annotations
-        seen = annotations, new.active
-        if seen[0] is self._seen[0] and seen[1] == self._seen[1]:
+        other_picture = new.active != self._seen[1]
+        if annotations is self._seen[0] and not other_picture:
             return
-        other_picture = seen[1] != self._seen[1]
-        self._seen = seen
+        self._seen = annotations, new.active
         if annotations is None:
             self._show(None, other_picture)
             self.set_active(False)
@@ -161,8 +161,7 @@ class Labelling(QObject):
             self._read(annotations)
 
     def _read(self, annotations: AnnotationSet) -> None:
-        cache = self._pipeline.cache
-        file = annotations.file
+        cache, file = self._pipeline.cache, annotations.file
 
         def work(progress: Progress) -> Iterator[Any]:
             yield file, (labelled := read_labels(file, cache))
@@ -188,8 +187,9 @@ class Labelling(QObject):
                 self._show(annotations.with_edits(labelled), other_picture=True)
 
     def _show(self, labelled: LabelledSet | None, other_picture: bool) -> None:
-        self.labelled = labelled
-        self.labels = self._labels_of(labelled)
+        self.generated = labelled is not None and labelled.name_as is not None
+        self.labelled = None if self.generated else labelled
+        self.labels = self._labels_of(self.labelled)
         if self.category >= max(len(self.categories), 1):
             self.choose(0)
         self.frames.left = None if other_picture else self.frames.left
@@ -227,7 +227,7 @@ class Labelling(QObject):
 
     def set_active(self, active: bool) -> None:
         """Begin or end editing on the canvas."""
-        if active and self.annotations is None:
+        if active and (self.annotations is None or self.generated):
             return
         if active != self.active:
             layer = self.layer

@@ -101,6 +101,8 @@ class LabelsPanel(QWidget):
         self.stack.addWidget(self.beginning)
         self._content = self._make_content()
         self.stack.addWidget(self._content)
+        told = self.tr("The labels of a generated scene follow its sliders: they are layers, and not corrected.")
+        self.stack.addWidget(EmptyState("box", told))
         self._layout.addWidget(self.stack)
         labelling = self._labelling
         labelling.changed.connect(self._follow)
@@ -246,6 +248,9 @@ class LabelsPanel(QWidget):
             return
         if annotations is None:
             self.stack.setCurrentIndex(1)
+            return
+        if labelling.generated:
+            self.stack.setCurrentIndex(3)
             return
         from cvstudio.draw.palette import shared_labels
 

@@ -63,6 +63,10 @@ def test_a_scene_opens_with_its_truth_and_follows_its_sliders(window: MainWindow
     panel = window.docks["medium"].content
     assert isinstance(panel, MediumPanel)
     assert panel.form.row("scene_seed") is not None
+    # The labels of the file are not those of the sliders.
+    qtbot.waitUntil(lambda: controller.labelling.generated)
+    controller.labelling.set_active(True)
+    assert not controller.labelling.active
 
     controller.set_reading(state.active_media, "scene_objects", 3)
     other = SceneRecipe("objects", 5, 3, width=96, height=72, smooth=False)
