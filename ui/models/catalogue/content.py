@@ -199,7 +199,7 @@ class CatalogueContent(QWidget):
         work = read_rows(self._specs, host.requested_device, host.precision)
         # Counting every network takes a while; what has changed is shown first, and the counting goes on after it.
         self._controller.pipeline.lanes.cancel(ROWS)
-        self._controller.pipeline.submit(LANE, Job(ROWS, "", work))
+        self._controller.pipeline.submit(LANE, Job(ROWS, "", work, background=True))
 
     def _reload_changed(self) -> None:
         """Reload where models were added or removed."""
