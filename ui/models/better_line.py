@@ -49,7 +49,7 @@ class BetterLine(QWidget):
 
     def _keep_lines(self) -> None:
         """Be high enough for all lines of the text: a form may give no more than the least height."""
-        self.setMinimumHeight(self.heightForWidth(self.width()))
+        self.setMinimumHeight(max(self.heightForWidth(self.width()), 0))  # -1 where nothing is shown
 
     def show_model(self, model: ModelSpec | None, instead_of: ModelSpec | None = None) -> None:
         """Offer `model` where `instead_of` is in use; None hides the line."""
