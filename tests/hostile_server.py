@@ -22,7 +22,11 @@ from cvstudio.weights.transfer import Patience
 
 CONTENT = np.random.default_rng(7).integers(0, 256, 1_000_000, np.uint8).tobytes()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-QUICK = Patience(stall_secs=0.4, attempts=3, backoff_secs=0.01, longest_secs=0.05)
+QUICK = Patience(stall_secs=20.0, attempts=3, backoff_secs=0.01, longest_secs=0.05)
+"""Quick to try again, but slow to call a server silent: on a busy machine an honest one may take a second to answer."""
+
+STALL_SECS = 1.5
+"""Patience with a server that does fall silent."""
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HUB_URL = "https://huggingface.co/some-one/a.network/resolve/main/folder/model.safetensors"

@@ -69,7 +69,7 @@ def test_a_broken_connection_is_gone_on_with(cut, server, hostile, get):
     broken = {"truncates": hostile.honest(upto=300_000), "resets": hostile.resets(300_000)}
     server.plays(broken.get(cut, hostile.stalls(300_000)), hostile.honest())
     weights = server.weights()
-    check(get(weights), hostile, weights)
+    check(get(weights, stall_secs=hostile.STALL_SECS), hostile, weights)
     first, second = server.log.ranges
     assert first == ""
     assert second.startswith("bytes=")
@@ -87,7 +87,7 @@ def test_a_connection_that_breaks_again_and_again_but_brings_something(server, h
 def test_one_that_brings_nothing_is_given_up_and_what_came_is_kept(server, hostile, refused, get):
     server.plays(hostile.honest(upto=400_000), hostile.stalls(0))
     weights = server.weights()
-    text = refused(weights)
+    text = refused(weights, stall_secs=hostile.STALL_SECS)
     assert "has stopped answering" in text
     assert "0.4 MB that have arrived are kept" in text
     assert left() == [f"{weights.file_name}.part", f"{weights.file_name}.part.json"]
