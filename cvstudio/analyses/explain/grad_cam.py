@@ -1,9 +1,9 @@
-"""Grad-CAM and CAM: heat maps of the evidence of a classifier for a class.
+"""Grad-CAM, Grad-CAM++, Layer-CAM and CAM: heat maps of the evidence of a classifier for a class.
 
 Sources: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV
-2017; Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016 (CAM). For a network that ends
-in a global average and one linear layer the two agree up to the number of places that the average is taken over
-(Grad-CAM, section 3.1).
+2017; Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016 (CAM); the others are named in
+`_class_activation`. For a network that ends in a global average and one linear layer Grad-CAM and CAM agree up to the
+number of places that the average is taken over (Grad-CAM, section 3.1).
 """
 
 from __future__ import annotations
@@ -17,28 +17,32 @@ from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, InputFacts
-from cvstudio.analyses.explain._class_activation import Activations, activations, grad_cam, gradient, weighted
+from cvstudio.analyses.explain._class_activation import (
+    Activations,
+    activations,
+    grad_cam,
+    grad_cam_plus_plus,
+    gradient,
+    layer_cam,
+    weighted,
+)
+from cvstudio.analyses.explain._explained_class import ClassParams, ExplainedClass, explained_class, suggested_classes
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import ParamsError
-from cvstudio.foundation.params import Choices, Doc, NoParams, listed
+from cvstudio.foundation.params import Choices, Doc, NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.classification import Logits
 from cvstudio.results.heat_map import HeatMap
 
-SUGGESTED = 10
-"""Number of most likely classes that the list of classes begins with."""
+METHODS = {"Grad-CAM": grad_cam, "Grad-CAM++": grad_cam_plus_plus, "Layer-CAM": layer_cam}
+CAM = "CAM"
 
 
 @dataclass(frozen=True)
-class TargetParams:
+class TargetParams(ClassParams):
     """Class and layer of the heat map."""
 
-    target: Annotated[
-        str,
-        Choices(from_model="labels", empty="most likely class"),
-        Doc("Class", "Shows the evidence for this class, likely or not.", "Try the second most likely one."),
-    ] = ""
     layer: Annotated[
         str,
         Choices(from_model="layers", empty="last maps"),
@@ -56,11 +60,12 @@ class MapParams:
 
     method: Annotated[
         str,
-        Choices(("Grad-CAM", "CAM")),
+        Choices((*METHODS, CAM)),
         Doc(
             "Method",
-            "Grad-CAM weights the maps by gradients, at any layer; CAM by the weights of the last layer.",
-            "At the last maps both show the same picture.",
+            "Weights the maps by their mean gradients (Grad-CAM), by shares of them (Grad-CAM++), each place by its own "
+            "(Layer-CAM), or by the weights of the last layer (CAM).",
+            "At an early layer Layer-CAM shows the most.",
         ),
     ] = "Grad-CAM"
     positive: Annotated[
@@ -93,7 +98,7 @@ class TargetGradient:
     activation : float32 (k, h, w), feature maps of `layer`
     gradient : float32 (k, h, w)
     class_weights : float32 (k,), weights of CAM; None where the network or the layer has none
-    label, probability : of the class
+    explained : the class
     """
 
     layers: LayerActivations
@@ -101,8 +106,7 @@ class TargetGradient:
     activation: NDArray[np.float32]
     gradient: NDArray[np.float32]
     class_weights: NDArray[np.float32] | None
-    label: str
-    probability: float
+    explained: ExplainedClass
 
 
 def run_activations(inputs: Inputs, params: object, progress: Progress) -> Iterator[LayerActivations]:
@@ -118,27 +122,23 @@ def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> I
     layer = params.layer or list(layer_maps)[-1]
     if layer not in layer_maps:
         raise ParamsError(f"This network has no layer '{layer}'; it has: {', '.join(layer_maps)}.")
-    if params.target and params.target not in network.labels:
-        names = listed(network.labels, params.target)
-        raise ParamsError(f"This network has no class '{params.target}'; it has: {names}.")
-    target = network.labels.index(params.target) if params.target else int(logits.argmax())
+    explained = explained_class(params, Logits(logits, layers.labels, layers.size), network.temperature)
     activation = layer_maps[layer]
     weights = network.class_weights() if layer == list(layer_maps)[-1] else None
     yield TargetGradient(
         layers,
         layer,
         activation,
-        gradient(network, layer, activation, target, progress),
-        None if weights is None else weights[target],
-        network.labels[target],
-        float(Logits(logits, network.labels, layers.size).probabilities(network.temperature)[target]),
+        gradient(network, layer, activation, explained, progress),
+        None if weights is None else explained.weights(weights),
+        explained,
     )
 
 
 def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[HeatMap]:
     """Stage: activation and gradient -> heat map. Raises ParamsError where CAM has no weights."""
     target: TargetGradient = inputs.previous
-    if params.method == "CAM":
+    if params.method == CAM:
         if target.class_weights is None:
             raise ParamsError(
                 f"CAM expects the layer right before a global average and one linear layer, found '{target.layer}'; "
@@ -146,7 +146,7 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
             )
         values = weighted(target.activation, target.class_weights)
     else:
-        values = grad_cam(target.activation, target.gradient)
+        values = METHODS[params.method](target.activation, target.gradient)
     if params.positive:
         values = np.maximum(values, 0)
     low = 0.0 if params.positive else float(values.min())
@@ -158,8 +158,8 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
         target.layers.size,
         low,
         high,
-        target.label,
-        target.probability,
+        target.explained.label,
+        target.explained.probability,
         f"{params.method}, {target.layer}, {width} × {height} places",
         inputs.source,
     )
@@ -167,8 +167,7 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
 
 def input_facts(layers: LayerActivations, values: Mapping[str, Any]) -> InputFacts:
     """The classes that the network finds most likely in this picture."""
-    order = np.argsort(-layers.activations.logits, kind="stable")[:SUGGESTED]
-    return InputFacts(suggested={"target": tuple(layers.labels[index] for index in order.tolist())})
+    return InputFacts(suggested=suggested_classes(layers.activations.logits, layers.labels))
 
 
 ANALYSES.register(
@@ -192,7 +191,17 @@ ANALYSES.register(
         default_model="efficientnet-lite0",
         samples={"picture": "coffee"},
         keywords=(
-            *("Grad-CAM", "CAM", "class activation map", "saliency", "heat map", "explain", "why"),
+            *(
+                "Grad-CAM",
+                "Grad-CAM++",
+                "Layer-CAM",
+                "CAM",
+                "class activation map",
+                "saliency",
+                "heat map",
+                "explain",
+                "why",
+            ),
             *("gradients", "feature maps", "activations", "interpretability", "visualisation"),
             *("클래스 활성화 맵", "판단 근거", "설명 가능한 인공지능", "히트맵"),
         ),

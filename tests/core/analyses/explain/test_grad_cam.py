@@ -12,7 +12,15 @@ import torch
 from torch.nn import functional
 
 import cvstudio
-from cvstudio.analyses.explain._class_activation import activations, grad_cam, gradient, weighted
+from cvstudio.analyses.explain._class_activation import (
+    activations,
+    grad_cam,
+    grad_cam_plus_plus,
+    gradient,
+    layer_cam,
+    weighted,
+)
+from cvstudio.analyses.explain._explained_class import ExplainedClass
 from cvstudio.analyses.stages import stage_keys
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
@@ -39,6 +47,10 @@ def photo() -> Image:
     pixels = cv2.imread(str(sample_path("cat")))
     assert pixels is not None
     return Image(np.ascontiguousarray(pixels[..., ::-1]))
+
+
+def one(index: int) -> ExplainedClass:
+    return ExplainedClass(index, None, "", 0.0)
 
 
 def plain(network: ResidualNetwork, image: Image, layer: str, target: int) -> np.ndarray:
@@ -70,7 +82,7 @@ def test_as_a_whole_backward_pass_says(layer: str, network: ResidualNetwork, pho
     found = activations(network, photo, Progress())
     for target in (int(found.logits.argmax()), LABELS.index("tabby"), LABELS.index("teapot")):
         expected = plain(network, photo, layer, target)
-        slope = gradient(network, layer, found.maps[layer], target, Progress())
+        slope = gradient(network, layer, found.maps[layer], one(target), Progress())
         got = grad_cam(found.maps[layer], slope)
         np.testing.assert_allclose(got, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -82,13 +94,52 @@ def test_the_closed_form_for_a_global_average_and_a_linear_layer(network: Residu
     places = last.shape[1] * last.shape[2]
     weights = network.model.head.weight.detach().numpy()
     for target in range(0, 60, 7):
-        slope = gradient(network, "stage 4", last, target, Progress())
+        slope = gradient(network, "stage 4", last, one(target), Progress())
         expected = sum(weights[target, k] * last[k].astype(np.float64) for k in range(len(last))) / places
         np.testing.assert_allclose(grad_cam(last, slope), expected, atol=1e-5)
         np.testing.assert_allclose(weighted(last, weights[target]) / places, expected, atol=1e-5)
         # The mean of CAM over the places, with the bias, is the logit itself.
         logit = expected.sum() + network.model.head.bias.detach().numpy()[target]
         assert logit == pytest.approx(found.logits[target], abs=1e-4)
+
+
+def test_grad_cam_plus_plus_by_its_derivatives(network: ResidualNetwork, photo: Image) -> None:
+    """The paper's equation 5 with all three derivatives of exp(score), where the network after the maps is piecewise
+    linear, so that they are powers of the first."""
+    found = activations(network, photo, Progress())
+    maps = found.maps["stage 3"]
+    slope = gradient(network, "stage 3", maps, one(int(found.logits.argmax())), Progress())
+    score = 0.7  # any: it scales all weights alike
+    first, second, third = (np.exp(score) * slope.astype(np.float64) ** power for power in (1, 2, 3))
+    expected = np.zeros(maps.shape[1:])
+    for k in range(len(maps)):
+        total, weight = maps[k].astype(np.float64).sum(), 0.0
+        for i, j in np.ndindex(maps.shape[1:]):
+            below = 2 * second[k, i, j] + total * third[k, i, j]
+            if below:
+                weight += second[k, i, j] / below * max(first[k, i, j], 0)
+        expected += weight * maps[k]
+    got = grad_cam_plus_plus(maps, slope)
+    np.testing.assert_allclose(got * np.exp(score), expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_layer_cam_place_by_place(network: ResidualNetwork, photo: Image) -> None:
+    found = activations(network, photo, Progress())
+    maps = found.maps["stage 2"]
+    slope = gradient(network, "stage 2", maps, one(5), Progress())
+    expected = np.zeros(maps.shape[1:])
+    for k, i, j in np.ndindex(maps.shape):
+        expected[i, j] += max(slope[k, i, j], 0) * maps[k, i, j]
+    np.testing.assert_allclose(layer_cam(maps, slope), expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_two_classes_are_compared_by_the_difference_of_their_logits(network: ResidualNetwork, photo: Image) -> None:
+    found = activations(network, photo, Progress())
+    for layer in ("stage 2", "stage 4"):
+        maps = found.maps[layer]
+        ours, theirs = (gradient(network, layer, maps, one(index), Progress()) for index in (14, 15))
+        both = gradient(network, layer, maps, ExplainedClass(14, 15, "", 0.0), Progress())
+        np.testing.assert_allclose(both, ours - theirs, atol=1e-6 + 1e-5 * np.abs(ours).max())
 
 
 def test_the_steps_are_the_network(network: ResidualNetwork, photo: Image) -> None:
@@ -101,7 +152,7 @@ def test_the_steps_are_the_network(network: ResidualNetwork, photo: Image) -> No
 
 def test_nothing_is_left_in_the_network(network: ResidualNetwork, photo: Image) -> None:
     found = activations(network, photo, Progress())
-    gradient(network, "stage 2", found.maps["stage 2"], 3, Progress())
+    gradient(network, "stage 2", found.maps["stage 2"], one(3), Progress())
     assert all(parameter.grad is None for parameter in network.model.parameters())
     for module in network.model.modules():
         assert not module._forward_hooks
@@ -116,7 +167,7 @@ def test_it_can_be_stopped(network: ResidualNetwork, photo: Image) -> None:
         activations(network, photo, progress)
     found = activations(network, photo, Progress())
     with pytest.raises(Cancelled):
-        gradient(network, "stem", found.maps["stem"], 0, progress)
+        gradient(network, "stem", found.maps["stem"], one(0), progress)
 
 
 class TestAnalysis:
@@ -135,6 +186,21 @@ class TestAnalysis:
         np.testing.assert_allclose(other.values, one.values * one.values.size, rtol=1e-4, atol=1e-5)
         assert one.values.min() == one.low < 0
 
+    def test_the_class_of_another_rank(self) -> None:
+        named = cvstudio.run("classify", sample_path("cat"), count=3, threshold=0.0)
+        third = cvstudio.run("grad-cam", sample_path("cat"), rank=3)
+        assert third.label == named.label(2)
+        other = cvstudio.run("grad-cam", sample_path("cat"), rank=3, against=named.label(0), positive=False)
+        assert other.label == f"{named.label(2)}, not {named.label(0)}"
+        assert other.probability == third.probability
+
+    @pytest.mark.parametrize("method", ["Grad-CAM++", "Layer-CAM"])
+    def test_the_other_methods_fall_on_the_cat_too(self, method: str) -> None:
+        found = cvstudio.run("grad-cam", sample_path("cat"), method=method)
+        plain_map = cvstudio.run("grad-cam", sample_path("cat"))
+        assert found.about.startswith(method)
+        assert np.corrcoef(found.values.ravel(), plain_map.values.ravel())[0, 1] > 0.5
+
     def test_classes_and_layers_differ(self) -> None:
         maps = [
             cvstudio.run("grad-cam", sample_path("cat"), target=target, layer=layer).values
@@ -148,6 +214,8 @@ class TestAnalysis:
         [
             ({"target": "unicorn"}, "unicorn"),
             ({"layer": "stage 9"}, "stage 9"),
+            ({"against": "unicorn"}, "unicorn"),
+            ({"target": "tabby", "against": "tabby"}, "two classes"),
             ({"method": "CAM", "layer": "stride 8"}, "CAM expects the layer right before a global average"),
         ],
     )
