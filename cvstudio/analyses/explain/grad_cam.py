@@ -63,8 +63,8 @@ class MapParams:
         Choices((*METHODS, CAM)),
         Doc(
             "Method",
-            "Weights the maps by their mean gradients (Grad-CAM), by shares of them (Grad-CAM++), each place by its own "
-            "(Layer-CAM), or by the weights of the last layer (CAM).",
+            "Weights the maps by their mean gradients (Grad-CAM), by shares of them (Grad-CAM++), each place by its "
+            "own (Layer-CAM), or by the weights of the last layer (CAM).",
             "At an early layer Layer-CAM shows the most.",
         ),
     ] = "Grad-CAM"
