@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 import cvstudio
 from cvstudio.analyses.explain._backprop import input_gradient, integrated_gradients, smooth_gradient
 from cvstudio.analyses.explain._explained_class import ExplainedClass
+from cvstudio.analyses.explain.grad_cam import run_activations
+from cvstudio.analyses.explain.saliency import SaliencyParams, run_gradient
+from cvstudio.analyses.stages import Inputs
 from cvstudio.data.geometry import Rect
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import Cancelled, ParamsError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
+from cvstudio.models.classification._classifier_layers import layers_of
 from cvstudio.models.runtime.explainable import LayerStep
 
 
@@ -167,6 +173,42 @@ def test_smooth_gradient_is_a_mean_and_repeats(pixels: torch.Tensor) -> None:
     np.testing.assert_allclose(means[-1], expected, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["resnet18", "vgg11", "squeezenet1_1"])
+@pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU activations")
+def test_as_captum_has_them(name: str) -> None:
+    from captum.attr import Deconvolution, GuidedBackprop, IntegratedGradients, Saliency
+
+    torch.manual_seed(0)
+    model = torchvision.models.get_model(name, weights=None).eval()
+    network = Network(*(step.run for step in layers_of(model).steps), classes=1000)
+    # Captum's hooks need layers that work out of place.
+    theirs = copy.deepcopy(model)
+    for module in theirs.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    x = torch.randn((1, 3, 96, 96))
+    zeros, explained = torch.zeros_like(x), one(3)
+    *_, integrated = integrated_gradients(network, x, zeros, explained, 6, Progress())
+    pairs = [
+        (
+            input_gradient(network, x, explained, Progress()),
+            Saliency(theirs).attribute(x.clone().requires_grad_(), target=3, abs=False),
+        ),
+        (
+            input_gradient(network, x, explained, Progress(), "guided"),
+            GuidedBackprop(theirs).attribute(x.clone().requires_grad_(), target=3),
+        ),
+        (
+            input_gradient(network, x, explained, Progress(), "deconvnet"),
+            Deconvolution(theirs).attribute(x.clone().requires_grad_(), target=3),
+        ),
+        (integrated, IntegratedGradients(theirs).attribute(x, zeros, target=3, n_steps=6, method="gausslegendre")),
+    ]
+    for ours, others in pairs:
+        scale = float(others.abs().max())
+        np.testing.assert_allclose(ours.detach().numpy(), others.detach().numpy(), atol=1e-5 * scale)
+
+
 METHODS = (
     "Gradient",
     "Gradient × input",
@@ -187,14 +229,9 @@ class TestAnalysis:
         image = Image(np.ascontiguousarray(pixels[..., ::-1]))
         before = network.logits([image])
         state = {name: value.clone() for name, value in network.model.state_dict().items()}
-        from cvstudio.analyses.explain.grad_cam import run_activations
-        from cvstudio.analyses.explain.saliency import SaliencyParams, run_gradient
-        from cvstudio.analyses.stages import Inputs
 
         inputs = Inputs(samples={"picture": image}, network=network)
         (layers,) = run_activations(inputs, None, Progress())
-        import dataclasses
-
         inputs = dataclasses.replace(inputs, previous=layers)
         *_, attribution = run_gradient(inputs, SaliencyParams(method=method, count=2), Progress())
         assert attribution.values.shape == (3, 128, 128)
