@@ -20,7 +20,7 @@ from cvstudio.exporters import EXPORTERS, export, exporters_for, recipe_path
 from cvstudio.foundation.params import Range, fields_of, from_mapping, to_mapping
 from cvstudio.foundation.paths import resource
 from cvstudio.foundation.progress import Progress
-from cvstudio.media.examples.files import SAMPLES, sample_path
+from cvstudio.media.examples.files import SAMPLES
 from cvstudio.models import MODELS
 from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.recipe import load_recipe
@@ -29,6 +29,7 @@ from cvstudio.training import RECIPES
 from cvstudio.weights import hub
 from cvstudio.weights.embedded import card
 from cvstudio.weights.store import cached_path
+from tests.sample_inputs import sample_inputs
 
 ANALYSIS_KEYS = [analysis.key for analysis in ANALYSES]
 MODEL_KEYS = [model.key for model in MODELS]
@@ -193,8 +194,7 @@ def results() -> dict[str, Any]:
     found = {}
     with Runner() as runner:
         for analysis in (ANALYSES[key] for key in RUNNABLE):
-            inputs = {slot: sample_path(key) for slot, key in (analysis.samples or {}).items()}
-            instance = make_instance(analysis.key, inputs)
+            instance = make_instance(analysis.key, sample_inputs(analysis))
             found[analysis.key] = export_item(runner, ExportRequest(instance, Path.cwd()), Progress())
     return found
 
@@ -216,9 +216,8 @@ def test_a_result_is_of_the_declared_type_and_frozen(key, results):
 
 @pytest.mark.parametrize("key", RUNNABLE)
 def test_the_same_again_gives_the_same(key, results):
-    inputs = {slot: sample_path(name) for slot, name in (ANALYSES[key].samples or {}).items()}
     with Runner() as runner:
-        again = runner.result(make_instance(key, inputs))
+        again = runner.result(make_instance(key, sample_inputs(ANALYSES[key])))
     for one, other in zip(arrays(results[key].result), arrays(again), strict=True):
         assert np.array_equal(one, other)
 

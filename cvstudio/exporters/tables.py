@@ -29,7 +29,8 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     format, version : name of the format, such as "cvstudio-detections" (`Table.form`), and 1
     file, width, height : name and size in pixels of the picture or video
     analysis, model : keys of the analysis and the model
-    score_kind : "probability", "margin" (of an SVM), "neighbours" (of a cascade) or "certain" (of labels)
+    score_kind : "probability", "margin" (of an SVM), "neighbours" (of a cascade), "share" (of the evidence in a
+        heat map) or "certain" (of labels)
     frames : one entry for a picture, one for each frame of a video:
         time_secs : presentation time from the first frame, null for a picture
         `Table.entries`, such as detections : the rows by column key; see `table` of each result type

@@ -68,7 +68,8 @@ class Detections(Result):
     ids : int64 (n,)
         Index of the raw candidate, so that ids do not depend on thresholds.
     size : size of the picture
-    score_kind : "probability", "margin" (of an SVM), "neighbours" (of a cascade) or "certain" (of labels, all 1)
+    score_kind : "probability", "margin" (of an SVM), "neighbours" (of a cascade), "share" (of the evidence in a heat
+        map) or "certain" (of labels, all 1)
     masks : instance masks by row; None where the model has none
     track_ids : int64 (n,)
         Track of each row over the frames of a video; -1 where there is none yet. None without tracking.

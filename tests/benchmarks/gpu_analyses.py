@@ -12,20 +12,24 @@ a model, two with the default models, and two networks, with the CPU as the devi
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import Analysis
 from cvstudio.foundation.errors import UserError
-from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.models.spec import ModelSpec
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.running.runner import Runner, make_instance
 from cvstudio.weights.store import find_weights
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.sample_inputs import sample_inputs
 
 SMOKE_ANALYSES = ("detect", "classify")
 SMOKE_NETWORKS = ("pyramid-lite0", "efficientnet-lite0")
@@ -54,7 +58,7 @@ def absent(model: ModelSpec) -> bool:
 
 def compare(analysis: Analysis, model: ModelSpec | None, device: Runner, cpu: Runner) -> str:
     """What differs between the device and the CPU; empty where nothing does."""
-    inputs = {slot: sample_path(name) for slot, name in analysis.samples.items()}
+    inputs = sample_inputs(analysis)
     key = model.key if model is not None else ""
     instance = make_instance(analysis.key, inputs, model=key, values=analysis.sample_values)
     mine, theirs = device.result(instance), cpu.result(instance)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
 from cvstudio.analyses.explain._backprop import input_gradient, integrated_gradients, smooth_gradient
+from cvstudio.analyses.explain._baseline import BASELINES, MEAN_COLOUR, baseline
 from cvstudio.analyses.explain._class_activation import grad_cam, gradient
 from cvstudio.analyses.explain._explained_class import ClassParams, ExplainedClass, explained_class
 from cvstudio.analyses.explain.grad_cam import LayerActivations, input_facts, run_activations
@@ -75,14 +76,14 @@ class SaliencyParams(ClassParams):
     ] = 0.15
     baseline: Annotated[
         str,
-        Choices(("mean colour", "black", "white", "blurred picture")),
+        Choices(BASELINES),
         Doc(
             "Baseline",
             "The picture without evidence, from which integrated gradients starts.",
             "What has the baseline's colour contributes nothing.",
             more=True,
         ),
-    ] = "mean colour"
+    ] = MEAN_COLOUR
     layer: Annotated[
         str,
         Choices(from_model="layers", empty="last maps"),
@@ -157,8 +158,8 @@ def _smooth(
 def _integrated(
     network: Any, pixels: Tensor, layers: Any, explained: ExplainedClass, params: SaliencyParams, progress: Progress
 ) -> Iterator[Tensor]:
-    baseline = _baseline(network, pixels, params.baseline)
-    yield from integrated_gradients(network, pixels, baseline, explained, params.count, progress)
+    start = baseline(network, pixels, params.baseline)
+    yield from integrated_gradients(network, pixels, start, explained, params.count, progress)
 
 
 def _guided(
@@ -203,33 +204,6 @@ METHODS: dict[str, Callable[..., Iterator[Tensor]]] = {
     "Deconvnet": _deconvnet,
     "Guided Grad-CAM": _guided_grad_cam,
 }
-
-
-def _baseline(network: Any, pixels: Tensor, name: str) -> Tensor:
-    """A picture without evidence, as an input of the network of the shape of `pixels`."""
-    import torch
-
-    from cvstudio.data.samples import Image
-
-    if name == "mean colour":
-        return torch.zeros_like(pixels)
-    if name == "blurred picture":
-        return _blurred(pixels)
-    height, width = pixels.shape[2:]
-    level = 0 if name == "black" else 255
-    # What the network makes of black and white follows from its own preprocessing.
-    plain, _ = network.preprocess(Image(np.full((height, width, 3), level, np.uint8)))
-    return torch.as_tensor(plain)
-
-
-def _blurred(pixels: Tensor) -> Tensor:
-    """`pixels` behind a Gaussian blur with a standard deviation of an eighth of the shorter side."""
-    import cv2
-    import torch
-
-    planes = pixels[0].cpu().numpy().transpose(1, 2, 0)
-    blurred = cv2.GaussianBlur(planes, (0, 0), min(planes.shape[:2]) / 8)
-    return torch.from_numpy(np.ascontiguousarray(blurred.transpose(2, 0, 1)))[None].to(pixels.device)
 
 
 def run_pixel_map(inputs: Inputs, params: PixelMapParams, progress: Progress) -> Iterator[HeatMap]:

@@ -7,6 +7,7 @@ the network.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -41,6 +42,14 @@ class Explainable(Protocol):
     def labels(self) -> tuple[str, ...]: ...
 
     def steps(self) -> tuple[LayerStep, ...]: ...
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Context without gradients and in the chosen precision."""
+        ...
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits (n, classes) of inputs float32 (n, 3, h, w), by the fastest way; called within `computing`."""
+        ...
 
     def preprocess(self, image: Image) -> tuple[Tensor, Rect]:
         """Input of the first step, float32 (1, 3, h, w), and the part of `image` that it shows, in image pixels."""
