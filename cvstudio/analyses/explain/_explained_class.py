@@ -74,8 +74,8 @@ class ExplainedClass:
 
     def weights(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Row of the score in `weights` float32 (classes, k) of a linear layer: float32 (k,)."""
-        row = weights[self.index]
-        return row if self.other is None else row - weights[self.other]
+        row: NDArray[np.float32] = weights[self.index]
+        return row if self.other is None else np.subtract(row, weights[self.other])
 
 
 def explained_class(params: ClassParams, logits: Logits, temperature: float) -> ExplainedClass:

@@ -47,8 +47,8 @@ class Occlusions:
         for (x, y, x2, y2), drop in zip(self.windows.tolist(), (score - scores).tolist(), strict=True):
             sums[y:y2, x:x2] += drop
             counts[y:y2, x:x2] += 1
-        means = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
-        return means.astype(np.float32)
+        means: NDArray[np.float32] = np.full(size, np.nan, np.float32)
+        return np.divide(sums, counts, out=means, where=counts > 0, casting="same_kind")
 
 
 def sliding_windows(size: tuple[int, int], side: int, stride: int) -> NDArray[np.int64]:

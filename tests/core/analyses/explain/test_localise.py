@@ -11,7 +11,6 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.running.runner import Runner, make_instance
 
-
 WHOLE, SIZE = Rect(0, 0, 512, 512), Size(512, 512)
 
 
