@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -27,7 +27,7 @@ class IndexedTimes:
         self._entries = stream.index_entries if container.format.name == "avi" else None
         self._times: dict[int, int] = {}
 
-    def correct(self, packet: Packet[VideoStream] | Packet[AudioStream]) -> None:
+    def correct(self, packet: Packet[Any]) -> None:
         """Give `packet` the time at which the index has it; other containers state their times."""
         if self._entries is None or packet.pos is None or packet.dts is None or not packet.size:
             return
