@@ -194,6 +194,10 @@ def write_result(
         item = export_item(runner, request, progress)
         mine = [target for target in targets if (layered and target[0].draws) == drawn]
         export_all(mine, item, _format_options(options), progress)
+    if video and media is not None and media.format == "video":
+        from cvstudio.media.damage.video_losses import find_undecoded
+
+        find_undecoded(media)
     return [path for _, path in targets]
 
 

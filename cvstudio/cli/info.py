@@ -18,6 +18,9 @@ from cvstudio.media.facts import facts
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.reading import reading_names
 
+_MOST_PIXELS = 5_000_000_000
+"""Pixels of all frames up to which a video is decoded to find what is damaged: some 20 s of work."""
+
 
 def add_info(commands: Any) -> None:
     """Add the command `info` to the parser's `commands`."""
@@ -49,7 +52,12 @@ def info(files: Sequence[Path], *, read_as: str = "", as_json: bool) -> int:
     """Print the facts of `files` and return the exit code: 1 where one cannot be opened; the others are printed."""
     # Facts are read by scripts, too, which have no use for a line of every tenth.
     bar = Bar(quiet=not sys.stderr.isatty())
-    return guarded(lambda progress: _print_facts(files, read_as, as_json, bar, progress), bar, stopped="stopped.")
+    return guarded(
+        lambda progress: _print_facts(files, read_as, as_json, bar, progress),
+        bar,
+        stopped="stopped.",
+        notes_losses=False,  # they are among the facts
+    )
 
 
 def _print_facts(files: Sequence[Path], read_as: str, as_json: bool, bar: Bar, progress: Progress) -> int:
@@ -58,7 +66,7 @@ def _print_facts(files: Sequence[Path], read_as: str, as_json: bool, bar: Bar, p
     for path in files:
         try:
             media = None if is_labels(path) else open_media(path, read_as=read_as)
-            rows = label_facts(path, progress) if media is None else facts(media)
+            rows = label_facts(path, progress) if media is None else _facts(media, progress)
             bar.end()
         except UserError as error:
             failed = True
@@ -76,6 +84,15 @@ def _print_facts(files: Sequence[Path], read_as: str, as_json: bool, bar: Bar, p
     if as_json:
         print(json_text(entries, indent=2))
     return int(failed)
+
+
+def _facts(media: Media, progress: Progress) -> tuple[tuple[str, str], ...]:
+    """The facts of `media`, for which a video is read further than in the window."""
+    if media.format == "video":
+        from cvstudio.media.damage.video_losses import find_losses
+
+        find_losses(media, progress, most_pixels=_MOST_PIXELS)
+    return facts(media)
 
 
 def _labels_as_json(path: Path, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:

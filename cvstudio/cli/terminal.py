@@ -16,6 +16,7 @@ from typing import Protocol
 
 from cvstudio.foundation.errors import Cancelled, UserError
 from cvstudio.foundation.progress import Progress, TimeLeft, duration_text
+from cvstudio.media.damage.losses import LOSSES
 
 
 class Reporter(Protocol):
@@ -110,8 +111,15 @@ def stop_with_stdin(progress: Progress) -> None:
     threading.Thread(target=wait, name="stdin", daemon=True).start()
 
 
-def guarded(work: Callable[[Progress], int], reporter: Reporter, *, stopped: str) -> int:
+def guarded(work: Callable[[Progress], int], reporter: Reporter, *, stopped: str, notes_losses: bool = True) -> int:
     """Run a command's `work` and return its exit code.
+
+    Parameters
+    ----------
+    work : callable (progress) -> exit code
+    reporter : of the progress
+    stopped : what an interruption leaves behind
+    notes_losses : whether it is noted in the end what could not be decoded of the files that were read
 
     Returns
     -------
@@ -127,6 +135,7 @@ def guarded(work: Callable[[Progress], int], reporter: Reporter, *, stopped: str
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     previous = signal.signal(signal.SIGINT, interrupt)
+    LOSSES.forget()
     try:
         return work(progress)
     except UserError as error:
@@ -139,4 +148,6 @@ def guarded(work: Callable[[Progress], int], reporter: Reporter, *, stopped: str
         return 130
     finally:
         reporter.end()
+        for text in LOSSES.sentences() if notes_losses else ():
+            reporter.note(f"cvstudio: {text}")
         signal.signal(signal.SIGINT, previous)

@@ -22,6 +22,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_reader
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
+from cvstudio.media.damage.losses import LOSSES
 
 CRF: Mapping[str, str] = {"high": "18", "good": "23", "small": "28"}
 """x264's constant rate factor: 18 is nearly indistinguishable from the source, 23 is its default."""
@@ -143,9 +144,11 @@ def _end_secs(media: Media, last_secs: float, stop_secs: float | None) -> float:
     """End in seconds of the last exported frame, which begins at `last_secs`.
 
     It lasts as long as a frame usually does, so that a part is evenly spaced; longer where it was on screen until the
-    end of the part.
+    end of the part, or of a video whose last frames are damaged.
     """
     usual_secs = float(1 / _usual_rate(media))
+    if stop_secs is None and media.duration_secs and LOSSES.text(media):
+        return max(last_secs + usual_secs, media.duration_secs)  # the last frames could not be decoded
     if stop_secs is None or stop_secs - last_secs <= LONG_LAST * usual_secs:
         return last_secs + usual_secs
     with open_reader(media) as reader:

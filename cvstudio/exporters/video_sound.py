@@ -13,6 +13,7 @@ import numpy as np
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Media
 from cvstudio.media.container import audio_stream, first_frame, open_container, time_base, video_stream
+from cvstudio.media.damage.avi_index import demuxed
 from cvstudio.media.file_identity import decoding
 from cvstudio.media.formats.audio import AudioReader
 from cvstudio.media.sound_channels import chosen_part
@@ -137,7 +138,7 @@ def _copied(media: Media, source: Any, source_stream: Any, stream: Any) -> Itera
     """Copied packets with their start in seconds, relative to the first frame of the video."""
     tick = time_base(source_stream)
     picture_start = round(_picture_start_secs(media) / tick)
-    packets = source.demux(source_stream)
+    packets = demuxed(source, source_stream)
     # Where a sample is not a whole number of ticks, as in Matroska's time base of 1 ms, packet times are rounded.
     # In MP4 that would become audible gaps and overlaps, so consecutive packets are made exactly contiguous.
     rate = source_stream.codec_context.sample_rate

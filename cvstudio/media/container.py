@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.appended import appended_fact
 from cvstudio.media.base import SoundTrack
+from cvstudio.media.damage.avi_index import demuxed
 from cvstudio.media.file_identity import damaged, decoding, quoted
 from cvstudio.media.pictures.headers import is_heif
 from cvstudio.media.spliced import format_name, spliced
@@ -33,6 +34,10 @@ _CONTAINERS = re.compile(
 # Codecs of single pictures, in which players and taggers store covers.
 _PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp")
 _MOMENT_SECS = 0.5
+_EACH_SHOWN = frozenset(("av1", "vp8", "vp9", "mjpeg", "ffv1", "prores"))
+"""Codecs of which each packet that is shown gives a frame; dav1d passes over zeros and says nothing."""
+_VP8_SHOWN = 0x10
+"""Bit of the first byte of a frame that is shown (RFC 6386, 9.1); others only serve as references."""
 _LOOKED_AT = 1 << 20
 """Bytes behind the end of a file of which is told what they are."""
 _CONTENTS = frozenset((b"moov", b"moof", b"meta"))
@@ -146,20 +151,90 @@ def check_decodable(path: Path, stream: VideoStream) -> None:
         )
 
 
-def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
-    """Frames in presentation order from the container's position, each with its time in ticks of `stream.time_base`."""
+def decode_video(
+    container: InputContainer, stream: VideoStream, lost: Callable[[Collection[int]], None] | None = None
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames in presentation order from the container's position, each with its time in ticks of `stream.time_base`.
+
+    As in every player a damaged packet is a short flaw, not the end of the video. `lost` is told the times in ticks of
+    the frames that could not be decoded.
+    """
     import av
 
     step = round(1 / (stream.average_rate * time_base(stream))) if stream.average_rate else 1
     last = (stream.start_time or 0) - step
+    waiting = _Waiting(stream.codec_context.codec.canonical_name)
     for packet in _small_packets(container, stream):
+        waiting.add(packet)
         try:
             frames = stream.decode(packet)
         except av.InvalidDataError:
-            continue  # as every player does: one damaged packet is a short flaw, not the end of the video
+            waiting.note_damage()
+            continue
         for frame in frames:
             last = last + step if frame.pts is None else frame.pts
+            if (passed := waiting.passed(last, frame)) and lost is not None:
+                lost(passed)
             yield last, frame
+    if (rest := waiting.rest()) and lost is not None:
+        lost(rest)
+
+
+class _Waiting:
+    """The times of the packets whose frames have not come yet.
+
+    A decoder says that a packet is damaged some packets later, or not at all where a frame comes with that packet; of
+    others it gives no frame, as it lacks what they refer to. So frames are lost whose time has passed since something
+    was damaged, up to the second key frame: the first may have come before the damage. Without damage none is lost, but
+    a packet is not shown, or is half a frame.
+
+    Parameters
+    ----------
+    codec : FFmpeg's name
+    """
+
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
+        self._begin: int | None = None
+        self._times: set[int] = set()
+        self._key_frames = 0  # up to which something is damaged
+
+    def add(self, packet: Packet[VideoStream]) -> None:
+        """A packet is given to the decoder. Those in front of the first key frame need frames that nobody has read."""
+        time = packet.dts if packet.pts is None else packet.pts
+        if not packet.size or packet.is_discard or time is None:
+            return
+        if self._codec == "vp8" and not memoryview(packet)[0] & _VP8_SHOWN:
+            return
+        if self._begin is None and packet.is_keyframe:
+            self._begin = time
+        if self._begin is not None and time >= self._begin:
+            self._times.add(time)
+        if packet.is_corrupt:
+            self.note_damage()
+
+    def note_damage(self) -> None:
+        """The decoder, or the container, says that something is damaged."""
+        self._key_frames = 2
+
+    def passed(self, time: int, frame: VideoFrame) -> set[int]:
+        """The times of frames that were lost before `frame`, which has come at `time`."""
+        self._times.discard(time)
+        if frame.is_corrupt:
+            self.note_damage()
+        passed = {earlier for earlier in self._times if earlier < time}
+        self._times -= passed
+        lost = passed if self._damaged() else set()
+        if frame.key_frame and not frame.is_corrupt:
+            self._key_frames = max(0, self._key_frames - 1)
+        return lost
+
+    def rest(self) -> set[int]:
+        """The times of frames that were lost at the end of the video."""
+        return self._times if self._damaged() else set()
+
+    def _damaged(self) -> bool:
+        return self._key_frames > 0 or self._codec in _EACH_SHOWN
 
 
 def _small_packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
@@ -171,7 +246,7 @@ def _small_packets(container: InputContainer, stream: VideoStream) -> Iterator[P
     import av
 
     if stream.codec_context.codec.canonical_name != "av1":
-        yield from container.demux(stream)
+        yield from demuxed(container, stream)
         return
     parting = av.BitStreamFilterContext("av1_frame_split", stream)
     for packet in container.demux(stream):

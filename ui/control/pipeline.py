@@ -28,6 +28,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.timings import Timings
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.camera import newest_frame
+from cvstudio.media.damage.losses import LOSSES
 from cvstudio.media.reader_pool import Readers, read_sample, sample_key
 from cvstudio.models.runtime.cpu_threads import frames_at_once, leaving_a_core
 from cvstudio.models.runtime.host import Host
@@ -78,6 +79,7 @@ class Pipeline(QObject):
         self.timings = Timings()
         self.services = Services()
         self.host = Host(notice=self.noticed.emit, measure=False)
+        self._end_losses = LOSSES.listen(self.noticed.emit)
         self._bridge = JobsBridge(self._handle, self)
         self._local = threading.local()
         self.lanes = Lanes(
@@ -439,6 +441,7 @@ class Pipeline(QObject):
 
     def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
         """Cancel all jobs and join the threads; False if one did not end within `timeout_secs`."""
+        self._end_losses()
         self._bridge.close()
         ended = self.lanes.close(timeout_secs)
         self._starter.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.container import audio_stream, first_frame, open_container, seeks_exactly, time_base, video_stream
+from cvstudio.media.damage.avi_index import demuxed
 from cvstudio.media.file_identity import damaged, decoding, quoted
 from cvstudio.media.spliced import format_name, parts_facts
 
@@ -29,9 +30,15 @@ _PREROLL_SECS = 0.1
 
 
 class Track:
-    """Decodes sound track `number` (from 1) of a file.
+    """Decodes a sound track of a file.
 
     Sample 0 coincides with the first frame of the video, or is the first of the track where there is no video.
+
+    Parameters
+    ----------
+    path : of the file
+    number : of the track, from 1
+    lost : callable (number, ticks, seconds) that is told of sound that cannot be decoded, which begins at `ticks`
 
     Raises
     ------
@@ -39,8 +46,9 @@ class Track:
         The file has no such sound track, or it is damaged.
     """
 
-    def __init__(self, path: Path, number: int = 1) -> None:
+    def __init__(self, path: Path, number: int = 1, lost: Callable[[int, int, float], None] | None = None) -> None:
         self._path = path
+        self._lost = lost
         self._number = number
         self._origin_secs = _video_start(path)
         self._alone = self._origin_secs is None  # without a video
@@ -167,11 +175,14 @@ class Track:
         import av
 
         expected: int | None = None
-        for packet in self._container.demux(self._stream):
+        for packet in demuxed(self._container, self._stream):
             try:
                 frames = packet.decode()
             except av.InvalidDataError:
-                continue  # a damaged packet is a moment of silence, not the end of the sound
+                # A damaged packet is a moment of silence, not the end of the sound.
+                if self._lost is not None and (ticks := packet.dts if packet.pts is None else packet.pts) is not None:
+                    self._lost(self._number, ticks, float((packet.duration or 0) * self._tick))
+                continue
             for frame in frames:
                 if frame.sample_rate != self.rate_hz or frame.layout.nb_channels != self.channels:
                     raise MediaError(

@@ -16,6 +16,8 @@ from cvstudio.media.container import (
     time_base,
     video_stream,
 )
+from cvstudio.media.damage.losses import LOSSES
+from cvstudio.media.damage.video_losses import find_losses
 from cvstudio.media.file_identity import damaged, decoding
 from cvstudio.media.formats._video_frames import ColorTags, matrix_text, orientation
 
@@ -52,6 +54,9 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     if repeated := _repeated_times(media):
         frames = "1 frame whose time comes" if repeated == 1 else f"{repeated:,} frames whose times come"
         yield "Not read", f"{frames} again, as of recordings put one behind the other; convert it, e.g. to MP4"
+    find_losses(media)
+    if lost := LOSSES.text(media):
+        yield "Damage", lost
     if media.frame_rate:
         yield "Frame rate", rate_text(media.frame_rate, gaps)
     if aspect != 1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +16,7 @@ from cvstudio.data.samples import Waveform
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, SoundTrack
 from cvstudio.media.container import check_whole, is_container, open_container, sound_tracks
+from cvstudio.media.damage.losses import LOSSES
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._sound_chain import SoundChain, first_link, sound_links
@@ -78,7 +81,7 @@ class AudioReader(BaseReader):
         self._guard = FileGuard(media)
         with decoding(self._path), self._path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        self._backend = _open(self._path, head, chosen_track(media))
+        self._backend = _open(self._path, head, chosen_track(media), partial(LOSSES.add_sound, media))
         self.rate_hz = self._backend.rate_hz
         self._part = chosen_part(media)
         self.channels = 1 if self._part else self._backend.channels
@@ -109,10 +112,13 @@ class AudioReader(BaseReader):
         self._backend.close()
 
 
-def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
-    """The decoder of the sound track `number` of a file that begins with `head`. Raises MediaError."""
+def _open(path: Path, head: bytes, number: int = 1, lost: Callable[[int, int, float], None] | None = None) -> _Backend:
+    """The decoder of the sound track `number` of a file that begins with `head`, `lost` as for `Track`.
+
+    Raises MediaError.
+    """
     if number > 1 or _ADTS.match(head) or (is_container(head) and not head.startswith(b"OggS")):
-        return Track(path, number)
+        return Track(path, number, lost)
     if links := sound_links(path, head):
         try:
             return SoundChain(path, links)
@@ -124,7 +130,7 @@ def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
         sound = SoundFile(path)
     except MediaError:
         # Theora with its sound, Speex, and AAC behind an ID3 tag are beyond libsndfile.
-        return Track(path)
+        return Track(path, lost=lost)
     if sound.details["codec"].startswith("NMS_ADPCM"):
         # libsndfile reads it from its beginning only, and FFmpeg takes it for another codec.
         sound.close()
@@ -132,7 +138,7 @@ def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
     if sound.length_is_guessed or not sound.seeks:
         try:
             with sound:
-                return Track(path)
+                return Track(path, lost=lost)
         except MediaError:
             return SoundFile(path)
     return sound

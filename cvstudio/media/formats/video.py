@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from cvstudio.media.container import (
     video_stream,
     video_streams,
 )
+from cvstudio.media.damage.losses import LOSSES
 from cvstudio.media.file_identity import FileGuard, check_size, damaged, decoding
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import video_facts
@@ -65,6 +67,7 @@ class VideoReader(MovingReader):
     """
 
     def __init__(self, media: Media) -> None:
+        self._media = media
         self._path = media.path
         self._guard = FileGuard(media)
         # Consecutive decoded frames with their times in ticks; the decoder is positioned after the last one.
@@ -134,7 +137,7 @@ class VideoReader(MovingReader):
             raise
 
     def _start(self) -> None:
-        self._frames = decode_video(self._container, self._stream)
+        self._frames = decode_video(self._container, self._stream, partial(LOSSES.add_frames, self._media))
         self._ended = False
 
     def _ticks(self, pts: float) -> int:

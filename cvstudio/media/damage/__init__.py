@@ -1,0 +1,1 @@
+"""Damaged files that open nevertheless: what is lost of them."""
