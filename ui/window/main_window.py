@@ -35,6 +35,7 @@ from ui.control.controller import Controller
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.window_requests import WindowRequests
 from ui.panels.base import Panel, PanelContext
+from ui.views.front_page import WelcomeToCome
 from ui.window.device_picker import DevicePicker
 from ui.window.dock_layout import DockLayout
 from ui.window.first_paint import FirstPicture
@@ -88,6 +89,8 @@ class MainWindow(Window):
         # Free space goes to the picture, not to the panels.
         self.centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self.centre)
+        self._to_come = WelcomeToCome()
+        self.centre.addWidget(self._to_come)
         self.dock_layout = DockLayout(self, self._content)
         self._kept = KeptOnScreen(self, self.docks.values())
         self.status = StatusLine(self.controller)
@@ -150,6 +153,8 @@ class MainWindow(Window):
         self.workspace = Workspace(controller)
         self.centre.addWidget(self.welcome)
         self.centre.addWidget(self.workspace)
+        self.centre.removeWidget(self._to_come)
+        self._to_come.deleteLater()
         self.dock_layout.complete()
         self.notices = Notices(self.centre, self.workspace.keep_clear)
         self.project = ProjectFiles(self, controller, self.settings)

@@ -13,7 +13,9 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.foundation.text_search import score
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
-from ui.views.welcome import CARD, Welcome
+from ui.views.front_page import CARD, CARDS_TO_COME, WelcomeFrame, WelcomeToCome
+from ui.views.welcome import Welcome
+from ui.window.main_window import MainWindow
 
 
 @pytest.mark.parametrize("size", [(300, 300), (464, 600), (772, 700), (1400, 900)])
@@ -109,3 +111,33 @@ def test_recent_files_folders_and_projects_are_on_the_first_screen(window, qtbot
     buttons[0].click()
     qtbot.waitUntil(lambda: window.controller.session.state.active_media is not None, timeout=60_000)
     assert window.controller.session.state.active_media.path == picture
+
+
+def _texts_and_places(frame: WelcomeFrame) -> dict[str, object]:
+    labels = (label for label in frame.findChildren(QLabel) if label.isVisible())
+    told = {label.text(): label.mapTo(frame, label.rect().topLeft()) for label in labels}
+    return {
+        text: place for text, place in told.items() if text in ("What do you want to see?", "or begin with a sample")
+    }
+
+
+def test_the_first_picture_has_the_frame_of_the_first_screen(qtbot):
+    made = MainWindow(late=True)
+    with qtbot.waitSignal(made.completed, timeout=60_000):
+        made.show()
+        # Nothing that the frame does without was made yet.
+        assert not hasattr(made, "welcome")
+        shown = made.centre.currentWidget()
+        assert isinstance(shown, WelcomeToCome)
+        assert len(_texts_and_places(shown)) == 2
+    assert made.centre.currentWidget() is made.welcome
+    assert len(made.welcome.cards) == CARDS_TO_COME
+    made.close()
+    made.deleteLater()
+
+
+@pytest.mark.parametrize("size", [(600, 700), (772, 700), (1400, 900)])
+def test_nothing_of_the_first_picture_moves_when_the_cards_come(qtbot, shown, size):
+    before, after = (_texts_and_places(shown(made, *size)) for made in (WelcomeToCome(), Welcome()))
+    assert len(before) == 2
+    assert before == after
