@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base.icons import icon
+from ui.widgets.settle import settle
 
 if TYPE_CHECKING:
     from ui.widgets.rows.row import Row
@@ -150,6 +151,7 @@ class ParamForm(QWidget):
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
         self._more.setVisible(folded and self._unfolded)
+        settle(self)
 
     def _focused(self) -> tuple[QWidget | None, str]:
         """The widget of a row that has the focus, and the name of its parameter."""
