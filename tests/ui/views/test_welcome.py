@@ -141,3 +141,15 @@ def test_nothing_of_the_first_picture_moves_when_the_cards_come(qtbot, shown, si
     before, after = (_texts_and_places(shown(made, *size)) for made in (WelcomeToCome(), Welcome()))
     assert len(before) == 2
     assert before == after
+
+
+def test_a_folder_of_folders_leaves_the_first_screen_in_view(window, qtbot, tmp_path):
+    (tmp_path / "all" / "cats").mkdir(parents=True)
+    shutil.copy(sample_path("cat"), tmp_path / "all" / "cats" / "cat.png")
+    window.open_paths([tmp_path / "all"])
+    offer = window.docks["media"].widget().only_folders
+    qtbot.waitUntil(lambda: offer.isVisible() and offer.folders.count() == 1, timeout=60_000)
+    assert window.welcome.isVisible()
+    offer.folders.itemClicked.emit(offer.folders.item(0))
+    qtbot.waitUntil(window.workspace.isVisible, timeout=60_000)
+    assert window.controller.session.state.active_media.path.name == "cat.png"
