@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from cvstudio.foundation.names import shown_name
 from ui.base.icons import icon
@@ -51,16 +51,14 @@ class OnlyFolders(QWidget):
         self.folders.itemActivated.connect(self._asked)
         self._names: tuple[str, ...] = ()
         self._asked_for = ""
-        buttons = QHBoxLayout()
-        buttons.setSpacing(4)
-        for button in (self.subfolders, self.labels):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
+        # As narrow as the panel can be made, the buttons stand below each other.
+        self.folders.setMinimumHeight(ROW_HEIGHT)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 0)
         layout.setSpacing(8)
         layout.addWidget(self.message)
-        layout.addLayout(buttons)
+        layout.addWidget(self.subfolders)
+        layout.addWidget(self.labels)
         layout.addWidget(self.folders, 1)
 
     def tell(self, names: Sequence[str], *, others: int = 0) -> None:

@@ -265,8 +265,7 @@ class MainWindow(Window):
 
     def _state_changed(self, state: State) -> None:
         alone = state.instance is not None and state.instance.spec.canvas_slot is None
-        # A folder of which nothing is shown yet leaves the start page in view, and no empty canvas.
-        self.centre.setCurrentWidget(self.workspace if state.media or alone else self.welcome)
+        self.centre.setCurrentWidget(self.workspace if state.media or state.sets or alone else self.welcome)
         undo, redo = self.controller.session.undo_title, self.controller.session.redo_title
         self.actions_by_key["undo"].setText(self.tr("Undo {what}").format(what=undo) if undo else self.tr("Undo"))
         self.actions_by_key["redo"].setText(self.tr("Redo {what}").format(what=redo) if redo else self.tr("Redo"))

@@ -29,6 +29,7 @@ from ui.views.canvas import Canvas
 from ui.views.compare_area import CompareArea
 from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
+from ui.widgets.empty_state import EmptyState
 from ui.window.tools.label_editing import LabelEditing
 from ui.window.tools.oriented import Oriented, adjustments_on_canvas
 from ui.window.tools.shape_editing import ShapeEditing
@@ -82,6 +83,8 @@ class Workspace(QWidget):
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.area)
+        self.nothing = EmptyState("images", self.tr("Nothing is shown. Choose a file in the list, or drop one here."))
+        self.splitter.addWidget(self.nothing)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -151,7 +154,7 @@ class Workspace(QWidget):
             view = self.spectrogram = SpectrogramView()
             self.splitter.addWidget(view)
             self.splitter.setStretchFactor(0, 3)
-            self.splitter.setStretchFactor(1, 2)
+            self.splitter.setStretchFactor(self.splitter.count() - 1, 2)
             view.seek_requested.connect(self._controller.playback.seek)
             view.hovered.connect(lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB"))
             view.left.connect(lambda: self.read_out.emit(""))
@@ -224,16 +227,16 @@ class Workspace(QWidget):
             self.canvas.set_content_size(size)
 
     def _arrange(self) -> None:
-        media = self._controller.session.state.active_media
+        state = self._controller.session.state
+        media = state.active_media
         has_spectrogram = any(
-            item.spec.result in (Spectrogram, Separation)
-            and item.visible
-            and media is not None
-            and any(bound.id == media.id for bound in item.media)
-            for item in self._controller.session.state.instances
+            item.spec.result in (Spectrogram, Separation) and item.visible and media in item.media
+            for item in state.instances
         )
         only_sound = media is not None and media.kind is MediaKind.AUDIO
-        self.area.setVisible(media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
+        alone = state.instance is not None and state.instance.spec.canvas_slot is None
+        self.nothing.setVisible(media is None and not alone)
+        self.area.setVisible(alone if media is None else media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
         self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
         if has_spectrogram or only_sound:
             self._make_spectrogram().show()

@@ -143,13 +143,15 @@ def test_nothing_of_the_first_picture_moves_when_the_cards_come(qtbot, shown, si
     assert before == after
 
 
-def test_a_folder_of_folders_leaves_the_first_screen_in_view(window, qtbot, tmp_path):
+def test_a_folder_of_which_nothing_is_shown_says_what_to_do_next(window, qtbot, tmp_path):
     (tmp_path / "all" / "cats").mkdir(parents=True)
     shutil.copy(sample_path("cat"), tmp_path / "all" / "cats" / "cat.png")
     window.open_paths([tmp_path / "all"])
-    offer = window.docks["media"].widget().only_folders
+    offer, nothing = window.docks["media"].widget().only_folders, window.workspace.nothing
     qtbot.waitUntil(lambda: offer.isVisible() and offer.folders.count() == 1, timeout=60_000)
-    assert window.welcome.isVisible()
+    assert nothing.isVisible()
+    assert "Choose a file" in nothing.accessibleName()
     offer.folders.itemClicked.emit(offer.folders.item(0))
-    qtbot.waitUntil(window.workspace.isVisible, timeout=60_000)
+    qtbot.waitUntil(window.workspace.canvas.isVisible, timeout=60_000)
+    assert not nothing.isVisible()
     assert window.controller.session.state.active_media.path.name == "cat.png"
