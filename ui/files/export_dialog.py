@@ -203,7 +203,8 @@ class ExportDialog(QDialog):
         self.hint.setWordWrap(True)
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
 
-        self.source = QLineEdit(self._settings.text("export/source", ""))
+        browsed = self._subject.browsed
+        self.source = QLineEdit(str(browsed) if browsed is not None else self._settings.text("export/source", ""))
         self.source.setAccessibleName(self.tr("Folder with the files"))
         self.source.setPlaceholderText(self.tr("Folder with the files"))
         self.source.textEdited.connect(lambda _: self._update())
