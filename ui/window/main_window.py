@@ -28,10 +28,10 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.foundation.late_import import execute
-from cvstudio.media.base import MediaKind
 from cvstudio.session.session import State
 from ui.base.settings import Settings
 from ui.control.controller import Controller
+from ui.control.exported_layers import may_export
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.window_requests import WindowRequests
 from ui.panels.base import Panel, PanelContext
@@ -290,12 +290,8 @@ class MainWindow(Window):
             self._recent_paths.look(MOST_RECENT)
 
     def _view_changed(self, shown: FrameOnScreen) -> None:
-        result = self.controller.current_result() is not None
-        self.actions_by_key["export-again"].setEnabled(result)
-        # Of a 3D file, which no analysis reads, a copy is saved.
-        media = self.controller.session.state.active_media
-        copied = media is not None and media.kind is MediaKind.GEOMETRY and shown.sample is not None
-        self.actions_by_key["export"].setEnabled(result or copied)
+        self.actions_by_key["export-again"].setEnabled(self.controller.current_result() is not None)
+        self.actions_by_key["export"].setEnabled(may_export(self.controller))
 
     def offer_log(self, path: Path) -> None:
         """Offer to show the log of the previous session, which crashed."""
