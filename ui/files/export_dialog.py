@@ -171,7 +171,11 @@ class ExportDialog(QDialog):
         middle = QHBoxLayout()
         middle.setSpacing(16)
         middle.addWidget(self.formats)
-        middle.addWidget(scroll, 1)
+        chosen = QVBoxLayout()
+        chosen.setSpacing(4)
+        chosen.addWidget(scroll, 1)
+        chosen.addWidget(self.preview.caption)
+        middle.addLayout(chosen, 1)
 
         self.folder = QLineEdit()
         self.folder.setAccessibleName(self.tr("Folder"))
