@@ -156,7 +156,7 @@ class MainWindow(Window):
         self.centre.removeWidget(self._to_come)
         self._to_come.deleteLater()
         self.dock_layout.complete()
-        self.notices = Notices(self.centre, self.workspace.keep_clear)
+        self.notices = Notices(self.centre, self.workspace.keep_clear, self.workspace.picture_place)
         self.project = ProjectFiles(self, controller, self.settings)
         self.exporting = ExportController(self, controller, self.settings, self.notices)
         self.label_export = LabelExport(self, controller, self.settings, self.notices)

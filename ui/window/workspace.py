@@ -31,7 +31,7 @@ from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
 from ui.widgets.empty_state import EmptyState
 from ui.window.tools.label_editing import LabelEditing
-from ui.window.tools.oriented import Oriented, adjustments_on_canvas
+from ui.window.tools.oriented import Oriented, adjustments_on_canvas, shade_outside
 from ui.window.tools.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from ui.views.spectrogram_view import SpectrogramView
 
 
-OUTSIDE_DIVISOR = 3
-"""What lies outside of a crop is shown at this part of its brightness."""
 OLD_OPACITY = 0.6
 """Opacity factor of results that are older than the frame they are drawn on."""
 
@@ -104,6 +102,16 @@ class Workspace(QWidget):
                 top_left, bottom_right = (self.canvas.mapTo(self, corner) for corner in corners)
                 rects.append(QRect(top_left, bottom_right).normalized().intersected(self.rect()))
         return rects
+
+    def picture_place(self) -> QRect:
+        """Place in this widget of the part of the picture that is seen; empty without one."""
+        size = self.canvas.content_size
+        if size is None or not self.canvas.isVisible():
+            return QRect()
+        ends = (self.canvas.widget_position(*end).toPoint() for end in ((0, 0), (size.width, size.height)))
+        corners = [self.canvas.mapTo(self, end) for end in ends]
+        canvas = QRect(self.canvas.mapTo(self, QPoint()), self.canvas.size())
+        return QRect(*corners).normalized().intersected(canvas)
 
     def _connect(self) -> None:
         controller, playback = self._controller, self._controller.playback
@@ -479,18 +487,6 @@ class Workspace(QWidget):
         self.timeline.set_position(secs)
         if self.spectrogram is not None and self.spectrogram.isVisible():
             self.spectrogram.set_position(secs)
-
-
-def shade_outside(pixels: NDArray[np.uint8], view: View, crop: tuple[int, int, int, int]) -> None:
-    """Darken what lies outside of `crop` (x, y, width, height in image pixels) in the rendered `pixels` of `view`."""
-    corner, scale = np.array((view.rect.x, view.rect.y)), view.scale
-    low = (np.array(crop[:2]) - corner) * scale
-    high = low + np.array(crop[2:]) * scale
-    height, width = pixels.shape[:2]
-    left, top = (int(value) for value in np.rint(low).clip(0, (width, height)))
-    right, bottom = (int(value) for value in np.rint(high).clip(0, (width, height)))
-    for part in (pixels[:top], pixels[bottom:], pixels[top:bottom, :left], pixels[top:bottom, right:]):
-        part[...] = part // OUTSIDE_DIVISOR
 
 
 def _picture_of(sample: Any) -> Image | None:
