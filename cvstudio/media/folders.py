@@ -72,14 +72,15 @@ class Listing:
     ----------
     folders : the folders read so far, the set's own first
     complete : False while folders are still being read
-    subfolders : number of folders in the set's own folder, whether they are read or not; 0 where labels name the files
+    subfolders : names of the folders in the set's own folder in natural order, whether they are read or not; none where
+        labels name the files
     """
 
     set: MediaSet
     files: tuple[SetFile, ...]
     folders: tuple[Path, ...]
     complete: bool
-    subfolders: int = 0
+    subfolders: tuple[str, ...] = ()
 
 
 def natural_key(name: str) -> str:
@@ -132,7 +133,7 @@ def list_set(media_set: MediaSet, progress: Progress) -> Iterator[Listing]:
     names: list[str] = []
     folders: list[Path] = []
     pending = [""]
-    own = 0
+    own: tuple[str, ...] = ()
     pause, due = _FIRST_PAUSE_SECS, time.monotonic() + _FIRST_PAUSE_SECS
     while pending:
         progress.check()
@@ -144,7 +145,7 @@ def list_set(media_set: MediaSet, progress: Progress) -> Iterator[Listing]:
                 raise _unreadable(media_set.path, error) from error
             continue
         if not relative:
-            own = len(subfolders)
+            own = tuple(subfolders)
         folders.append(media_set.path / relative)
         if media_set.recursive:
             pending += reversed(subfolders)
@@ -192,7 +193,9 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _listing(media_set: MediaSet, names: list[str], folders: list[Path], subfolders: int, *, complete: bool) -> Listing:
+def _listing(
+    media_set: MediaSet, names: list[str], folders: list[Path], subfolders: tuple[str, ...], *, complete: bool
+) -> Listing:
     names.sort(key=natural_key)
     return Listing(media_set, tuple(map(set_file, names)), tuple(folders), complete, subfolders)
 

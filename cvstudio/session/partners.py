@@ -60,6 +60,13 @@ def partner(state: State, slot: Slot, media: Media) -> Media | None:
     return free[-1] if free else None
 
 
+def pictured(state: State, slot: Slot, described: Media, active: Media) -> Media:
+    """The picture for `slot` under what `described` says of one, such as a depth map: `active`, unless another open one
+    belongs to it more surely."""
+    found = partner(state, slot, described)
+    return found if found is not None and kinship(found, described) > kinship(active, described) else active
+
+
 def open_label_sets(state: State) -> list[AnnotationSet]:
     """The labelled sets that layers show, that of the topmost last."""
     bound = [item for layer in state.instances for item in layer.bindings.values() if isinstance(item, AnnotationSet)]

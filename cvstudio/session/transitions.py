@@ -15,7 +15,7 @@ from cvstudio.media.reading import with_settings
 from cvstudio.models import MODELS
 from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.layers import layers_on, with_copy, with_inserted
-from cvstudio.session.partners import with_partners, without_strangers
+from cvstudio.session.partners import pictured, with_partners, without_strangers
 from cvstudio.session.session import State, activate, add_media, open_already, replace_instance
 
 NextId = Callable[[], int]
@@ -27,8 +27,8 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
 
     If the current analysis does not take it, the topmost visible analysis of such media becomes current, or else the
     first registered one that takes it. A medium for another slot, such as a depth map, does not replace the one on the
-    canvas where the analysis can lie on that. If the file is open already, that medium with its reading settings is
-    used.
+    canvas where the analysis can lie on that; a depth map brings the picture that belongs to it more surely. If the
+    file is open already, that medium with its reading settings is used.
 
     Parameters
     ----------
@@ -66,8 +66,12 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
     assert current is not None
     current = current.with_binding(slot.name, media)
     if spec.canvas_slot is not None:
-        current = current.with_binding(spec.canvas_slot, active)
-    return with_partners(replace_instance(add_media(state, media), current))
+        beneath = pictured(state, spec.slot(spec.canvas_slot), media, active) if slot.aligned_with else active
+        current = current.with_binding(spec.canvas_slot, beneath)
+        state = dataclasses.replace(state, active=beneath.id)
+    state = replace_instance(add_media(state, media), current)
+    # What the user gives is used, even where another one fits better.
+    return state if slot.aligned_with else with_partners(state)
 
 
 def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool = False) -> State:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.media import Media
+from cvstudio.media import Media, MediaKind
 from cvstudio.session.layers import visible_layers
 from cvstudio.session.session import State
 from ui.control.controller import Controller
@@ -20,6 +20,17 @@ def chosen_readings(state: State) -> dict[str, str]:
     instance = state.instance
     media = instance.bindings.get(instance.spec.main_slot.name) if instance is not None else None
     return {"": media.read_as} if isinstance(media, Media) and media.reading_chosen else {}
+
+
+def is_geometry(controller: Controller) -> bool:
+    """Whether a 3D file is shown, which no analysis reads: an export saves a copy of it."""
+    media = controller.session.state.active_media
+    return media is not None and media.kind is MediaKind.GEOMETRY and controller.shown.sample is not None
+
+
+def may_export(controller: Controller) -> bool:
+    """Whether there is anything to export: a result, or a 3D file."""
+    return controller.current_result() is not None or is_geometry(controller)
 
 
 def shown_stack(controller: Controller) -> tuple[AnalysisInstance, ...]:

@@ -171,7 +171,11 @@ class ExportDialog(QDialog):
         middle = QHBoxLayout()
         middle.setSpacing(16)
         middle.addWidget(self.formats)
-        middle.addWidget(scroll, 1)
+        chosen = QVBoxLayout()
+        chosen.setSpacing(4)
+        chosen.addWidget(scroll, 1)
+        chosen.addWidget(self.preview.caption)
+        middle.addLayout(chosen, 1)
 
         self.folder = QLineEdit()
         self.folder.setAccessibleName(self.tr("Folder"))
@@ -203,7 +207,8 @@ class ExportDialog(QDialog):
         self.hint.setWordWrap(True)
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
 
-        self.source = QLineEdit(self._settings.text("export/source", ""))
+        browsed = self._subject.browsed
+        self.source = QLineEdit(str(browsed) if browsed is not None else self._settings.text("export/source", ""))
         self.source.setAccessibleName(self.tr("Folder with the files"))
         self.source.setPlaceholderText(self.tr("Folder with the files"))
         self.source.textEdited.connect(lambda _: self._update())

@@ -18,7 +18,11 @@ LARGEST = Size(380, 200)
 
 
 class ExportPreview(QWidget):
-    """Shows what an export will hold: the picture, or the first lines, with the size of the file below."""
+    """Shows what an export will hold: the picture, or the first lines.
+
+    `caption` says how large the file will be, or why there is no preview; it is placed by the owner, where it is seen
+    however long the options above the preview are.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,10 +38,11 @@ class ExportPreview(QWidget):
         self.caption = QLabel()
         self.caption.setObjectName("small")
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.caption.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.picture, self.text, self.caption):
+        for widget in (self.picture, self.text):
             layout.addWidget(widget)
         self.show_preview(None)
 

@@ -91,6 +91,7 @@ class Subject:
     video : whether the medium is a video
     part : (start, stop) of the loop in seconds; None without a loop
     count : number of open media
+    browsed : the folder that is open; None without one
     """
 
     result_type: type[Any]
@@ -99,6 +100,7 @@ class Subject:
     video: bool = False
     part: tuple[float, float] | None = None
     count: int = 1
+    browsed: Path | None = None
 
 
 def ask_existing(parent: QWidget, path: Path) -> str | None:

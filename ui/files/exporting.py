@@ -76,6 +76,7 @@ class ExportController(QObject):
         from ui.files.export_wish import Subject
 
         video = instance.spec.goes_by_frame(instance.canvas_media)
+        browsed = self._controller.library.current
         subject = Subject(
             instance.spec.result,
             instance.file_stem,
@@ -83,6 +84,7 @@ class ExportController(QObject):
             video,
             self._controller.playback.loop,
             sum(1 for item in self._controller.session.state.media if instance.spec.shows(item)),
+            browsed.path if browsed is not None and browsed.labels is None else None,
         )
         dialog = ExportDialog(self._window, subject, self._settings, self.written)
         dialog.wished.connect(self.export_as)

@@ -48,6 +48,11 @@ class OutcomesModel(QAbstractTableModel):
         self._shown = [item for item in self._all if not only or item.state == "failed"]
         self.endResetModel()
 
+    @property
+    def failed(self) -> int:
+        """Number of files that failed."""
+        return sum(item.state == "failed" for item in self._all)
+
     def outcome(self, row: int) -> Outcome:
         return self._shown[row]
 

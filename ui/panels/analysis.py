@@ -42,6 +42,7 @@ from ui.panels.layer_menu import LayerMenu
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.param_form import ParamForm
 from ui.widgets.rows.input_row import InputRow
+from ui.widgets.settle import settle
 
 if TYPE_CHECKING:
     from ui.models.model_card import CardPopup
@@ -68,7 +69,7 @@ class AnalysisPanel(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(WIDTH)
-        body = QWidget()
+        body = self._body = QWidget()
         self._layout = QVBoxLayout(body)
         self._layout.setContentsMargins(12, 12, 12, 12)
         self._layout.setSpacing(12)
@@ -228,6 +229,7 @@ class AnalysisPanel(QScrollArea):
             self._model = None
             if instance is not None:
                 self._add_pickers(instance, state)
+                settle(self._body)
         if instance is None:
             return
         for name, row in self._rows.items():

@@ -36,6 +36,7 @@ from ui.control.unfinished import Unfinished
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.current_stack import CurrentStack
+from ui.widgets.elided_button import ElidedButton
 from ui.widgets.empty_state import EmptyState
 
 CONTROLS_WIDTH = 320
@@ -114,6 +115,9 @@ class BatchContent(QWidget):
             self.tr("Choose a folder …"),
         )
         self.empty.triggered.connect(self.choose_source)
+        self.take_first, self.take = (self._take_button() for _ in range(2))
+        self.empty.add_button(self.take_first)
+        _rows_of(self._controls).insertWidget(2, self.take)
         self._stack = CurrentStack()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(work)
@@ -190,6 +194,13 @@ class BatchContent(QWidget):
             rows.insertWidget(0 if beside else rows.count() - 2, self.options)
         self._options_side.setVisible(beside and not self.options.isHidden())
 
+    def _take_button(self) -> ElidedButton:
+        """A button that takes the open folder as the source."""
+        button = ElidedButton(icon("folder"))
+        button.setToolTip(self.tr("Runs on the files of the folder that is open in the Media panel"))
+        button.clicked.connect(self.take_open_folder)
+        return button
+
     def _folder_button(self, name: str, choose: Any) -> QPushButton:
         button = QPushButton(icon("folder-open"), "")
         button.setObjectName("value-button")
@@ -212,9 +223,41 @@ class BatchContent(QWidget):
         start = first_folder(self._source, str(opened.path) if opened else "", self._settings.text("folder", ""))
         name = QFileDialog.getExistingDirectory(self, self.tr("Source folder"), start)
         if name:
-            # Results go beside the input folder, where the user finds them, and not into it.
-            folder = Path(name)
-            self.set_folders(folder, folder.with_name(f"{folder.name} results"))
+            self._take(Path(name))
+
+    def _take(self, folder: Path) -> None:
+        # Results go beside the input folder, where the user finds them, and not into it.
+        self.set_folders(folder, folder.with_name(f"{folder.name} results"))
+
+    def _open_folder(self) -> Path | None:
+        """The folder that is browsed, where it is not the source already; None without one."""
+        opened = self._controller.library.current
+        if opened is None or opened.labels is not None or str(opened.path) == self._source:
+            return None
+        return opened.path
+
+    def take_open_folder(self) -> None:
+        """Run on the folder that is browsed; no effect without one."""
+        folder = self._open_folder()
+        if folder is not None:
+            self._take(folder)
+
+    def _offer_open_folder(self) -> None:
+        folder, running = self._open_folder(), self.state == "running"
+        for button in (self.take_first, self.take):
+            button.setVisible(folder is not None and not running)
+            if folder is not None:
+                button.setText(self.tr("Use the open folder {name}").format(name=folder.name).replace("&", "&&"))
+
+    def _tell_failed(self) -> None:
+        """Offer the list of failed files where any has failed."""
+        failed = self.table.outcomes.failed
+        self.only_failed.setEnabled(failed > 0)
+        self.only_failed.setToolTip(
+            self.tr("Lists only the files that failed, with the reason") if failed else self.tr("No file has failed.")
+        )
+        if not failed:
+            self.only_failed.setChecked(False)
 
     def choose_out(self) -> None:
         """Ask for the output folder."""
@@ -259,6 +302,8 @@ class BatchContent(QWidget):
     def _update(self) -> None:
         instance = self._controller.session.state.instance
         self._stack.setCurrentIndex(1 if self._source else 0)
+        self._offer_open_folder()
+        self._tell_failed()
         if not self._source:
             return  # a panel that is not in use imports no formats
         running = self.state == "running"
@@ -383,6 +428,7 @@ class BatchContent(QWidget):
         if event.kind == "output":
             batch, outcomes = event.value
             self.table.add(outcomes)
+            self._tell_failed()
             if batch.restarted:
                 self.message.setToolTip(self.tr("The settings have changed, so the batch started over."))
             self._summary = batch.summary

@@ -96,6 +96,7 @@ class MediaPanel(QWidget):
         self._message = EmptyState("folder", "")
         self.only_folders = OnlyFolders()
         self.only_folders.labels_asked.connect(self._open_as_labels)
+        self.only_folders.folder_asked.connect(self._open_below)
         self.only_folders.subfolders_asked.connect(lambda: self._library.set_recursive(True))
         lists = QWidget()
         self._list_stack = QStackedLayout(lists)
@@ -168,8 +169,8 @@ class MediaPanel(QWidget):
         self._message.set_text(message)
         self._list_stack.setCurrentIndex(1 if message else 0)
         listing = self._library.listing
-        if message and listing is not None and _has_only_folders(listing):
-            self.only_folders.tell(listing.subfolders)
+        if message and listing is not None and not self._library.filter.text and _has_only_folders(listing):
+            self.only_folders.tell(listing.subfolders, others=len(listing.files))
             self._list_stack.setCurrentWidget(self.only_folders)
         self._show_position()
 
@@ -234,6 +235,12 @@ class MediaPanel(QWidget):
         media_set = self._library.current
         if media_set is not None:
             self._controller.open_labels([media_set.path])
+
+    def _open_below(self, name: str) -> None:
+        """Open a folder of the current one as a set of its own."""
+        media_set = self._library.current
+        if media_set is not None:
+            self._library.open([media_set.path / name])
 
     def search(self) -> None:
         """Focus the search field of the folder, or the list where the source is the open files."""
@@ -317,8 +324,9 @@ class MediaPanel(QWidget):
 
 
 def _has_only_folders(listing: Listing) -> bool:
-    """Whether a folder was read to its end and holds folders that were not looked into, and no files."""
-    return listing.complete and not listing.files and listing.subfolders > 0 and not listing.set.recursive
+    """Whether a folder was read to its end and holds folders that were not looked into, and no file that is listed."""
+    nothing = all(file.kind is None for file in listing.files)
+    return listing.complete and nothing and bool(listing.subfolders) and not listing.set.recursive
 
 
 def _readings(state: State) -> dict[Path, str]:

@@ -14,6 +14,7 @@ from cvstudio.results.tables import Column, Table
 from cvstudio.session.label_edits import labels_slot
 from ui.base.icons import icon
 from ui.base.translate import translated
+from ui.control.exported_layers import is_geometry, may_export
 from ui.control.stepping import step
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -95,7 +96,7 @@ class ResultsPanel(QWidget):
 
     def _show(self) -> None:
         result = self._controller.current_result()
-        self._export.setEnabled(result is not None)
+        self._tell_export()
         if result is None:
             self._summary.clear()
             self._bring(self.empty)
@@ -115,6 +116,20 @@ class ResultsPanel(QWidget):
         if not len(table):
             widget.set_empty_text(self._nothing_found())
         self._bring(widget)
+
+    def _tell_export(self) -> None:
+        """Enable the export where there is something to write, and say what, or why not."""
+        controller = self._controller
+        self._export.setEnabled(may_export(controller))
+        if is_geometry(controller):
+            self._export.setToolTip(self.tr("Saves a copy of the 3D file, in this format or another (Ctrl+E)"))
+            self.empty.set_text(self.tr("There is no analysis of 3D files yet. Export saves a copy in another format."))
+            return
+        self.empty.set_text(self.tr("Results are listed here."))
+        if controller.current_result() is not None:
+            self._export.setToolTip(self.tr("Writes the result as a picture, a table or another file (Ctrl+E)"))
+        else:
+            self._export.setToolTip(self.tr("There is no result to export yet; open a file and choose an analysis."))
 
     @property
     def table(self) -> QTableView:
@@ -221,7 +236,7 @@ class ResultsPanel(QWidget):
             title = self.tr("Copy Rows") if len(selection) != 1 else self.tr("Copy Row")
             menu.addAction(icon("copy"), f"{title}\t{keys}", self.copy_rows)
         export = menu.addAction(icon("share"), self.tr("Export …"), self._requests.export.emit)
-        export.setEnabled(self._controller.current_result() is not None)
+        export.setEnabled(may_export(self._controller))
         return menu
 
     def _bring(self, view: QWidget) -> None:

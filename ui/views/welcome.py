@@ -6,29 +6,18 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QScrollArea,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.terms import Place, terms
 from ui.base.icons import icon
 from ui.base.translate import translated
+from ui.views.front_page import CARD, WelcomeFrame, columns_of
 from ui.widgets.icon_label import IconLabel
 
-CARD = QSize(224, 124)
 RECENT = QSize(CARD.width(), 32)
 MOST_RECENT = 6
-GAP = 12
 
 
 class Card(QPushButton):
@@ -96,84 +85,29 @@ class RecentButton(QPushButton):
         self.setText(text.replace("&", "&&"))
 
 
-class Welcome(QFrame):
+class Welcome(WelcomeFrame):
     """Screen shown while no medium is open.
 
     Signals
     -------
-    open_requested : the user wants to open a file
     sample_requested : key of the analysis whose sample is to be opened
     weights_requested : `Weights` without which it cannot begin, to be offered for download
     recent_requested : path of the recent file, folder or project to open
     """
 
-    open_requested = Signal()
     sample_requested = Signal(str)
     weights_requested = Signal(object)
     recent_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
-        self.setObjectName("welcome")
-        title = QLabel(self.tr("What do you want to see?"))
-        title.setObjectName("welcome-title")
-        title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        hint = QLabel(
-            self.tr("Drop a picture, a video, a sound, a depth map, a 3D model or a folder anywhere in this window.")
-        )
-        hint.setObjectName("quiet")
-        hint.setWordWrap(True)
-        hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        choose = QPushButton(icon("folder-open", 16, "on_accent"), self.tr("Open a file …"))
-        choose.setObjectName("primary")
-        choose.clicked.connect(self.open_requested)
-        self._grid = QGridLayout()
-        self._grid.setSpacing(GAP)
         self._columns = 0
         self.cards: list[Card] = []
         for spec in (item for item in ANALYSES if item.on_start_page and (item.first_model or not item.task)):
             card = Card(spec)
             card.clicked.connect(lambda _=False, card=card: self._chosen(card))
             self.cards.append(card)
-        self._recent = QGridLayout()
-        self._recent.setSpacing(GAP // 2)
-        self._recent.setHorizontalSpacing(GAP)
         self.recent: list[RecentButton] = []
-        recent = QHBoxLayout()
-        recent.addStretch(1)
-        recent.addLayout(self._recent)
-        recent.addStretch(1)
-        self._recent_title = QLabel(self.tr("Recent"))
-        cards = QHBoxLayout()
-        cards.addStretch(1)
-        cards.addLayout(self._grid)
-        cards.addStretch(1)
-        note = QLabel(self.tr("or begin with a sample"))
-        for label in (note, self._recent_title):
-            label.setObjectName("quiet")
-            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        # In a small window the cards scroll instead of being compressed.
-        content, area = QWidget(), QScrollArea()
-        area.setWidget(content)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        page_layout = QVBoxLayout(self)
-        page_layout.setContentsMargins(0, 0, 0, 0)
-        page_layout.addWidget(area)
-        layout = QVBoxLayout(content)
-        layout.setSpacing(8)
-        layout.addStretch(2)
-        layout.addWidget(title)
-        layout.addWidget(hint)
-        layout.addSpacing(4)
-        layout.addWidget(choose, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addSpacing(8)
-        layout.addWidget(self._recent_title)
-        layout.addLayout(recent)
-        layout.addWidget(note)
-        layout.addLayout(cards)
-        layout.addStretch(3)
         self.set_recent(())
         self._arrange(len(self.cards))
 
@@ -208,16 +142,13 @@ class Welcome(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._arrange(max(1, (event.size().width() - GAP) // (CARD.width() + GAP)))
+        self._arrange(columns_of(len(self.cards), event.size().width()))
 
-    def _arrange(self, max_columns: int) -> None:
-        """Distribute the cards evenly over the smallest number of rows that fits."""
-        rows = -(-len(self.cards) // max_columns)
-        columns = -(-len(self.cards) // rows)
+    def _arrange(self, columns: int) -> None:
         if columns != self._columns:
             self._columns = columns
             for number, card in enumerate(self.cards):
-                self._grid.addWidget(card, number // columns, number % columns)
+                self.grid.addWidget(card, number // columns, number % columns)
             self._arrange_recent()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

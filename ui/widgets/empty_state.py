@@ -33,7 +33,7 @@ class EmptyState(QWidget):
         self._text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._text.setMaximumWidth(320)
         centre = Qt.AlignmentFlag.AlignHCenter
-        layout = QVBoxLayout(self)
+        layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)
         layout.addStretch(2)
@@ -49,6 +49,10 @@ class EmptyState(QWidget):
             button.clicked.connect(self.triggered)
             layout.addWidget(button, 0, centre)
         layout.addStretch(3)
+
+    def add_button(self, button: QPushButton) -> None:
+        """Add a further button below the others."""
+        self._layout.insertWidget(self._layout.count() - 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
 
     def set_text(self, text: str) -> None:
         """Change the sentence."""

@@ -90,19 +90,26 @@ class Notice(QFrame):
 
 
 class Notices(QObject):
-    """Stack of at most `MOST` notices over `parent`, the newest on top: at the right, or where that would cover what
-    must be seen, below it or at the left.
+    """Stack of at most `MOST` notices over `parent`, the newest on top: at the top right, or in the corner where it
+    covers less.
 
     Parameters
     ----------
     parent : the widget that they lie over
     keep_clear : callable () -> rectangles in `parent` that they do not cover where there is another place
+    spoken_of : callable () -> rectangle in `parent`, such as the picture, of which they cover as little as they can
     """
 
-    def __init__(self, parent: QWidget, keep_clear: Callable[[], Sequence[QRect]] = tuple) -> None:
+    def __init__(
+        self,
+        parent: QWidget,
+        keep_clear: Callable[[], Sequence[QRect]] = tuple,
+        spoken_of: Callable[[], QRect] = QRect,
+    ) -> None:
         super().__init__(parent)
         self._parent = parent
         self._keep_clear = keep_clear
+        self._spoken_of = spoken_of
         self._shown: list[Notice] = []
         parent.installEventFilter(self)
 
@@ -199,18 +206,30 @@ class Notices(QObject):
 
     def _place(self, height: int) -> QPoint:
         """Top left corner of the stack."""
-        right = QPoint(self._parent.width() - self._width() - MARGIN, MARGIN)
-        rects = sorted(self._keep_clear(), key=QRect.top) if self._shown else []
-        for corner in (right, QPoint(MARGIN, MARGIN)):
-            stack = QRect(corner, QSize(self._width(), height))
-            for rect in rects:
-                if stack.intersects(rect):
+        right, bottom = self._parent.width() - self._width() - MARGIN, self._parent.height() - height - MARGIN
+        rects = self._keep_clear() if self._shown else []
+        spoken_of = self._spoken_of() if self._shown else QRect()
+        inside = self._parent.rect().adjusted(0, MARGIN, 0, -MARGIN)
+        places: list[QRect] = []
+        for x, y in ((right, MARGIN), (MARGIN, MARGIN), (right, bottom), (MARGIN, bottom)):
+            stack = QRect(QPoint(x, y), QSize(self._width(), height))
+            upwards = y == bottom
+            for rect in sorted(rects, key=QRect.top, reverse=upwards):
+                if stack.intersects(rect) and upwards:
+                    stack.moveBottom(rect.top() - GAP)
+                elif stack.intersects(rect):
                     stack.moveTop(rect.bottom() + GAP)
-            if stack.bottom() <= self._parent.height() - MARGIN:
-                return stack.topLeft()
-        return right
+            if inside.contains(stack.adjusted(MARGIN, 0, -MARGIN, 0)):
+                places.append(stack)
+        if not places:
+            return QPoint(right, MARGIN)
+        return min(places, key=lambda stack: _area(stack.intersected(spoken_of))).topLeft()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and watched is self._parent:
             self._arrange(animate=False)
         return False
+
+
+def _area(rect: QRect) -> int:
+    return 0 if rect.isEmpty() else rect.width() * rect.height()

@@ -7,16 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base.icons import icon
+from ui.widgets.settle import settle
 
 if TYPE_CHECKING:
     from ui.widgets.rows.row import Row
 
 WIDEST_LABEL = 146
+LEAST_LABEL = 64
+LEAST_SLIDER = 92
+"""Pixels that a slider has at least, for which labels go on a second line."""
+ROW_GAP = 8
+"""Pixels between label, slider and number, as a row has them."""
 
 ROWS: Mapping[str, str] = {
     "bool": "choice_rows.BoolRow",
@@ -150,6 +157,12 @@ class ParamForm(QWidget):
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
         self._more.setVisible(folded and self._unfolded)
+        settle(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._align()
 
     def _focused(self) -> tuple[QWidget | None, str]:
         """The widget of a row that has the focus, and the name of its parameter."""
@@ -163,8 +176,11 @@ class ParamForm(QWidget):
     def _align(self) -> None:
         """Align labels, sliders and numbers in columns, whose widths ignore folded rows."""
         visible_rows = [self._rows[field.name] for field in self._fields if self._unfolded or not field.doc.more]
-        label_width = max(self.label_width, self._least_label_width)
         value_width = max((row.value_width for row in visible_rows), default=0)
+        label_width = max(self.label_width, self._least_label_width)
+        if value_width:
+            room = self.width() - 2 * ROW_GAP - value_width - LEAST_SLIDER
+            label_width = min(label_width, max(room, LEAST_LABEL))
         for row in self._rows.values():
             row.set_label_width(label_width)
             row.set_value_width(max(value_width, row.value_width))

@@ -28,13 +28,14 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.foundation.late_import import execute
-from cvstudio.media.base import MediaKind
 from cvstudio.session.session import State
 from ui.base.settings import Settings
 from ui.control.controller import Controller
+from ui.control.exported_layers import may_export
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.window_requests import WindowRequests
 from ui.panels.base import Panel, PanelContext
+from ui.views.front_page import WelcomeToCome
 from ui.window.device_picker import DevicePicker
 from ui.window.dock_layout import DockLayout
 from ui.window.first_paint import FirstPicture
@@ -88,6 +89,8 @@ class MainWindow(Window):
         # Free space goes to the picture, not to the panels.
         self.centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self.centre)
+        self._to_come = WelcomeToCome()
+        self.centre.addWidget(self._to_come)
         self.dock_layout = DockLayout(self, self._content)
         self._kept = KeptOnScreen(self, self.docks.values())
         self.status = StatusLine(self.controller)
@@ -150,8 +153,10 @@ class MainWindow(Window):
         self.workspace = Workspace(controller)
         self.centre.addWidget(self.welcome)
         self.centre.addWidget(self.workspace)
+        self.centre.removeWidget(self._to_come)
+        self._to_come.deleteLater()
         self.dock_layout.complete()
-        self.notices = Notices(self.centre, self.workspace.keep_clear)
+        self.notices = Notices(self.centre, self.workspace.keep_clear, self.workspace.picture_place)
         self.project = ProjectFiles(self, controller, self.settings)
         self.exporting = ExportController(self, controller, self.settings, self.notices)
         self.label_export = LabelExport(self, controller, self.settings, self.notices)
@@ -285,12 +290,8 @@ class MainWindow(Window):
             self._recent_paths.look(MOST_RECENT)
 
     def _view_changed(self, shown: FrameOnScreen) -> None:
-        result = self.controller.current_result() is not None
-        self.actions_by_key["export-again"].setEnabled(result)
-        # Of a 3D file, which no analysis reads, a copy is saved.
-        media = self.controller.session.state.active_media
-        copied = media is not None and media.kind is MediaKind.GEOMETRY and shown.sample is not None
-        self.actions_by_key["export"].setEnabled(result or copied)
+        self.actions_by_key["export-again"].setEnabled(self.controller.current_result() is not None)
+        self.actions_by_key["export"].setEnabled(may_export(self.controller))
 
     def offer_log(self, path: Path) -> None:
         """Offer to show the log of the previous session, which crashed."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from ui.widgets.settle import lay_out
 from ui.window.panel_dock import PanelDock
 from ui.window.panel_section import PanelSection
 
@@ -67,9 +68,15 @@ class PanelColumn(QObject):
         self.dock.toggleViewAction().setVisible(False)
         self.dock.setWidget(self._scroll)
         window.addDockWidget(area, self.dock)
+        window.installEventFilter(self)
         for key, dock in docks.items():
             dock.column = self
             dock.dockLocationChanged.connect(lambda area, key=key: self._docked(key, area))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.UpdateRequest:
+            lay_out()
+        return False
 
     def holds(self, dock: QDockWidget) -> bool:
         """Whether `dock` stands in the column, visible or not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -148,17 +148,19 @@ class PanelSection(QObject):
             self.title.show_folded(folded)
             self.measure()
 
-    def measure(self) -> None:
-        """Give the dock the height of its title and content."""
+    def measure(self) -> bool:
+        """Give the dock the height of its title and content; returns whether that has changed."""
         self._watch(self._scrolling())
         least = self.title.sizeHint().height()
         if not self._folded and self._content is not None:
             least += self._natural_height()
         most = GREATEST if self.stretches else least
-        if (least, most) != (self.dock.minimumHeight(), self.dock.maximumHeight()):
+        changed = (least, most) != (self.dock.minimumHeight(), self.dock.maximumHeight())
+        if changed:
             self.dock.setMinimumHeight(least)
             self.dock.setMaximumHeight(most)
             self.resized.emit()
+        return changed
 
     def end(self) -> None:
         """Let the dock be as large as it likes, with the title of any dock."""
@@ -177,8 +179,11 @@ class PanelSection(QObject):
         if watched is self.dock:
             if kind in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent):
                 self.seen.emit()
-        elif kind in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+        elif kind is QEvent.Type.LayoutRequest:
             self.measure()
+        elif kind is QEvent.Type.Resize and self.measure() and self._body is not None:
+            # The area is in the middle of giving it this size, and would scroll as far as before.
+            QCoreApplication.postEvent(self._body, QEvent(QEvent.Type.LayoutRequest))
         return False
 
     def _scrolling(self) -> QScrollArea | None:

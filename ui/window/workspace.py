@@ -29,8 +29,9 @@ from ui.views.canvas import Canvas
 from ui.views.compare_area import CompareArea
 from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
+from ui.widgets.empty_state import EmptyState
 from ui.window.tools.label_editing import LabelEditing
-from ui.window.tools.oriented import Oriented, adjustments_on_canvas
+from ui.window.tools.oriented import Oriented, adjustments_on_canvas, shade_outside
 from ui.window.tools.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from ui.views.spectrogram_view import SpectrogramView
 
 
-OUTSIDE_DIVISOR = 3
-"""What lies outside of a crop is shown at this part of its brightness."""
 OLD_OPACITY = 0.6
 """Opacity factor of results that are older than the frame they are drawn on."""
 
@@ -82,6 +81,8 @@ class Workspace(QWidget):
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.area)
+        self.nothing = EmptyState("images", self.tr("Nothing is shown. Choose a file in the list, or drop one here."))
+        self.splitter.addWidget(self.nothing)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -101,6 +102,16 @@ class Workspace(QWidget):
                 top_left, bottom_right = (self.canvas.mapTo(self, corner) for corner in corners)
                 rects.append(QRect(top_left, bottom_right).normalized().intersected(self.rect()))
         return rects
+
+    def picture_place(self) -> QRect:
+        """Place in this widget of the part of the picture that is seen; empty without one."""
+        size = self.canvas.content_size
+        if size is None or not self.canvas.isVisible():
+            return QRect()
+        ends = (self.canvas.widget_position(*end).toPoint() for end in ((0, 0), (size.width, size.height)))
+        corners = [self.canvas.mapTo(self, end) for end in ends]
+        canvas = QRect(self.canvas.mapTo(self, QPoint()), self.canvas.size())
+        return QRect(*corners).normalized().intersected(canvas)
 
     def _connect(self) -> None:
         controller, playback = self._controller, self._controller.playback
@@ -151,7 +162,7 @@ class Workspace(QWidget):
             view = self.spectrogram = SpectrogramView()
             self.splitter.addWidget(view)
             self.splitter.setStretchFactor(0, 3)
-            self.splitter.setStretchFactor(1, 2)
+            self.splitter.setStretchFactor(self.splitter.count() - 1, 2)
             view.seek_requested.connect(self._controller.playback.seek)
             view.hovered.connect(lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB"))
             view.left.connect(lambda: self.read_out.emit(""))
@@ -224,16 +235,16 @@ class Workspace(QWidget):
             self.canvas.set_content_size(size)
 
     def _arrange(self) -> None:
-        media = self._controller.session.state.active_media
+        state = self._controller.session.state
+        media = state.active_media
         has_spectrogram = any(
-            item.spec.result in (Spectrogram, Separation)
-            and item.visible
-            and media is not None
-            and any(bound.id == media.id for bound in item.media)
-            for item in self._controller.session.state.instances
+            item.spec.result in (Spectrogram, Separation) and item.visible and media in item.media
+            for item in state.instances
         )
         only_sound = media is not None and media.kind is MediaKind.AUDIO
-        self.area.setVisible(media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
+        alone = state.instance is not None and state.instance.spec.canvas_slot is None
+        self.nothing.setVisible(media is None and not alone)
+        self.area.setVisible(alone if media is None else media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
         self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
         if has_spectrogram or only_sound:
             self._make_spectrogram().show()
@@ -476,18 +487,6 @@ class Workspace(QWidget):
         self.timeline.set_position(secs)
         if self.spectrogram is not None and self.spectrogram.isVisible():
             self.spectrogram.set_position(secs)
-
-
-def shade_outside(pixels: NDArray[np.uint8], view: View, crop: tuple[int, int, int, int]) -> None:
-    """Darken what lies outside of `crop` (x, y, width, height in image pixels) in the rendered `pixels` of `view`."""
-    corner, scale = np.array((view.rect.x, view.rect.y)), view.scale
-    low = (np.array(crop[:2]) - corner) * scale
-    high = low + np.array(crop[2:]) * scale
-    height, width = pixels.shape[:2]
-    left, top = (int(value) for value in np.rint(low).clip(0, (width, height)))
-    right, bottom = (int(value) for value in np.rint(high).clip(0, (width, height)))
-    for part in (pixels[:top], pixels[bottom:], pixels[top:bottom, :left], pixels[top:bottom, right:]):
-        part[...] = part // OUTSIDE_DIVISOR
 
 
 def _picture_of(sample: Any) -> Image | None:

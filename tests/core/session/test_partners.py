@@ -64,6 +64,39 @@ def test_a_depth_map_joins_its_picture_in_any_order(order, together):
     assert state.active == PICTURE.id
 
 
+@pytest.mark.parametrize("analysis", ["detect", "refocus"])
+@pytest.mark.parametrize(
+    "dropped", [DEPTH, SAME_SIZE, medium("scene.depth.png", MediaKind.DEPTH, (1280, 960))], ids=lambda media: media.name
+)
+def test_a_dropped_depth_map_brings_its_own_picture(dropped, analysis):
+    """The picture that is looked at has the same ratio, and nothing else in common with the depth map."""
+    ids = itertools.count(50).__next__
+    looked_at = medium("cat.jpg", size=(320, 240) if dropped is not DEPTH else (160, 120))
+    state = opened(PICTURE, looked_at)
+    state = with_analysis(state, ANALYSES[analysis], ids)
+    assert state.active == looked_at.id
+    state = with_active(with_opened(state, (dropped,)), dropped, ids)
+    assert names(state) == {"depth": dropped.name, "picture": "scene.jpg"}
+    assert state.active == PICTURE.id
+
+
+def test_a_dropped_depth_map_that_belongs_to_none_goes_with_the_picture_that_is_looked_at():
+    looked_at = medium("cat.jpg", size=(320, 240))
+    state = opened(PICTURE, looked_at, medium("other.png", MediaKind.DEPTH, (1280, 960)))
+    assert names(state) == {"depth": "other.png", "picture": "cat.jpg"}
+    assert state.active == looked_at.id
+    # By its size it may belong to both.
+    state = opened(PICTURE, medium("dog.jpg"), SAME_SIZE)
+    assert names(state) == {"depth": "d17.png", "picture": "dog.jpg"}
+
+
+def test_a_dropped_depth_map_is_used_even_where_another_one_fits_better():
+    state = opened(PICTURE, DEPTH)
+    assert names(state) == {"depth": "scene-depth.png", "picture": "scene.jpg"}
+    state = with_active(with_opened(state, (SAME_SIZE,)), SAME_SIZE, itertools.count(50).__next__)
+    assert names(state) == {"depth": "d17.png", "picture": "scene.jpg"}
+
+
 def test_a_depth_map_opened_beside_a_mesh_is_shown():
     mesh = Media("mesh", Path("/set/spot.obj"), MediaKind.GEOMETRY)
     state = opened(mesh, DEPTH)

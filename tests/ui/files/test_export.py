@@ -19,6 +19,7 @@ from cvstudio.media.examples.files import sample_path
 from ui.files.export_dialog import ExportDialog
 from ui.files.export_wish import FOLDER, MEDIA, PART, WHOLE
 from ui.panels.batch import BatchContent
+from ui.widgets.settle import lay_out
 from ui.window.main_window import MainWindow
 from ui.window.shortcuts_sheet import ShortcutsSheet
 
@@ -250,6 +251,21 @@ def test_the_dialog_shows_what_will_be_written(window, show, qtbot):
     assert dialog.preview.picture.isHidden()
     dialog.choose("mp4", WHOLE)
     qtbot.waitUntil(lambda: dialog.preview.caption.text() == f"{width} × {height}", timeout=60_000)
+    dialog.reject()
+
+
+def test_the_size_of_the_file_is_whole_in_the_smallest_dialog(window, show, qtbot):
+    show(sample_path("astronaut"))
+    dialog = opened(window)
+    dialog.resize(dialog.minimumSize())
+    caption = dialog.preview.caption
+    for format in ("jpeg", "png", "yolo", "json"):
+        dialog.choose(format)
+        caption.setText("")
+        qtbot.waitUntil(lambda: caption.text() != "", timeout=60_000)
+        lay_out()
+        assert caption.visibleRegion().boundingRect() == caption.rect(), format
+        assert caption.heightForWidth(caption.width()) <= caption.height(), format
     dialog.reject()
 
 

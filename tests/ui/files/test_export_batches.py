@@ -12,10 +12,13 @@ from PySide6.QtWidgets import QFileDialog, QPushButton
 def test_the_panel_takes_a_folder_through_the_analysis(batch, window, qtbot, folder, tmp_path):
     assert not batch.empty.isVisible()
     assert batch.start_button.text() == "Start"
+    assert not batch.only_failed.isEnabled()
+    assert batch.only_failed.toolTip() == "No file has failed."
     qtbot.mouseClick(batch.start_button, Qt.MouseButton.LeftButton)
     assert batch.state == "running"
     qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
     assert "5 done, 1 failed" in batch.message.text()
+    assert batch.only_failed.isEnabled()
     model = batch.table.outcomes
     assert model.rowCount() == 6
     qtbot.mouseClick(batch.only_failed, Qt.MouseButton.LeftButton)
@@ -76,3 +79,16 @@ def test_the_panel_asks_before_it_joins_files_of_others_and_once(
     batch.start()  # the record of the first run lies there
     qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
     assert asked == [out] * 3
+
+
+def test_the_list_of_failed_files_is_not_left_empty_by_the_next_run(batch, qtbot, folder):
+    batch.start()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    batch.only_failed.setChecked(True)
+    assert batch.table.outcomes.rowCount() == 1
+    (folder / "broken.png").unlink()
+    batch.start()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    assert not batch.only_failed.isEnabled()
+    assert not batch.only_failed.isChecked()
+    assert batch.table.outcomes.rowCount() == 5

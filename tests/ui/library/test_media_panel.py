@@ -391,21 +391,57 @@ def test_the_panel_says_why_it_is_empty(panel, library, stand, ready, tmp_path, 
     qtbot.waitUntil(lambda: "not there any more" in panel._message.accessibleName(), timeout=10_000)
 
 
+@pytest.mark.parametrize("others", [0, 1])
 @pytest.mark.parametrize("way", ["labels", "subfolders"])
-def test_a_folder_of_folders_says_so_and_offers_what_they_hold(panel, library, stand, pictures, ready, tmp_path, way):
+def test_a_folder_of_folders_says_so_and_offers_what_they_hold(
+    panel, library, stand, pictures, ready, tmp_path, way, others
+):
     folder = pictures(tmp_path / "animals", "cat/1.png", "cat/2.png", "dog/1.png")
+    if others:
+        (folder / "README.md").write_text("animals")
     stand.open_labels = lambda paths: library.open(paths, as_labels=True)
     library.open([folder])
     ready()
     offer = panel.only_folders
     assert offer.message.isVisible()
-    assert offer.message.accessibleName() == "It holds 2 folders and no files."
+    what = "no pictures, videos or sounds" if others else "no files"
+    assert offer.message.text() == f"It holds 2 folders and {what}."
     QTest.mouseClick(getattr(offer, way), Qt.MouseButton.LeftButton)
     ready()
     assert not offer.isVisible()
     assert [file.name for file in library.rows] == ["cat/1.png", "cat/2.png", "dog/1.png"]
     assert library.current.labels == (folder if way == "labels" else None)
     assert stand.shown == "1.png"
+
+
+@pytest.mark.parametrize("by", ["mouse", "keys"])
+def test_a_folder_of_folders_lists_them_and_opens_the_one_that_is_chosen(
+    panel, library, stand, pictures, ready, tmp_path, by
+):
+    folder = pictures(tmp_path / "animals", "cat/1.png", "dog/deeper/2.png", "dog 10/3.png", "dog 9/4.png")
+    library.open([folder])
+    ready()
+    rows = panel.only_folders.folders
+    assert [rows.item(row).text() for row in range(rows.count())] == ["cat", "dog", "dog 9", "dog 10"]
+
+    def choose(row):
+        if by == "mouse":
+            place = rows.visualItemRect(rows.item(row)).center()
+            QTest.mouseDClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
+            QTest.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        else:
+            rows.setCurrentRow(row)
+            QTest.keyClick(rows, Qt.Key.Key_Return)
+        ready()
+
+    choose(1)
+    # It is one of folders, too.
+    assert library.current.path == folder / "dog"
+    assert [rows.item(row).text() for row in range(rows.count())] == ["deeper"]
+    choose(0)
+    assert library.current.path == folder / "dog" / "deeper"
+    assert stand.shown == "2.png"
+    assert not panel.only_folders.isVisible()
 
 
 def test_a_press_alone_opens_nothing(panel, library, stand, some, ready, gate):

@@ -58,3 +58,30 @@ def test_the_source_is_first_looked_for_where_the_pictures_are(
     content.set_folders(sample_path("cat").parent, tmp_path / "out")
     content.choose_source()
     assert starts == [str(Path.home()), str(tmp_path), str(tmp_path)]  # never among the program's own files
+
+
+def test_the_open_folder_is_offered_as_the_source(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    folder, other = tmp_path / "R&D", tmp_path / "other"
+    for place in (folder, other):
+        place.mkdir()
+        shutil.copy(sample_path("cat"), place / "cat.jpg")
+    window.show_panel("batch")
+    content = window.docks["batch"].widget().make()
+    assert content.take_first.isHidden()
+    window.open_paths([folder])
+    qtbot.waitUntil(content.take_first.isVisible, timeout=60_000)
+    assert content.take_first.text() == "Use the open folder R&&D"
+    content.take_first.click()
+    assert content.source.toolTip() == str(folder)
+    assert content.out.toolTip() == str(tmp_path / "R&D results")
+    assert content.take.isHidden()
+    # Also where another folder was chosen before.
+    window.open_paths([other])
+    qtbot.waitUntil(content.take.isVisible, timeout=60_000)
+    content.take.click()
+    assert content.source.toolTip() == str(other)
+    # And where all of a folder is exported.
+    qtbot.waitUntil(lambda: window.controller.current_result() is not None, timeout=60_000)
+    dialog = window.exporting.ask()
+    assert dialog.source.text() == str(other)
+    dialog.reject()

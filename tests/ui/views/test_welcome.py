@@ -13,7 +13,9 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.foundation.text_search import score
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
-from ui.views.welcome import CARD, Welcome
+from ui.views.front_page import CARD, CARDS_TO_COME, WelcomeFrame, WelcomeToCome
+from ui.views.welcome import Welcome
+from ui.window.main_window import MainWindow
 
 
 @pytest.mark.parametrize("size", [(300, 300), (464, 600), (772, 700), (1400, 900)])
@@ -109,3 +111,47 @@ def test_recent_files_folders_and_projects_are_on_the_first_screen(window, qtbot
     buttons[0].click()
     qtbot.waitUntil(lambda: window.controller.session.state.active_media is not None, timeout=60_000)
     assert window.controller.session.state.active_media.path == picture
+
+
+def _texts_and_places(frame: WelcomeFrame) -> dict[str, object]:
+    labels = (label for label in frame.findChildren(QLabel) if label.isVisible())
+    told = {label.text(): label.mapTo(frame, label.rect().topLeft()) for label in labels}
+    return {
+        text: place for text, place in told.items() if text in ("What do you want to see?", "or begin with a sample")
+    }
+
+
+def test_the_first_picture_has_the_frame_of_the_first_screen(qtbot):
+    made = MainWindow(late=True)
+    with qtbot.waitSignal(made.completed, timeout=60_000):
+        made.show()
+        # Nothing that the frame does without was made yet.
+        assert not hasattr(made, "welcome")
+        shown = made.centre.currentWidget()
+        assert isinstance(shown, WelcomeToCome)
+        assert len(_texts_and_places(shown)) == 2
+    assert made.centre.currentWidget() is made.welcome
+    assert len(made.welcome.cards) == CARDS_TO_COME
+    made.close()
+    made.deleteLater()
+
+
+@pytest.mark.parametrize("size", [(600, 700), (772, 700), (1400, 900)])
+def test_nothing_of_the_first_picture_moves_when_the_cards_come(qtbot, shown, size):
+    before, after = (_texts_and_places(shown(made, *size)) for made in (WelcomeToCome(), Welcome()))
+    assert len(before) == 2
+    assert before == after
+
+
+def test_a_folder_of_which_nothing_is_shown_says_what_to_do_next(window, qtbot, tmp_path):
+    (tmp_path / "all" / "cats").mkdir(parents=True)
+    shutil.copy(sample_path("cat"), tmp_path / "all" / "cats" / "cat.png")
+    window.open_paths([tmp_path / "all"])
+    offer, nothing = window.docks["media"].widget().only_folders, window.workspace.nothing
+    qtbot.waitUntil(lambda: offer.isVisible() and offer.folders.count() == 1, timeout=60_000)
+    assert nothing.isVisible()
+    assert "Choose a file" in nothing.accessibleName()
+    offer.folders.itemClicked.emit(offer.folders.item(0))
+    qtbot.waitUntil(window.workspace.canvas.isVisible, timeout=60_000)
+    assert not nothing.isVisible()
+    assert window.controller.session.state.active_media.path.name == "cat.png"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QWidget
 
@@ -110,6 +110,34 @@ def test_notices_follow_the_edge_of_their_parent(notices: Notices) -> None:
     assert notices.shown[0].geometry().right() == 600 - MARGIN - 1
     parent.resize(250, 400)
     assert notices.shown[0].x() >= MARGIN
+
+
+@pytest.mark.parametrize(
+    ("picture", "corner"),
+    [
+        (QRect(0, 0, 800, 400), "bottom right"),
+        (QRect(0, 200, 800, 400), "top right"),
+        (QRect(400, 0, 400, 600), "top left"),
+        (QRect(0, 0, 800, 600), "top right"),
+        (QRect(), "top right"),
+    ],
+)
+def test_they_cover_no_more_of_the_picture_than_they_have_to(
+    shown: Callable[..., Any], picture: QRect, corner: str
+) -> None:
+    parent = shown(QWidget(), 800, 600)
+    notices = Notices(parent, spoken_of=lambda: picture)
+    notices.post("error", "The picture cannot be analysed.")
+    notices.post("error", "Nor can it be exported.")
+    parent.resize(801, 600)
+    parent.resize(800, 600)
+    places = [notice.geometry() for notice in notices.shown]
+    assert not places[0].intersects(places[1])
+    assert ("left" in corner) == (places[0].x() == MARGIN)
+    end = places[0].top() if "top" in corner else parent.height() - 1 - places[-1].bottom()
+    assert end == MARGIN
+    if picture != QRect(0, 0, 800, 600):
+        assert not any(place.intersects(picture) for place in places)
 
 
 def test_an_empty_state_has_one_button(shown: Callable[..., Any], qtbot: Any) -> None:

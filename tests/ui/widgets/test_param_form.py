@@ -9,12 +9,19 @@ from typing import Annotated, Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 
+from cvstudio.analyses import ANALYSES
 from cvstudio.foundation.params import Choices, Colour, Doc, Folder, Items, Pick, Range, Text, fields_of
 from cvstudio.foundation.shapes import Box, NamedShapes, Polygon, Stroke, Strokes
 from ui.tour.input_events import move_mouse
 from ui.widgets.param_form import ROWS, ParamForm
+from ui.widgets.rows.row import ROW_HEIGHT
 from ui.widgets.rows.slider_row import SliderRow
+from ui.widgets.settle import lay_out
+
+NARROWEST = 276
+"""Width in pixels of the form in the column beside the picture at its narrowest, beside a scroll bar."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,12 @@ class Select:
 
 
 FIELDS = fields_of(Select)
+
+
+@dataclass(frozen=True)
+class Long:
+    score: Annotated[float, Range(0, 1, step=0.01), Doc("Minimum confidence")] = 0.5
+    side: Annotated[int, Range(0, 4000, step=1, unit="px"), Doc("Side")] = 0
 
 
 @pytest.fixture
@@ -169,3 +182,37 @@ def test_labels_and_sliders_stand_in_columns(form: ParamForm) -> None:
     assert isinstance(count, SliderRow)
     assert score.slider.geometry().left() == count.slider.geometry().left()
     assert score.box.width() == count.box.width()
+
+
+@pytest.mark.parametrize("analysis", [spec.key for spec in ANALYSES])
+def test_every_slider_of_an_analysis_is_long_enough_in_the_narrowest_column(analysis: str, qtbot: QtBot) -> None:
+    spec = ANALYSES[analysis]
+    form = ParamForm()
+    qtbot.addWidget(form)
+    form.resize(NARROWEST, 400)
+    form.show()
+    kinds = {spec.params_types(model) for model in (*spec.models, *(() if spec.task else (None,)))}
+    for types in kinds:
+        form.set_fields([field for kind in types for field in fields_of(kind)], {})
+        for unfolded in (False, True):
+            form.set_unfolded(unfolded)
+            lay_out()
+            for slider in (row for row in form.findChildren(SliderRow) if row.isVisible()):
+                assert slider.slider.width() >= 90, slider.title
+                lines = slider.label.lines(slider.label.width())
+                assert " ".join(lines) == slider.title
+                assert slider.label.height() >= len(lines) * slider.fontMetrics().lineSpacing()
+                assert slider.label.height() <= slider.height() + 1
+
+
+def test_a_label_stands_on_one_line_again_where_there_is_room(qtbot: QtBot) -> None:
+    form = ParamForm()
+    qtbot.addWidget(form)
+    form.set_fields(fields_of(Long), {})
+    form.resize(NARROWEST, 200)
+    form.show()
+    row = form.row("score")
+    assert len(row.label.lines(row.label.width())) == 2
+    form.resize(480, 200)
+    assert row.label.lines(row.label.width()) == ["Minimum confidence"]
+    assert row.label.height() == ROW_HEIGHT

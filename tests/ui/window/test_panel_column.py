@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -97,6 +97,46 @@ def test_a_section_has_its_natural_height_and_the_column_scrolls_as_a_whole(low:
     top = results.mapTo(low, QPoint()).y()
     bar.setValue(bar.value() + 40)
     assert results.mapTo(low, QPoint()).y() == top - 40
+
+
+class Squashed(QObject):
+    """Remembers what was painted lower than it can be."""
+
+    def __init__(self, within: QWidget) -> None:
+        super().__init__()
+        self._within = within
+        self.seen: list[tuple[str, int, int]] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint and isinstance(watched, QWidget) and self._within.isAncestorOf(watched):
+            least = min(watched.minimumSizeHint().height(), watched.maximumHeight())
+            if watched.height() < least - 2:
+                self.seen.append((f"{type(watched).__name__} {watched.objectName()}", watched.height(), least))
+        return False
+
+
+def test_the_controls_of_an_analysis_are_never_seen_squashed(window: MainWindow, qtbot: QtBot) -> None:
+    controller, panel = window.controller, window.docks["analysis"].widget()
+    assert isinstance(panel, AnalysisPanel)
+    app, squashed = QApplication.instance(), Squashed(panel)
+    assert app is not None
+    app.installEventFilter(squashed)
+    for key in ("classify", "hog", "classify", "spectrogram", "detect", "hog"):
+        controller.open_sample(key)
+        qtbot.waitUntil(
+            lambda key=key: (
+                controller.session.state.instance is not None
+                and controller.session.state.instance.analysis == key
+                and controller.current_result() is not None
+                and not controller.pipeline.busy
+            ),
+            timeout=120_000,
+        )
+        pause(100)
+        assert squashed.seen == []
+        # Nor can the wheel move what has all of its height.
+        assert panel.verticalScrollBar().maximum() == 0, key
+    app.removeEventFilter(squashed)
 
 
 def test_text_of_any_length_has_no_scroll_bar_of_its_own(window: MainWindow, qtbot: QtBot) -> None:

@@ -96,6 +96,29 @@ def test_for_what_no_analysis_takes_no_controls_are_shown(detecting: MainWindow,
     assert panel.analysis.currentData() == "detect"
 
 
+def test_of_a_mesh_the_results_panel_exports_a_copy(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = window.docks["results"].widget()
+    button = panel.findChild(QPushButton, "export-button")
+    assert not button.isEnabled()
+    assert "no result to export yet" in button.toolTip()
+    path = tmp_path / "ball.ply"
+    trimesh.creation.icosphere().export(path)
+    window.open_paths([path])
+    qtbot.waitUntil(button.isEnabled, timeout=WAIT_MS)
+    assert "copy of the 3D file" in button.toolTip()
+    assert "no analysis of 3D files" in panel.empty.accessibleName()
+    asked: list[str] = []
+    monkeypatch.setattr(window.exporting.copies, "ask", lambda media: asked.append(media.name))
+    button.click()
+    assert asked == ["ball.ply"]
+    # A picture has a result again.
+    window.open_paths([sample_path("cat")])
+    qtbot.waitUntil(lambda: "Writes the result" in button.toolTip(), timeout=WAIT_MS)
+    assert panel.empty.accessibleName() == "Results are listed here."
+
+
 def test_what_still_lacks_an_input_says_which_and_shows_no_controls(detecting: MainWindow, qtbot: QtBot) -> None:
     panel = detecting.docks["analysis"].widget()
     detecting.controller.use_analysis("refocus")

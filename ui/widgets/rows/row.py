@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QPointF, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
@@ -14,12 +14,15 @@ from cvstudio.foundation.params import Field, Range
 from ui.base import theme
 
 ROW_HEIGHT = 28
+GAP = 8
+"""Pixels between the parts of a row."""
 DOT_RADIUS = 2.5
 DOT_ROOM = 12
 
 
 class RowLabel(QWidget):
-    """Title of a parameter, elided if needed, followed by a dot while the value differs from the default.
+    """Title of a parameter, followed by a dot while the value differs from the default; on two lines where it has less
+    room than it needs, and elided where that is not enough.
 
     Signals
     -------
@@ -43,6 +46,22 @@ class RowLabel(QWidget):
             self._marked = marked
             self.update()
 
+    def lines(self, width: int) -> list[str]:
+        """The title on at most two lines of `width` pixels, the last one elided where it is longer."""
+        metrics, room = self.fontMetrics(), width - DOT_ROOM
+        words = self._text.split(" ")
+        first = 1
+        while first < len(words) and metrics.horizontalAdvance(" ".join(words[: first + 1])) <= room:
+            first += 1
+        lines = [" ".join(words[:first]), " ".join(words[first:])]
+        return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines if line]
+
+    def set_width(self, width: int) -> None:
+        """Give the title a width in pixels, and the height that its lines need there."""
+        height = max(ROW_HEIGHT, len(self.lines(width)) * self.fontMetrics().lineSpacing())
+        if (width, height) != (self.width(), self.height()):
+            self.setFixedSize(width, height)
+
     def sizeHint(self) -> QSize:
         return QSize(self.fontMetrics().horizontalAdvance(self._text) + DOT_ROOM + 4, ROW_HEIGHT)
 
@@ -52,15 +71,18 @@ class RowLabel(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        metrics = self.fontMetrics()
-        text = metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, self.width() - DOT_ROOM)
+        metrics, lines = self.fontMetrics(), self.lines(self.width())
+        spacing = metrics.lineSpacing()
+        top = (self.height() - len(lines) * spacing) / 2
         painter.setPen(theme.colour("text" if self.isEnabled() else "disabled"))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        for number, line in enumerate(lines):
+            place = QRectF(0, top + number * spacing, self.width(), spacing)
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, line)
         if self._marked:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("accent"))
-            x = metrics.horizontalAdvance(text) + DOT_ROOM / 2
-            painter.drawEllipse(QPointF(x, self.height() / 2), DOT_RADIUS, DOT_RADIUS)
+            x = metrics.horizontalAdvance(lines[-1]) + DOT_ROOM / 2
+            painter.drawEllipse(QPointF(x, top + (len(lines) - 0.5) * spacing), DOT_RADIUS, DOT_RADIUS)
         painter.end()
 
 
@@ -92,14 +114,14 @@ class Row(QWidget):
         """Lay out the label and `widgets`, each with its stretch factor, on one line."""
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(8)
+        line.setSpacing(GAP)
         line.addWidget(self.label)
         for widget, stretch in widgets:
             line.addWidget(widget, stretch)
 
     def set_label_width(self, width: int) -> None:
         """Set the width of the label in pixels, which is the same in all rows of a form."""
-        self.label.setFixedWidth(width)
+        self.label.set_width(width)
 
     @property
     def value_width(self) -> int:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.adjustments import Adjustments
-from cvstudio.data.geometry import Rect
+from cvstudio.data.geometry import Rect, View
 from cvstudio.data.pixel_map import PixelMap
 from cvstudio.data.samples import Image
 from cvstudio.results.result import can_be_placed
@@ -18,6 +19,10 @@ from cvstudio.session.session import State
 
 MOST_RESULTS = 16
 """Results that are kept turned: those of the layers on screen, and some of the frames before."""
+
+
+OUTSIDE_DIVISOR = 3
+"""What lies outside of a crop is shown at this part of its brightness."""
 
 
 def adjustments_on_canvas(state: State) -> Adjustments | None:
@@ -79,3 +84,15 @@ class Oriented:
             return crop
         rect = self.turn.rect(Rect(*crop))
         return round(rect.x), round(rect.y), round(rect.width), round(rect.height)
+
+
+def shade_outside(pixels: NDArray[np.uint8], view: View, crop: tuple[int, int, int, int]) -> None:
+    """Darken what lies outside of `crop` (x, y, width, height in image pixels) in the rendered `pixels` of `view`."""
+    corner, scale = np.array((view.rect.x, view.rect.y)), view.scale
+    low = (np.array(crop[:2]) - corner) * scale
+    high = low + np.array(crop[2:]) * scale
+    height, width = pixels.shape[:2]
+    left, top = (int(value) for value in np.rint(low).clip(0, (width, height)))
+    right, bottom = (int(value) for value in np.rint(high).clip(0, (width, height)))
+    for part in (pixels[:top], pixels[bottom:], pixels[top:bottom, :left], pixels[top:bottom, right:]):
+        part[...] = part // OUTSIDE_DIVISOR
