@@ -25,15 +25,7 @@ environment.import_as_ever()
 
 from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prepared first)
 from PySide6.QtGui import QIcon  # noqa: E402
-from PySide6.QtWidgets import (  # noqa: E402
-    QAbstractSpinBox,
-    QApplication,
-    QFileDialog,
-    QLineEdit,
-    QPlainTextEdit,
-    QTextEdit,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QWidget  # noqa: E402
 from shiboken6 import isValid  # noqa: E402
 
 from cvstudio.foundation.paths import resource  # noqa: E402
@@ -43,6 +35,9 @@ if TYPE_CHECKING:
 
 STARTED_MS = 1000
 """Milliseconds after which the window is complete and garbage collection begins."""
+
+TEXT_FIELDS = ("QLineEdit", "QAbstractSpinBox", "QPlainTextEdit", "QTextEdit")
+"""Classes of widgets in which text is typed, by name: importing them takes time, and the first picture has none."""
 
 
 def make_application(arguments: Sequence[str] = (), *, collect: Callable[[], object] = gc.enable) -> QApplication:
@@ -84,13 +79,13 @@ def _filter_typing(typing: ShortcutsWhileTyping, old: QWidget | None, new: QWidg
     # Only there, as a filter of the application would be called for each of its events.
     if isinstance(old, QWidget) and isValid(old):
         old.removeEventFilter(typing)
-    if isinstance(new, QLineEdit | QAbstractSpinBox | QPlainTextEdit | QTextEdit):
+    if isinstance(new, QWidget) and any(new.inherits(name) for name in TEXT_FIELDS):
         new.installEventFilter(typing)
 
 
 def _dress(old: QWidget | None, new: QWidget | None) -> None:
     """Give a file dialog the program's icons once it has the focus; those of static functions are reached only then."""
-    if isinstance(new, QWidget) and isinstance(new.window(), QFileDialog):
+    if isinstance(new, QWidget) and new.window().inherits("QFileDialog"):
         from ui.base.dialog_icons import dress
 
         dress(new.window())

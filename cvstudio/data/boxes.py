@@ -21,6 +21,9 @@ _BLOCK = 64
 """Rows processed together, at first and at most; a row of the overlap matrix of a block is one 64-bit integer."""
 _FEW_PAIRS = 100_000
 """Up to this number of candidate pairs, testing the pairs is faster than testing blocks; measured at 2,000 boxes."""
+_PAIRS_AT_ONCE = 8192
+"""Pairs tested together: what is computed of more does not stay in the processor's cache, and its memory is given back
+and asked for anew each time."""
 
 _Sides: TypeAlias = "NDArray[np.float32]"
 """(5, n): rows x1, y1, x2, y2 and area, so that operations run over contiguous memory."""
@@ -96,11 +99,17 @@ def _suppress_pairs(
     alive: NDArray[np.bool_],
 ) -> None:
     """Clear `alive` (n,) at suppressed boxes, testing only the pairs that can overlap."""
-    first = np.repeat(np.arange(len(counts)), counts)
-    offset = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
-    one, other = by_left[first], by_left[first + 1 + offset]
-    overlapping = _overlapping(sides.take(one, axis=1), sides.take(other, axis=1), threshold)
-    one, other = one[overlapping], other[overlapping]
+    by_left = by_left.astype(np.int32)
+    first = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    begins = (np.cumsum(counts) - counts - 1).astype(np.int32)
+    second = first + np.arange(len(first), dtype=np.int32) - np.repeat(begins, counts)
+    tested = []
+    for start in range(0, len(first), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        pairs = np.stack((by_left[first[part]], by_left[second[part]]))
+        overlapping = _overlapping(sides.take(pairs[0], axis=1), sides.take(pairs[1], axis=1), threshold)
+        tested.append(pairs[:, overlapping])
+    one, other = np.concatenate(tested, axis=1) if tested else np.zeros((2, 0), np.int32)
     better, worse = np.minimum(one, other), np.maximum(one, other)
     # A stable sort of 16-bit integers is a radix sort, so the smallest type that fits is the fastest.
     by_better = np.argsort(better.astype(np.min_scalar_type(len(alive))), kind="stable")

@@ -11,8 +11,6 @@ from cvstudio.foundation.lanes import Event, Job
 from cvstudio.media.folders import MediaSet
 from cvstudio.session.session import Session, with_adjusted, with_bound, with_shared_adjustments
 from ui.base.translate import translated
-from ui.control import opening_jobs as opening
-from ui.control.opening_jobs import SetReady
 from ui.control.pipeline import Pipeline
 
 
@@ -88,6 +86,8 @@ class Binder(QObject):
 
     def bind_set(self, slot: str, media_set: MediaSet) -> None:
         """Set the files of an open folder as the input of a slot of the current analysis; a worker opens them."""
+        from ui.control import opening_jobs as opening
+
         instance = self._session.state.instance
         if instance is not None:
             work = opening.open_set(instance.id, instance.spec.slot(slot), media_set)
@@ -95,5 +95,7 @@ class Binder(QObject):
             self._pipeline.submit("probe", Job(("set", instance.id, slot), title, work))
 
     def _job_event(self, event: Event) -> None:
+        from ui.control.opening_jobs import SetReady
+
         if event.kind == "output" and isinstance(event.value, SetReady):
             self.bind(event.value.slot, event.value.media, number=event.value.instance)

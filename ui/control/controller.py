@@ -29,7 +29,6 @@ from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.session import Session, State, add_media, replace_instance
 from cvstudio.session.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from ui.base.translate import translated
-from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
 from ui.control.chosen_checkpoints import ChosenCheckpoints, with_checkpoint
 from ui.control.comparison import ComparisonController
@@ -39,7 +38,6 @@ from ui.control.labelling import Labelling
 from ui.control.layers import LayerStack
 from ui.control.library import Library
 from ui.control.long_work import LongWork
-from ui.control.opening_jobs import ReadAs, SampleReady
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 from ui.control.presenter import Presenter
@@ -118,6 +116,8 @@ class Controller(QObject):
 
     def warm_up(self) -> None:
         """Import on a worker thread the modules that would delay the first picture."""
+        from ui.control import opening_jobs as opening
+
         self.pipeline.submit("pool", Job("warm up", "", opening.warm_up))
 
     # Opening --------------------------------------------------------------------------------------------------------
@@ -132,6 +132,8 @@ class Controller(QObject):
 
     def open_sample(self, analysis: str) -> None:
         """Prepare the sample of the analysis with key `analysis` on a worker thread, then start the analysis on it."""
+        from ui.control import opening_jobs as opening
+
         work = opening.prepare_sample(ANALYSES[analysis])
         self.pipeline.submit("probe", Job(("sample", analysis), self.tr("Preparing the sample"), work))
 
@@ -281,6 +283,8 @@ class Controller(QObject):
 
     def read_as(self, media: Media, key: str) -> None:
         """Read an open file as another of its `readings`, on a worker thread, as that decodes it. One undo step."""
+        from ui.control import opening_jobs as opening
+
         title = self.tr("Reading {name}").format(name=media.name)
         self.pipeline.submit("probe", Job(("read as", media.id), title, opening.read_as(media, key)))
 
@@ -396,6 +400,9 @@ class Controller(QObject):
         return None
 
     def _job_event(self, event: Event) -> None:
+        # Imported late, as in all of this room: nothing is opened before the window's first picture.
+        from ui.control.opening_jobs import ReadAs, SampleReady
+
         value = event.value
         if event.kind == "failed" and event.job.tag is None:
             self._failed(event.job.title, value)

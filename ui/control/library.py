@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
@@ -26,8 +26,10 @@ from cvstudio.session.labelled_sets import found_pictures, with_labelled_set, wi
 from cvstudio.session.session import Session, State
 from cvstudio.session.transitions import without_all
 from ui.base.translate import translated
-from ui.control.opening_jobs import CheckedLabels, OpenedFiles, OpenedLabels, check_labels, list_labels, open_files
 from ui.control.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from ui.control.opening_jobs import OpenedFiles, OpenedLabels
 
 CHANGED_MS = 400
 """Delay from the first change in a folder to listing it again, so that copying many files causes few listings."""
@@ -129,6 +131,8 @@ class Library(QObject):
 
         With `keep_set` the current set stays; otherwise the list shows the open files. With `as_labels` all are labels.
         """
+        from ui.control.opening_jobs import open_files
+
         if paths:
             work = open_files(paths, self._pipeline.cache, as_labels=as_labels)
             self._pipeline.submit("probe", Job(("open", *paths), self.tr("Opening files"), work, keep_set))
@@ -159,6 +163,8 @@ class Library(QObject):
             self.unopened.emit(text)
 
     def _add_labels(self, opened: OpenedLabels) -> None:
+        from ui.control.opening_jobs import check_labels
+
         media_set, annotations = opened.listing.set, opened.annotations
         self._listings[media_set.path] = opened.listing
         state = with_labelled_set(
@@ -433,6 +439,8 @@ class Library(QObject):
     # Jobs -----------------------------------------------------------------------------------------------------------
 
     def _job_event(self, event: Event) -> None:
+        from ui.control.opening_jobs import CheckedLabels, OpenedFiles
+
         if event.kind != "output":
             return
         value = event.value
@@ -462,6 +470,8 @@ def _merge(path: Path) -> str:
 
 def _listing_of(media_set: MediaSet, cache: Cache, found: Mapping[str, Path]) -> Callable[[Progress], Iterator[Any]]:
     def work(progress: Progress) -> Iterator[Any]:
+        from ui.control.opening_jobs import list_labels
+
         try:
             if media_set.labels is not None:
                 yield list_labels(media_set, cache, found)

@@ -3,34 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
-from cvstudio.media.folders import Listing, MediaSet
 from cvstudio.session.session import State
 from ui.base.icons import icon
-from ui.library.entries import Entries
-from ui.library.entries_view import EntriesView
-from ui.library.filter_bar import FilterBar, mark_checked
-from ui.library.only_folders import OnlyFolders
-from ui.library.thumbnails import Thumbnails
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
 
+if TYPE_CHECKING:
+    from cvstudio.media.folders import Listing, MediaSet
+
 
 class MediaPanel(QWidget):
-    """Lists one source, the open files or a folder; a button at the top names and changes it."""
+    """Lists one source, the open files or a folder; a button at the top names and changes it.
+
+    The lists are made by `complete`: the window's first picture has nothing to list.
+    """
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        controller = self._controller = context.controller
-        self._library = controller.library
+        self._controller = context.controller
+        self._library = context.controller.library
         self._settings = context.settings
         self._requests = context.requests
+        empty = EmptyState(
+            "images", self.tr("Nothing is open. Drop files or a folder here, or open one."), self.tr("Open …")
+        )
+        empty.triggered.connect(self._requests.open_files)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(empty)
+        self._complete = False
+
+    def complete(self) -> None:
+        """Make the lists, and follow what is open."""
+        from ui.library.entries import Entries
+        from ui.library.entries_view import EntriesView
+        from ui.library.filter_bar import FilterBar
+        from ui.library.thumbnails import Thumbnails
+
         self.thumbnails = Thumbnails(self)
         self.entries = Entries(self.thumbnails, self)
         self.view = EntriesView(self.entries)
@@ -38,7 +54,8 @@ class MediaPanel(QWidget):
         self.view.setAccessibleName(self.tr("Files"))
         self.filter_bar = FilterBar(self._library)
         self._shown_set: MediaSet | None = None
-        self._build()
+        self._stack.addWidget(self._body())
+        self._complete = True
         self.view.set_grid(self._settings.text("media/grid", "") == "yes")
         self._show_layout()
         library, view = self._library, self.view
@@ -50,7 +67,7 @@ class MediaPanel(QWidget):
         library.rows_changed.connect(self._show_rows)
         library.place_changed.connect(self._follow)
         library.listed.connect(self._listed)
-        controller.state_changed.connect(self._state_changed)
+        self._controller.state_changed.connect(self._state_changed)
         self._current: Path | None = None
         self._show_rows()
 
@@ -60,7 +77,10 @@ class MediaPanel(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(208, 160)
 
-    def _build(self) -> None:
+    def _body(self) -> QWidget:
+        """The page with the lists."""
+        from ui.library.only_folders import OnlyFolders
+
         self.source = QToolButton()
         self.source.setObjectName("source")
         self.source.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -115,14 +135,8 @@ class MediaPanel(QWidget):
         layout.addWidget(self.filter_bar)
         layout.addWidget(lists, 1)
         layout.addLayout(foot)
-        empty = EmptyState(
-            "images", self.tr("Nothing is open. Drop files or a folder here, or open one."), self.tr("Open …")
-        )
-        empty.triggered.connect(self._requests.open_files)
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(empty)
-        self._stack.addWidget(body)
         self.view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return body
 
     # Following the library ------------------------------------------------------------------------------------------
 
@@ -179,7 +193,8 @@ class MediaPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._show_source()
+        if self._complete:
+            self._show_source()
 
     def _empty_text(self) -> str:
         """Sentence in place of an empty list; "" where it has entries."""
@@ -288,6 +303,8 @@ class MediaPanel(QWidget):
             menu.addAction(icon("x"), self.tr("Close Folder"), self._close_set)
 
     def _add_source(self, title: str, media_set: MediaSet | None, icon_name: str) -> None:
+        from ui.library.filter_bar import mark_checked
+
         path = media_set.path if media_set is not None else None
         action = self._sources.addAction(icon(icon_name), title.replace("&", "&&"))
         action.setCheckable(True)
@@ -319,7 +336,8 @@ class MediaPanel(QWidget):
         self._library.open(paths, keep_set=True)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.thumbnails.close()
+        if self._complete:
+            self.thumbnails.close()
         super().closeEvent(event)
 
 

@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
+    QRegion,
     QResizeEvent,
     QShowEvent,
     QWheelEvent,
@@ -458,15 +459,20 @@ class Canvas(QWidget):
             self._update_image()
         began = time.perf_counter()
         painter = QPainter(self)
-        painter.fillRect(event.rect(), theme.colour("canvas"))
+        bare, covered = QRegion(event.rect()), QRectF()
         if self._image is not None and self._placement is not None:
             x, y, _ = self._placement.visible()
             ratio = self.devicePixelRatioF()
-            corner = QPointF(x / ratio, y / ratio)
-            painter.drawImage(corner, self._image)
+            covered = QRectF(QPointF(x / ratio, y / ratio), self._image.deviceIndependentSize())
+            # Filling what the picture covers would take as long as the picture; at its edge that is a part of a pixel.
+            bare -= QRegion(covered.toAlignedRect().adjusted(1, 1, -1, -1))
+        painter.setClipRegion(bare)
+        painter.fillRect(event.rect(), theme.colour("canvas"))
+        painter.setClipping(False)
+        if self._image is not None and self._placement is not None:
+            painter.drawImage(covered.topLeft(), self._image)
             if self._stale:
-                dim = theme.colour("canvas", STALE_DIM)
-                painter.fillRect(QRectF(corner, self._image.deviceIndependentSize()), dim)
+                painter.fillRect(covered, theme.colour("canvas", STALE_DIM))
         if self._stale:
             self._paint_stale_line(painter)
         elif self._age_secs > 0:

@@ -40,10 +40,10 @@ class Slider(QSlider):
         """Change the bounds without a signal."""
         self._range = bounds
         blocked = self.blockSignals(True)
-        self.setRange(0, max(0, round((bounds.high - bounds.low) / step_of(bounds))))
+        self.setRange(0, max(0, self._position(bounds.high)))
         self.setPageStep(PAGE_STEPS)
         self.blockSignals(blocked)
-        self.set_number(self._number)
+        self._show(min(max(self._number, bounds.low), bounds.high))
 
     @property
     def number(self) -> float:
@@ -56,9 +56,19 @@ class Slider(QSlider):
 
     def set_number(self, value: float) -> None:
         """Show `value` without a signal; it may lie between two steps."""
-        self._number = min(max(value, self._range.low), self._range.high)
+        value = min(max(value, self._range.low), self._range.high)
+        # A tick of one slider sets the values of all sliders of its form.
+        if value != self._number or self._position(value) != self.value():
+            self._show(value)
+
+    def _position(self, value: float) -> int:
+        """Position of Qt's slider for a value."""
+        return round((value - self._range.low) / step_of(self._range))
+
+    def _show(self, value: float) -> None:
+        self._number = value
         blocked = self.blockSignals(True)
-        self.setValue(round((self._number - self._range.low) / step_of(self._range)))
+        self.setValue(self._position(value))
         self.blockSignals(blocked)
         self.setAccessibleDescription(number(self._number, self._range))
         self.update()

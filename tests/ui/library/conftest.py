@@ -69,6 +69,7 @@ def library(stand: Stand) -> Library:
 def panel(stand: Stand, qtbot: QtBot) -> Iterator[MediaPanel]:
     # Nothing of what it stands on here draws on a canvas.
     made = MediaPanel(PanelContext(stand, WindowRequests(stand), Settings(), Canvas))  # type: ignore[arg-type]
+    made.complete()
     made.resize(230, 500)
     made.show()
     with qtbot.waitExposed(made):
