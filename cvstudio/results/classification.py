@@ -19,7 +19,6 @@ from cvstudio.results.result import Placement, Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number
 
-
 NO_CLASS_YET = "no class yet"
 """Headline of a picture that can be labelled with a class, and is not."""
 
