@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +131,7 @@ class Evaluation:
     score : score threshold, by default that of the model, at which panoptic quality was measured
     objects : figures by what the overlap is measured by
     left_out : pictures that were not measured, and why
+    times : when those begin that are frames of a video, in seconds; `pictures` has the video
     """
 
     model: str
@@ -147,6 +148,7 @@ class Evaluation:
     semantic: SemanticScores | None = None
     panoptic: PanopticScores | None = None
     left_out: tuple[LeftOut, ...] = ()
+    times: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def category_names(self) -> tuple[str, ...]:

@@ -465,7 +465,8 @@ class MeasureContent(QWidget):
             ShownModel(plan.model, plan.weights, score)
             for plan, score in zip(self.measured.plans, self.thresholds.scores, strict=True)
         ]
-        self._pictures.show(evaluation.pictures[evaluation.names[number]], self.measured.annotations, models)
+        name = evaluation.names[number]
+        self._pictures.show(evaluation.pictures[name], self.measured.annotations, models, evaluation.times.get(name))
 
     def _map(self, number: int, label: str, category: str | None) -> None:
         """Let a label stand for another class, and measure again from what is kept."""
