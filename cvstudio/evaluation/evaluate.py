@@ -237,7 +237,7 @@ class _Run:
                 labels = labels_of(self._result(self._template, None))
                 store.put_labels(labels)
             score = self._score()
-            comparer, mapping, measured = self._comparer(labels, score)
+            comparer, mapping, measured = self._comparer(labels)
             names = []
             for number, (name, prediction) in enumerate(self._predictions(store), 1):
                 self._progress(number / len(self._names), f"picture {number:,} of {len(self._names):,}")
@@ -275,7 +275,7 @@ class _Run:
         values = self._template.effective_values()
         return float(values.get("score", 0.0))
 
-    def _comparer(self, labels: tuple[str, ...], score: float) -> tuple[Comparer, ClassMapping, tuple[int, ...]]:
+    def _comparer(self, labels: tuple[str, ...]) -> tuple[Comparer, ClassMapping, tuple[int, ...]]:
         categories = self._labelled.categories
         panoptic = self._labelled.format == "coco-panoptic" or any(not item.is_thing for item in categories)
         if self._model.task == "keypoints":
@@ -288,7 +288,7 @@ class _Run:
         self._same_class = {index: first for index, first in enumerate(mapping.firsts) if first != index}
         measured = np.isin(np.arange(len(categories)), chosen)
         comparers: dict[str, Callable[[], Comparer]] = {
-            "detect": lambda: ObjectComparer(mapping, measured, score=score, panoptic=panoptic),
+            "detect": lambda: ObjectComparer(mapping, measured, panoptic=panoptic),
             "segment": lambda: PixelComparer(mapping, measured, panoptic=panoptic),
             "classify": lambda: PictureComparer(mapping, measured),
         }
