@@ -142,7 +142,7 @@ class PanopticSegments:
         found, mistaken, all_true = (
             np.bincount(side[:, 1], minlength=n).astype(np.int64) for side in (matched, wrong, self.true)
         )
-        sums = np.bincount(matched[:, 1], ious, minlength=n)
+        sums = np.bincount(matched[:, 1], ious, minlength=n).astype(np.float64)
         return PanopticScores(sums, found, mistaken, all_true - found, self._of_pictures(matched, ious, wrong))
 
     def _of_pictures(
