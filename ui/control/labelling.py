@@ -35,7 +35,7 @@ from cvstudio.session.label_edits import (
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
 from ui.control.accepting import JOB, AcceptedOnAll, accept_on_all, outcome_text, with_accepted
-from ui.control.labelled_frames import HighestTrack, LabelledFrames, read_highest_track
+from ui.control.labelled_frames import LabelledFrames, read_tracks
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Labelling(QObject):
     @property
     def ready(self) -> bool:
         """Whether labels can be edited now: a picture is on the canvas, and its labels are read."""
-        return self.labelled is not None and self.size is not None and self.frames.known
+        return self.labelled is not None and self.size is not None and self.frames.ready
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -166,7 +166,7 @@ class Labelling(QObject):
         def work(progress: Progress) -> Iterator[Any]:
             yield file, (labelled := read_labels(file, cache))
             if labelled.videos:
-                yield read_highest_track(labelled, progress)
+                yield read_tracks(labelled, progress)
 
         self._pipeline.lanes.cancel(OWNER)  # those of a set before
         self._pipeline.submit("pool", Job(OWNER, self.tr("Reading labels"), work, tag=OWNER))
@@ -178,9 +178,7 @@ class Labelling(QObject):
             return
         annotations = self.annotations
         # A set that cannot be read is reported by the stage of its layer.
-        if isinstance(event.value, HighestTrack):
-            self.frames.highest_in_file = event.value
-        elif event.kind == "output" and event.value is not None and annotations is not None:
+        if event.kind == "output" and isinstance(event.value, tuple) and annotations is not None:
             file, labelled = event.value
             if file == annotations.file:
                 self._file = file, labelled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from cvstudio.data.frame_names import frame_name, frame_number
@@ -138,6 +140,25 @@ def test_frames_are_named_as_cvat_does():
     assert frame_number("clip.mp4/frame_000012", "clip.mp4/") == 12
     assert frame_number("clip.mp4/frame_000012", "") is None
     assert frame_number("frame_1234567", "") == 1234567
+
+
+def test_what_is_far_away_is_found_without_reading_what_lies_between():
+    box = Annotation(0, (0, 0, 10, 10), track_id=3)
+    frames = {number: PictureLabels() for number in range(5000)}
+    frames |= {number: PictureLabels(annotations=(box,)) for number in (10, 4000)}
+    read = []
+
+    def labels(frame):
+        read.append(frame)
+        return frames[frame]
+
+    edits = FrameEdits(labels, frames, lambda track: (4000, 10) if track == 3 else ())
+    assert (edits.key_frame(2000, 3, 1), edits.key_frame(2000, 3, -1)) == (4000, 10)
+    edits.set_frame(2000, PictureLabels(annotations=(dataclasses.replace(box, track_id=None),)), 4)
+    assert edits.changed.keys() == {2000}
+    edits.remove_track(3)
+    assert edits.changed.keys() == {10, 2000, 4000}
+    assert set(read) <= {10, 2000, 4000}
 
 
 def test_the_next_labelled_frame_is_the_nearest():

@@ -137,11 +137,10 @@ def test_cvat_tracks_open_on_their_video(window: MainWindow, qtbot: QtBot, numbe
     media = window.controller.session.state.active_media
     assert media is not None
     assert media.name == "numbered.mp4"
-    # The identities that are taken are read by a worker, before the first edit wants them.
+    # The identities that are taken are read by a worker; nothing is edited before.
     frames = window.controller.labelling.frames
-    qtbot.waitUntil(lambda: frames.highest_in_file is not None, timeout=30_000)
-    assert frames.highest_in_file is not None
-    assert frames.highest_in_file.track == 7
+    assert frames.in_file is not None
+    assert (frames.in_file.highest, len(frames.in_file.names[7])) == (7, 5)
     window.controller.playback.seek(2.5 / 12)
     qtbot.waitUntil(lambda: bool(annotations(window)) and annotations(window)[0].box == (4, 2, 12, 9), timeout=30_000)
     qtbot.waitUntil(lambda: settled(window), timeout=30_000)
