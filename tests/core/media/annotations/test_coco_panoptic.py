@@ -159,9 +159,10 @@ def test_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path):
         ("The map of segments is not there.", "2.jpg", 1),
         ("The map of segments is 40 x 30, the picture another size.", "3.jpg", 1),
     }
+    path = labelled.path
     (tmp_path / "a.png").write_bytes(b"nothing")
     with pytest.raises(MediaError, match="is damaged"):
-        labelled.labels("1.jpg")
+        read(path).labels("1.jpg")
 
 
 def test_a_real_set_has_the_areas_that_it_states(data):
