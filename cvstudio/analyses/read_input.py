@@ -7,12 +7,12 @@ from typing import Any
 from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, MediaSamples, ResultOf, TextInput
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.adjustments import Adjustments
-from cvstudio.data.frame_names import frame_at
 from cvstudio.data.labels import LabelledSample, LabelledSet
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media
+from cvstudio.media.frame_times import read_frame_times
 from cvstudio.media.reader_pool import Readers, read_sample, sample_key
 from cvstudio.results.result import can_be_placed
 
@@ -59,8 +59,9 @@ def read_input(
         if (generated := labelled.name_of(canvas.path)) is not None:
             name = labelled.name_as(generated, canvas.settings, pts if canvas.moving else None)
     elif canvas is not None and canvas.moving:
-        rate = canvas.frame_rate
-        name = labelled.frame_of(canvas.path, frame_at(pts, rate)) if pts is not None and rate else None
+        # Not read for what has no labels: a long video takes a moment.
+        if pts is not None and labelled.video_prefix(canvas.path) is not None:
+            name = labelled.frame_of(canvas.path, read_frame_times(canvas, cache).number_at(pts))
     elif canvas is not None:
         name = labelled.name_of(canvas.path)
     return LabelledSample(labelled, name, instance.pixel_map if instance is not None else None)

@@ -16,9 +16,3 @@ def frame_number(name: str, prefix: str) -> int | None:
     """Number of the frame of that name; None where it is none of the video whose frames begin with `prefix`."""
     found = _FRAME.match(name)
     return int(found.group(2)) if found is not None and found.group(1) == prefix else None
-
-
-def frame_at(pts: float, rate: float) -> int:
-    """Number of the frame that is shown at `pts` seconds of a video of `rate` frames per second."""
-    # Some containers round times down to milliseconds.
-    return max(0, int(pts * rate + 0.25))

@@ -61,14 +61,19 @@ class FrameEdits:
     ----------
     labels : see `Labels`
     labelled : numbers of the frames that have labels
+    frames_of : callable (identity) -> those of the frames on which the object may be, in any order; None where it may
+        be on all of them. What is far away is found without reading all between
 
     Attributes
     ----------
     changed : labels by the number of the frame
     """
 
-    def __init__(self, labels: Labels, labelled: Iterable[int]) -> None:
+    def __init__(
+        self, labels: Labels, labelled: Iterable[int], frames_of: Callable[[int], Iterable[int]] | None = None
+    ) -> None:
         self._labels = labels
+        self._frames_of = frames_of
         self._labelled = sorted(labelled)
         self.changed: dict[int, PictureLabels] = {}
 
@@ -92,15 +97,17 @@ class FrameEdits:
             items.append(annotation)
         self.changed[frame] = dataclasses.replace(labels, annotations=tuple(items))
 
-    def _frames(self, frame: int, direction: int) -> Sequence[int]:
-        known = sorted({*self._labelled, *self.changed})
+    def _frames(self, frame: int, direction: int, of: int | None = None) -> Sequence[int]:
+        """The labelled frames behind (1) or before (-1) a frame, the nearest first; those of the object `of` alone."""
+        labelled = self._labelled if of is None or self._frames_of is None else self._frames_of(of)
+        known = sorted({*labelled, *self.changed})
         if direction > 0:
             return [item for item in known if item > frame]
         return [item for item in known[::-1] if item < frame]
 
     def key_frame(self, frame: int, track: int, direction: int) -> int | None:
         """The key frame of an object next after (1) or before (-1) a frame; None where there is none."""
-        for item in self._frames(frame, direction):
+        for item in self._frames(frame, direction, track):
             found = self.on(item, track)
             if found is not None and not found.interpolated:
                 return item
@@ -182,7 +189,7 @@ class FrameEdits:
 
     def remove_track(self, track: int) -> None:
         """Remove an object from all frames."""
-        for frame in sorted({*self._labelled, *self.changed}):
+        for frame in self._frames(-1, 1, track):
             if self.on(frame, track) is not None:
                 self._put(frame, track, None)
 

@@ -9,7 +9,7 @@ from cvstudio.data.geometry import View
 from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour
 from cvstudio.draw.text import text_mask
-from cvstudio.results.classification import Classification
+from cvstudio.results.classification import NO_CLASS_YET, Classification
 
 MARGIN = 12
 PADDING = 8
@@ -55,7 +55,10 @@ def paint_classification(
 
 
 def rows_of(result: Classification) -> list[tuple[str, float, bool]]:
-    """Rows of the card: name, probability 0..1, whether it is emphasised; "unknown" comes first where it applies."""
+    """Rows of the card: name, probability 0..1, whether it is emphasised; "unknown" comes first where it applies, and
+    the one row of a picture without a label says so. Neither has a probability: it is NaN."""
+    if not len(result):
+        return [(NO_CLASS_YET, float("nan"), False)]
     rows = [(result.label(row), float(result.probabilities[row]), not result.unknown) for row in range(len(result))]
     return [(UNKNOWN, float("nan"), True), *rows] if result.unknown else rows
 

@@ -16,7 +16,7 @@ from cvstudio.evaluation.classification import ClassificationBuilder, Classifica
 from cvstudio.evaluation.coded_masks import areas, decoded, overlaps
 from cvstudio.evaluation.keypoint_similarity import keypoint_similarity
 from cvstudio.evaluation.overlaps import ObjectOverlaps, OverlapsBuilder, PictureObjects
-from cvstudio.evaluation.panoptic import PanopticBuilder, PanopticScores, Segments
+from cvstudio.evaluation.panoptic import PanopticBuilder, PanopticSegments, Segments
 from cvstudio.evaluation.predictions import PicturePrediction
 from cvstudio.evaluation.semantic import SemanticBuilder, SemanticScores
 from cvstudio.evaluation.truth import PictureTruth, coded_outline, has_outline, true_map, true_segments, truth_of
@@ -44,7 +44,7 @@ class Measures:
     objects: Mapping[str, ObjectOverlaps] = field(default_factory=dict)
     classification: ClassificationScores | None = None
     semantic: SemanticScores | None = None
-    panoptic: PanopticScores | None = None
+    panoptic: PanopticSegments | None = None
 
 
 class Comparer(Protocol):
@@ -65,15 +65,13 @@ class ObjectComparer:
     Parameters
     ----------
     measured : bool (K,), categories that count; objects of others are as if they were not there
-    score : score from which masks become segments, for panoptic quality
-    panoptic : whether that is measured
+    panoptic : whether panoptic quality is measured
     """
 
-    def __init__(self, mapping: ClassMapping, measured: NDArray[np.bool_], *, score: float, panoptic: bool) -> None:
+    def __init__(self, mapping: ClassMapping, measured: NDArray[np.bool_], *, panoptic: bool) -> None:
         n = len(mapping.categories)
         self._categories = _only(mapping.indices(), measured)
         self._measured = measured
-        self._score = score
         self._boxes, self._masks = OverlapsBuilder(n), OverlapsBuilder(n)
         self._panoptic = PanopticBuilder(n) if panoptic else None
         self._outlined = self._masked = False
@@ -113,8 +111,7 @@ class ObjectComparer:
         self._masks.add(_objects(truth, truth.ignored | ~outlined, classes, prediction, areas(codes, size), values))
         if self._panoptic is not None:
             assert prediction.scores is not None
-            shown = int((prediction.scores >= np.float32(self._score)).sum())
-            segments = detected_segments(codes[:shown], classes[:shown], size)
+            segments = detected_segments(codes, classes, prediction.scores, size)
             self._panoptic.add(true_segments(annotations, size), segments)
 
     def build(self) -> Measures:
@@ -152,7 +149,9 @@ def _box_ious(boxes: NDArray[np.float64], truth: PictureTruth) -> NDArray[np.flo
     return np.asarray(mask.iou(boxes, truth.boxes, truth.crowds.astype(np.uint8).tolist()), np.float64)
 
 
-def detected_segments(codes: Sequence[bytes], classes: NDArray[np.int32], size: Size) -> Segments:
+def detected_segments(
+    codes: Sequence[bytes], classes: NDArray[np.int32], scores: NDArray[np.float32], size: Size
+) -> Segments:
     """Segments of masks that may overlap, the best first: each gets the pixels that are free, unless those are no more
     than `LEAST_FREE` of it."""
     numbers = np.zeros((size.height, size.width), np.int32)
@@ -167,7 +166,7 @@ def detected_segments(codes: Sequence[bytes], classes: NDArray[np.int32], size: 
         if free.sum() > LEAST_FREE * mask.pixels.sum():
             kept.append(row)
             part[free] = len(kept)
-    return Segments(numbers, classes[kept].astype(np.int32), np.zeros(len(kept), bool))
+    return Segments(numbers, classes[kept].astype(np.int32), np.zeros(len(kept), bool), scores[kept])
 
 
 class KeypointComparer:

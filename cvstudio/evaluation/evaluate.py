@@ -24,6 +24,7 @@ from cvstudio.evaluation.comparers import (
     PixelComparer,
 )
 from cvstudio.evaluation.evaluation import Evaluation, ObjectFigures
+from cvstudio.evaluation.measured_files import MeasuredReader, measured_files
 from cvstudio.evaluation.prediction_store import PredictionStore
 from cvstudio.evaluation.predictions import MOST_OBJECTS, PicturePrediction, labels_of, prediction_of
 from cvstudio.evaluation.truth import has_outline
@@ -31,7 +32,7 @@ from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.concurrency import map_ordered, prefetch
 from cvstudio.foundation.errors import BindingError, MediaError
 from cvstudio.foundation.progress import PartProgress, Progress
-from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media import Media
 from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
 from cvstudio.media.reader_pool import sample_key
 from cvstudio.models import MODELS
@@ -183,8 +184,10 @@ class _Run:
             raise BindingError(f"No analysis takes the model '{plan.model}'; choose one of `cvstudio list`.")
         self._slot = analysis.main_slot.name
         self._left_out: list[LeftOut] = []
-        self._names = [name for name in labelled.names if name in labelled.pictures][: plan.limit]
-        missing = sum(name not in labelled.pictures for name in labelled.names)
+        self._files = measured_files(labelled)
+        self._times: dict[str, float] = {}
+        self._names = [*self._files][: plan.limit]
+        missing = len(labelled.names) - len(self._files)
         if missing:
             self._left_out.append(LeftOut("The file of the picture cannot be found.", count=missing))
         first = self._first_picture()
@@ -202,11 +205,12 @@ class _Run:
         self._same_class: dict[int, int] = {}
 
     def _first_picture(self) -> Media:
-        for name in self._names:
-            try:
-                return open_media(self._labelled.pictures[name], kind=MediaKind.IMAGE)
-            except MediaError:
-                continue
+        with MeasuredReader(self._runner.cache) as reader:
+            for name in self._names:
+                try:
+                    return reader.open(self._files[name])[0]
+                except MediaError:
+                    continue
         where = self._labelled.path.name if self._labelled.path is not None else "the labels"
         raise MediaError(
             f"None of the {len(self._labelled.names)} pictures of {where} can be opened; put the pictures beside the "
@@ -230,10 +234,10 @@ class _Run:
         with PredictionStore(self._key, self._store_folder, self._notice) as store:
             labels = store.labels()
             if labels is None:
-                labels = labels_of(self._result(self._template))
+                labels = labels_of(self._result(self._template, None))
                 store.put_labels(labels)
             score = self._score()
-            comparer, mapping, measured = self._comparer(labels, score)
+            comparer, mapping, measured = self._comparer(labels)
             names = []
             for number, (name, prediction) in enumerate(self._predictions(store), 1):
                 self._progress(number / len(self._names), f"picture {number:,} of {len(self._names):,}")
@@ -255,13 +259,14 @@ class _Run:
             mapping,
             measured,
             tuple(names),
-            {name: self._labelled.pictures[name] for name in names},
+            {name: self._files[name].path for name in names},
             score,
             {form: ObjectFigures(form, overlaps, categories) for form, overlaps in measures.objects.items()},
             measures.classification,
             measures.semantic,
             measures.panoptic,
             tuple(self._left_out),
+            {name: self._times[name] for name in names if name in self._times},
         )
 
     def _score(self) -> float:
@@ -270,7 +275,7 @@ class _Run:
         values = self._template.effective_values()
         return float(values.get("score", 0.0))
 
-    def _comparer(self, labels: tuple[str, ...], score: float) -> tuple[Comparer, ClassMapping, tuple[int, ...]]:
+    def _comparer(self, labels: tuple[str, ...]) -> tuple[Comparer, ClassMapping, tuple[int, ...]]:
         categories = self._labelled.categories
         panoptic = self._labelled.format == "coco-panoptic" or any(not item.is_thing for item in categories)
         if self._model.task == "keypoints":
@@ -283,7 +288,7 @@ class _Run:
         self._same_class = {index: first for index, first in enumerate(mapping.firsts) if first != index}
         measured = np.isin(np.arange(len(categories)), chosen)
         comparers: dict[str, Callable[[], Comparer]] = {
-            "detect": lambda: ObjectComparer(mapping, measured, score=score, panoptic=panoptic),
+            "detect": lambda: ObjectComparer(mapping, measured, panoptic=panoptic),
             "segment": lambda: PixelComparer(mapping, measured, panoptic=panoptic),
             "classify": lambda: PictureComparer(mapping, measured),
         }
@@ -324,16 +329,17 @@ class _Run:
 
     # Predictions ----------------------------------------------------------------------------------------------------
 
-    def _result(self, instance: AnalysisInstance) -> Any:
-        return self._runner.result(instance, PartProgress(self._progress, None))
+    def _result(self, instance: AnalysisInstance, pts: float | None) -> Any:
+        return self._runner.result(instance, PartProgress(self._progress, None), pts=pts)
 
     def _predictions(self, store: PredictionStore) -> Iterator[tuple[str, PicturePrediction | str]]:
         """The prediction for each picture, in order, or why there is none. Pictures are decoded ahead, and on a CPU
         several networks may run, as in `Runner.frames`."""
 
         def decoded() -> Iterator[tuple[str, PicturePrediction | AnalysisInstance | str]]:
-            for name in self._names:
-                yield name, self._stored_or_decoded(store, name)
+            with MeasuredReader(self._runner.cache) as reader:
+                for name in self._names:
+                    yield name, self._stored_or_decoded(store, name, reader)
 
         def analyse(
             item: tuple[str, PicturePrediction | AnalysisInstance | str],
@@ -341,8 +347,8 @@ class _Run:
             name, work = item
             if not isinstance(work, AnalysisInstance):
                 return name, work
-            prediction = prediction_of(self._result(work), with_masks=self._with_masks)
-            store.put(self._labelled.pictures[name], prediction)
+            prediction = prediction_of(self._result(work, self._times.get(name)), with_masks=self._with_masks)
+            store.put(self._files[name], prediction)
             return name, prediction
 
         streams = frames_at_once(self._model, self._runner.host)
@@ -355,19 +361,24 @@ class _Run:
             with cores_shared():
                 yield from map_ordered(items, analyse, streams, begin=lambda: share_cores(streams))
 
-    def _stored_or_decoded(self, store: PredictionStore, name: str) -> PicturePrediction | AnalysisInstance | str:
-        path = self._labelled.pictures[name]
-        stored = store.get(path)
-        if stored is not None:
+    def _stored_or_decoded(
+        self, store: PredictionStore, name: str, reader: MeasuredReader
+    ) -> PicturePrediction | AnalysisInstance | str:
+        file = self._files[name]
+        stored = store.get(file)
+        if stored is not None and file.frame is None:
             return stored
         try:
-            media = open_media(path, kind=MediaKind.IMAGE)
-            with open_reader(media) as reader:
-                sample = reader.read()
+            media, pts = reader.open(file)
+            if pts is not None:
+                self._times[name] = pts
+            if stored is not None:
+                return stored
+            sample = reader.read(media, pts)
             _ = sample.rgb8  # converted here, where nobody waits
         except MediaError as error:
             return str(error)
-        self._runner.cache.put(sample_key(media, None), sample)
+        self._runner.cache.put(sample_key(media, pts), sample)
         return self._template.on(media)
 
 

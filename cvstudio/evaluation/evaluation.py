@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from cvstudio.evaluation.comparers import FORM_TITLES, KEYPOINTS
 from cvstudio.evaluation.confusion import ClassPairs, ConfusionMatrix, class_pairs
 from cvstudio.evaluation.error_kinds import DetectionErrors, ErrorKind, detection_errors
 from cvstudio.evaluation.overlaps import ObjectOverlaps
-from cvstudio.evaluation.panoptic import PanopticScores
+from cvstudio.evaluation.panoptic import PanopticScores, PanopticSegments
 from cvstudio.evaluation.precision_recall import PrecisionRecall, precision_recall
 from cvstudio.evaluation.semantic import SemanticScores
 from cvstudio.evaluation.worst import PictureCounts, picture_counts
@@ -128,9 +128,10 @@ class Evaluation:
     measured : indices of those that were measured
     names : the measured pictures
     pictures : their files
-    score : score threshold, by default that of the model, at which panoptic quality was measured
+    score : score threshold, by default that of the model
     objects : figures by what the overlap is measured by
     left_out : pictures that were not measured, and why
+    times : when those begin that are frames of a video, in seconds; `pictures` has the video
     """
 
     model: str
@@ -145,13 +146,19 @@ class Evaluation:
     objects: Mapping[str, ObjectFigures]
     classification: ClassificationScores | None = None
     semantic: SemanticScores | None = None
-    panoptic: PanopticScores | None = None
+    segments: PanopticSegments | None = None
     left_out: tuple[LeftOut, ...] = ()
+    times: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def category_names(self) -> tuple[str, ...]:
         """Names of the classes of the set."""
         return self.mapping.categories
+
+    @property
+    def panoptic(self) -> PanopticScores | None:
+        """Panoptic quality at the score threshold; None where it is not measured."""
+        return self.segments.at(self.score) if self.segments is not None else None
 
     def things(self, *, things: bool) -> list[int]:
         """Indices of the measured classes that are things, or that are stuff."""
@@ -171,14 +178,15 @@ class Evaluation:
             }
         if self.semantic is not None:
             figures |= {"mIoU": self.semantic.mean_iou(), "Pixel accuracy": self.semantic.pixel_accuracy()}
-        if self.panoptic is not None:
+        panoptic = self.panoptic
+        if panoptic is not None:
             groups = {
                 "": list(self.measured),
                 " things": self.things(things=True),
                 " stuff": self.things(things=False),
             }
             for ending, classes in groups.items():
-                quality = self.panoptic.mean(classes)
+                quality = panoptic.mean(classes)
                 if quality is not None:
                     figures |= {
                         f"{name}{ending}": value for name, value in zip(("PQ", "SQ", "RQ"), quality, strict=True)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cvstudio.evaluation.measured_files import MeasuredFile
 from cvstudio.evaluation.predictions import PicturePrediction
 from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.json_text import json_text
@@ -77,22 +78,22 @@ class PredictionStore(Closeable):
                 self._change("DELETE FROM predictions")
                 self._change("INSERT OR REPLACE INTO labels VALUES (0, ?)", json_text(list(labels)))
 
-    def get(self, path: Path) -> PicturePrediction | None:
-        """The prediction for the picture at `path` as it is now; None where there is none."""
-        stamp = _stamp(path)
+    def get(self, file: MeasuredFile) -> PicturePrediction | None:
+        """The prediction for a picture as it is now; None where there is none."""
+        stamp = _stamp(file.path)
         if stamp is None:
             return None
         with self._lock:
-            row = self._select("SELECT content FROM predictions WHERE path = ? AND stamp = ?", str(path), stamp)
+            row = self._select("SELECT content FROM predictions WHERE path = ? AND stamp = ?", file.key, stamp)
         return PicturePrediction.from_bytes(row[0]) if row is not None else None
 
-    def put(self, path: Path, prediction: PicturePrediction) -> None:
+    def put(self, file: MeasuredFile, prediction: PicturePrediction) -> None:
         """Keep a prediction."""
-        stamp = _stamp(path)
+        stamp = _stamp(file.path)
         if stamp is not None:
             with self._lock:
                 self._change(
-                    "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?)", str(path), stamp, prediction.to_bytes()
+                    "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?)", file.key, stamp, prediction.to_bytes()
                 )
 
     def _select(self, command: str, *values: object) -> Any:

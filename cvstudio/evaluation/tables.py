@@ -29,6 +29,7 @@ def at_scores(evaluations: Sequence[Evaluation], scores: Sequence[float]) -> tup
 def of_classes(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """Figures of each measured class by the name of the class; classes that nothing is known of are left out."""
     rows: dict[str, dict[str, float]] = {}
+    panoptic = evaluation.panoptic
     for kind in evaluation.measured:
         figures: dict[str, float] = {}
         for form, objects in evaluation.objects.items():
@@ -47,7 +48,7 @@ def of_classes(evaluation: Evaluation) -> dict[str, dict[str, float]]:
         semantic, scores = evaluation.semantic, evaluation.classification
         if semantic is not None and not math.isnan(semantic.iou[kind]):
             figures |= {"IoU": float(semantic.iou[kind]), "Accuracy": float(semantic.class_accuracy()[kind])}
-        quality = evaluation.panoptic.of_class(kind) if evaluation.panoptic is not None else None
+        quality = panoptic.of_class(kind) if panoptic is not None else None
         if quality is not None:
             figures |= dict(zip(("PQ", "SQ", "RQ"), quality, strict=True))
         if scores is not None and (count := int((scores.true == kind).sum())):

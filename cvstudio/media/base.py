@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -217,6 +217,11 @@ class MovingReader(BaseReader):
         return self._neighbour(pts, direction)
 
     def _neighbour(self, pts: float, direction: int) -> Frame:
+        raise NotImplementedError
+
+    def frame_times(self) -> Sequence[float]:
+        """When each frame begins, as its `pts` says: in seconds, ascending. Nothing is decoded where the file states
+        the times, and the position is kept. Raises MediaError."""
         raise NotImplementedError
 
 

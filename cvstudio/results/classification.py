@@ -19,6 +19,9 @@ from cvstudio.results.result import Placement, Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number
 
+NO_CLASS_YET = "no class yet"
+"""Headline of a picture that can be labelled with a class, and is not."""
+
 
 @dataclass(frozen=True, eq=False)
 class Logits(Result):
@@ -70,7 +73,7 @@ class Classification(Result):
     Parameters
     ----------
     classes : int64 (k,)
-        Index into `class_names`, the most probable first.
+        Index into `class_names`, the most probable first; none where a picture has no label yet.
     probabilities : float32 (k,)
         0..1, descending, with a sum of at most 1.
     class_names : names of all classes that the model knows
@@ -88,7 +91,7 @@ class Classification(Result):
     logits: Logits | None = None
 
     def __post_init__(self) -> None:
-        if self.classes.dtype != np.int64 or self.classes.ndim != 1 or not len(self.classes):
+        if self.classes.dtype != np.int64 or self.classes.ndim != 1:
             raise ValueError(f"expected classes as int64 (k,), found {self.classes.dtype} {self.classes.shape}")
         if self.probabilities.dtype != np.float32 or self.probabilities.shape != self.classes.shape:
             form = f"{self.probabilities.dtype} {self.probabilities.shape}"
@@ -105,12 +108,14 @@ class Classification(Result):
     @property
     def unknown(self) -> bool:
         """Whether even the most probable class is below the threshold."""
-        return bool(self.probabilities[0] < self.threshold)
+        return bool((self.probabilities[:1] < self.threshold).any())
 
     def label(self, row: int) -> str:
         return self.class_names[int(self.classes[row])]
 
     def headline(self) -> str:
+        if not len(self):
+            return NO_CLASS_YET
         return "unknown" if self.unknown else f"{self.label(0)} {self.probabilities[0]:.0%}"
 
     def table(self) -> Table:

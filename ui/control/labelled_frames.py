@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from cvstudio.analyses.binding import AnnotationSet
-from cvstudio.data.frame_names import frame_at
 from cvstudio.data.labels import LabelledSet, PictureLabels
 from cvstudio.data.track_editing import FrameEdits, highest_track, next_labelled, object_of
 from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media
+from cvstudio.media.frame_times import FrameTimes, read_frame_times
 from cvstudio.session.label_edits import with_frame_labels
+from ui.control.pipeline import Pipeline
+
+TIMES_OWNER = ("labels", "frames")
 
 
 class EditedLabels(Protocol):
@@ -47,21 +51,34 @@ class EditedLabels(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class HighestTrack:
-    """The highest identity of the labels of videos; -1 without any."""
+class FileTracks:
+    """The identities in the labels of videos.
+
+    Parameters
+    ----------
+    labelled : the labels as they are on disk
+    names : names of the frames on which each identity is
+    """
 
     labelled: LabelledSet
-    track: int
+    names: Mapping[int, Sequence[str]]
+
+    @property
+    def highest(self) -> int:
+        """The highest identity; -1 without any."""
+        return max(self.names, default=-1)
 
 
-def read_highest_track(labelled: LabelledSet, progress: Progress) -> HighestTrack:
-    """Read all labels for their highest identity, which takes seconds for a long video. Raises Cancelled."""
-    highest = -1
-    for name in labelled.names:
+def read_tracks(labelled: LabelledSet, progress: Progress) -> FileTracks:
+    """Read all labels of videos for their identities, which takes seconds for a long one. Raises Cancelled."""
+    names: dict[int, list[str]] = {}
+    for name in labelled.names if labelled.videos else ():
         progress.check()
         with contextlib.suppress(UserError):  # what cannot be read is told where it is shown
-            highest = max(highest, highest_track([labelled.labels(name)]))
-    return HighestTrack(labelled, highest)
+            for item in labelled.labels(name).annotations:
+                if item.track_id is not None:
+                    names.setdefault(item.track_id, []).append(name)
+    return FileTracks(labelled, names)
 
 
 class LabelledFrames:
@@ -70,13 +87,18 @@ class LabelledFrames:
     Attributes
     ----------
     number : of the frame on the canvas; 0 where it is no video
+    times : of the frames of the video on the canvas; None where it is no video, or a worker has not read them yet
     left : identity of the object that was selected last on a frame before; None where the user chose none
-    highest_in_file : of the labels as they are on disk; None where a worker has not read it yet
+    in_file : identities of the labels as they are on disk; None where a worker has not read them yet
     """
 
-    def __init__(self, labelling: EditedLabels) -> None:
+    def __init__(self, labelling: EditedLabels, pipeline: Pipeline) -> None:
         self._labelling = labelling
-        self.highest_in_file: HighestTrack | None = None
+        self._pipeline = pipeline
+        self._timed = ""  # id of the video whose times are known, or read
+        self._pts: float | None = None
+        self.times: FrameTimes | None = None
+        self.in_file: FileTracks | None = None
         self.number = 0
         self.left: int | None = None
 
@@ -86,14 +108,62 @@ class LabelledFrames:
         media = self._labelling.media
         return self._labelling.ready and media is not None and media.moving
 
+    @property
+    def known(self) -> bool:
+        """Whether it is known which frame is on the canvas: always, where it is no video."""
+        media = self._labelling.media
+        return media is None or not media.moving or self.times is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the labels of the medium on the canvas can be edited: where it is a video, the identities of its file
+        are known."""
+        media = self._labelling.media
+        return self.known and (media is None or not media.moving or self._tracks() is not None)
+
+    def _tracks(self) -> FileTracks | None:
+        """The identities of the file of the labels; None where a worker has not read them yet."""
+        file = self._labelling.labelled_in_file
+        if file is not None and not file.videos:
+            return FileTracks(file, {})
+        return self.in_file if file is not None and self.in_file is not None and self.in_file.labelled is file else None
+
+    def follow(self, media: Media | None) -> None:
+        """Number the frames of the medium that is labelled now, where it is a video: its times are read on a worker."""
+        moving = media is not None and media.moving
+        if self._timed == (media.id if media is not None and moving else ""):
+            return
+        self._timed, self.times, self.number, self.left = "", None, 0, None
+        self._pipeline.lanes.cancel(TIMES_OWNER)
+        if media is None or not moving:
+            return
+        self._timed, cache = media.id, self._pipeline.cache
+
+        def work(progress: Progress) -> Iterator[tuple[str, FrameTimes]]:
+            with contextlib.suppress(UserError):  # reported by the stage of the layer
+                yield media.id, read_frame_times(media, cache, progress)
+
+        self._pipeline.submit("pool", Job(TIMES_OWNER, self._labelling.tr("Counting frames"), work))
+
+    def job_event(self, event: Event) -> None:
+        """Take the times and the identities that a worker has read."""
+        if isinstance(event.value, FileTracks):
+            self.in_file = event.value
+            self._labelling.show_frame(self.left)
+        if event.job.owner != TIMES_OWNER or event.kind != "output" or event.value[0] != self._timed:
+            return
+        self.times = event.value[1]
+        self.number = self.times.number_at(self._pts) if self._pts is not None else 0
+        self._labelling.show_frame(None)
+
     def set_time(self, pts: float | None) -> None:
         """Follow the frame that is on the canvas, by its presentation time in seconds."""
         labelling = self._labelling
-        media = labelling.media
-        if media is None or not media.moving or pts is None or media.frame_rate is None:
+        media, self._pts = labelling.media, pts
+        if media is None or not media.moving or pts is None or self.times is None:
             self.number, self.left = 0, None
             return
-        number = frame_at(pts, media.frame_rate)
+        number = self.times.number_at(pts)
         if number == self.number:
             return
         if labelling.selected is not None:
@@ -107,14 +177,14 @@ class LabelledFrames:
         is none."""
         labelling = self._labelling
         media, labelled = labelling.media, labelling.labelled
-        if media is None or labelled is None or not media.moving or not media.frame_rate:
+        if media is None or labelled is None or self.times is None:
             return None
         frames = labelled.frames(media.path)
         frame = next_labelled(frames, self.number, direction)
         # Only those on the way are read: those of a whole video take seconds.
         while frame is not None and not labelled.labels(frames[frame]).annotations:
             frame = next_labelled(frames, frame, direction)
-        return (frame + 0.5) / media.frame_rate if frame is not None else None
+        return self.times.middle(frame) if frame is not None else None
 
     def _edits(self) -> FrameEdits:
         labelled, media = self._labelling.labelled, self._labelling.media
@@ -125,13 +195,18 @@ class LabelledFrames:
         def labels(frame: int) -> PictureLabels:
             return labelled.labels(frames[frame]) if frame in frames else PictureLabels(size)
 
-        return FrameEdits(labels, frames)
+        numbers = {name: frame for frame, name in frames.items()}
+        tracks, edited = self._tracks(), labelled.edited.keys() & numbers.keys()
+
+        def frames_of(track: int) -> Iterable[int]:
+            in_file = tracks.names.get(track, ()) if tracks is not None else numbers
+            return [numbers[name] for name in (*in_file, *edited) if name in numbers]
+
+        return FrameEdits(labels, frames, frames_of)
 
     def _free_identity(self) -> int:
-        labelled, file = self._labelling.labelled, self._labelling.labelled_in_file
-        if file is not None and (self.highest_in_file is None or self.highest_in_file.labelled is not file):
-            self.highest_in_file = read_highest_track(file, Progress())
-        in_file = self.highest_in_file.track if self.highest_in_file is not None else -1
+        labelled, tracks = self._labelling.labelled, self._tracks()
+        in_file = tracks.highest if tracks is not None else -1
         return max(in_file, highest_track(labelled.edited.values() if labelled is not None else ())) + 1
 
     def _changed(self, annotations: AnnotationSet, edits: FrameEdits) -> AnnotationSet:

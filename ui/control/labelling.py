@@ -35,7 +35,7 @@ from cvstudio.session.label_edits import (
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
 from ui.control.accepting import JOB, AcceptedOnAll, accept_on_all, outcome_text, with_accepted
-from ui.control.labelled_frames import HighestTrack, LabelledFrames, read_highest_track
+from ui.control.labelled_frames import LabelledFrames, read_tracks
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ class Labelling(QObject):
         self.mode = "select"
         self.several_classes = False
         self.left_out: Mapping[Path, tuple[LeftOut, ...]] = {}
-        self.frames = LabelledFrames(self)
+        self.frames = LabelledFrames(self, pipeline)
         pipeline.job_event.connect(self._job_event)
+        pipeline.job_event.connect(self.frames.job_event)
 
     # What is edited -------------------------------------------------------------------------------------------------
 
@@ -100,15 +101,13 @@ class Labelling(QObject):
     def media(self) -> Media | None:
         """The picture or video on the canvas; None where it is neither."""
         media = self._session.state.active_media
-        if media is None or (media.kind is MediaKind.VIDEO and not media.frame_rate):
-            return None
-        return media if media.kind in (MediaKind.IMAGE, MediaKind.VIDEO) else None
+        return media if media is not None and media.kind in (MediaKind.IMAGE, MediaKind.VIDEO) else None
 
     @property
     def name(self) -> str | None:
         """Name of the picture or frame in the set; None where that does not name it."""
         media, labelled = self.media, self.labelled
-        if media is None or labelled is None:
+        if media is None or labelled is None or not self.frames.known:
             return None
         return labelled.frame_of(media.path, self.frames.number) if media.moving else labelled.name_of(media.path)
 
@@ -120,7 +119,7 @@ class Labelling(QObject):
     @property
     def ready(self) -> bool:
         """Whether labels can be edited now: a picture is on the canvas, and its labels are read."""
-        return self.labelled is not None and self.size is not None
+        return self.labelled is not None and self.size is not None and self.frames.ready
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -151,6 +150,7 @@ class Labelling(QObject):
         if annotations is self._seen[0] and not other_picture:
             return
         self._seen = annotations, new.active
+        self.frames.follow(self.media if annotations is not None else None)
         if annotations is None:
             self._show(None, other_picture)
             self.set_active(False)
@@ -166,7 +166,7 @@ class Labelling(QObject):
         def work(progress: Progress) -> Iterator[Any]:
             yield file, (labelled := read_labels(file, cache))
             if labelled.videos:
-                yield read_highest_track(labelled, progress)
+                yield read_tracks(labelled, progress)
 
         self._pipeline.lanes.cancel(OWNER)  # those of a set before
         self._pipeline.submit("pool", Job(OWNER, self.tr("Reading labels"), work, tag=OWNER))
@@ -178,9 +178,7 @@ class Labelling(QObject):
             return
         annotations = self.annotations
         # A set that cannot be read is reported by the stage of its layer.
-        if isinstance(event.value, HighestTrack):
-            self.frames.highest_in_file = event.value
-        elif event.kind == "output" and event.value is not None and annotations is not None:
+        if event.kind == "output" and isinstance(event.value, tuple) and annotations is not None:
             file, labelled = event.value
             if file == annotations.file:
                 self._file = file, labelled

@@ -36,16 +36,18 @@ class MeasuredPictures(QObject):
     def __init__(self, controller: Controller, parent: QObject) -> None:
         super().__init__(parent)
         self._controller = controller
-        self._waiting: tuple[Path, AnnotationSet | None, tuple[ShownModel, ...]] | None = None
+        self._waiting: tuple[Path, AnnotationSet | None, tuple[ShownModel, ...], float | None] | None = None
         self._known: frozenset[int] = frozenset()
         controller.library.opened.connect(self._arrived)
         # In the middle of a change of the session no other may begin.
         controller.library.place_changed.connect(self._arrived, Qt.ConnectionType.QueuedConnection)
 
-    def show(self, path: Path, annotations: AnnotationSet | None, models: Sequence[ShownModel]) -> None:
-        """Open a picture, at its place where its set is open; when it is there, put its labels and the predictions of
-        `models` on it."""
-        self._waiting = path, annotations, tuple(models)
+    def show(
+        self, path: Path, annotations: AnnotationSet | None, models: Sequence[ShownModel], secs: float | None = None
+    ) -> None:
+        """Open a picture, at its place where its set is open, or a video at `secs` seconds; when it is there, put its
+        labels and the predictions of `models` on it."""
+        self._waiting = path, annotations, tuple(models), secs
         self._known = frozenset(item.id for item in self._controller.session.state.instances)
         media = self._controller.session.state.active_media
         if media is not None and media.path == path:
@@ -58,7 +60,7 @@ class MeasuredPictures(QObject):
         media = session.state.active_media
         if self._waiting is None or media is None or media.path != self._waiting[0]:
             return
-        _, annotations, models = self._waiting
+        _, annotations, models, secs = self._waiting
         self._waiting = None
         state = session.state
         started = [item.id for item in layers_on(state) if item.id not in self._known]
@@ -72,6 +74,9 @@ class MeasuredPictures(QObject):
             if item.id in started and annotations_of(item) is None and item.model not in keys:
                 state = without_layer(state, item.id)
         session.change(self.tr("Show predictions on {name}").format(name=media.name), state)
+        if secs is not None:
+            self._controller.playback.pause()
+            self._controller.playback.seek(secs)
 
 
 def _analysis_of(model: str) -> Analysis:

@@ -9,28 +9,19 @@ import numpy as np
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.labels._slots import analysis_of_labels, labels_of
 from cvstudio.analyses.stages import Inputs
-from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.classification import Classification
 
 
 def show(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Classification]:
-    """Stage: labels -> the classes of the whole picture, with equal probabilities.
-
-    Raises
-    ------
-    MediaError
-    BindingError
-        The picture has no class.
-    """
+    """Stage: labels -> the classes of the whole picture, with equal probabilities; none yet where there is no label.
+    Raises MediaError."""
     labelled, labels, size = labels_of(inputs)
-    if not labels.classes:
-        raise BindingError("The labels name no class of the whole picture; show its boxes or regions instead.")
     count = len(labels.classes)
     yield Classification(
         np.array(labels.classes, np.int64),
-        np.full(count, 1 / count, np.float32),
+        np.full(count, 1 / max(count, 1), np.float32),
         tuple(item.name for item in labelled.categories),
         size,
         source=inputs.source,

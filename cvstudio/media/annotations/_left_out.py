@@ -14,6 +14,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import LEAST_CORNERS, Box, Point, Polygon
 from cvstudio.media.annotations._pictures import picture_size
+from cvstudio.media.annotations._recent import RecentLabels
 
 Report = Callable[[str], None]
 """Callable (reason): a label of the picture at hand was left out."""
@@ -104,10 +105,12 @@ def lazy_set(
     files = {name: file for name, file in pictures.items() if file is not None}
     found = tuple(before)
 
+    recent = RecentLabels(lambda name: read(name, ignore))
+
     def load(name: str) -> PictureLabels:
         if name not in pictures:
             raise KeyError(name)
-        return read(name, ignore)
+        return recent(name)
 
     def check(progress: Progress | None = None, seen: Seen | None = None) -> tuple[LeftOut, ...]:
         collector = Collector(found)

@@ -92,12 +92,21 @@ def places(base: Path, hints: Sequence[str] = ()) -> Iterator[Path]:
 
 
 def find_pictures(
-    names: Iterable[str], base: Path, hints: Sequence[str] = (), *, folders: Folders | None = None
+    names: Iterable[str],
+    base: Path,
+    hints: Sequence[str] = (),
+    *,
+    folders: Folders | None = None,
+    without: Path | None = None,
 ) -> dict[str, Path | None]:
     """File of each picture that labels in the folder `base` name; None where there is none.
 
     Where no name is equal, capitals and "%20" are looked over, and last the folders: a path of another machine, or of
     the server of a labelling program, says nothing here. No two names share a file that way.
+
+    Parameters
+    ----------
+    without : a folder in which no picture is, as it holds label maps of the same names
     """
     folders = folders or Folders()
     found: dict[str, Path | None] = dict.fromkeys(names)
@@ -106,7 +115,7 @@ def find_pictures(
     for name, (folder, file_name) in split.items():
         wanted.setdefault(folder, {})[name] = file_name
     base = Path(os.path.abspath(base))
-    around = list(places(base, hints))
+    around = [place for place in places(base, hints) if place != without]
     found.update(_search(wanted, around, folders.names))
     if None not in found.values():
         return found

@@ -187,9 +187,9 @@ class Document:
         stem = self.path.name.partition(".")[0]
         return tuple(dict.fromkeys((stem.partition("_")[2] or stem, stem.rpartition("_")[2])))
 
-    def find_pictures(self) -> dict[str, Path | None]:
-        """File of each picture by name."""
-        return find_pictures(self.names.values(), self.path.parent, self.hints())
+    def find_pictures(self, without: Path | None = None) -> dict[str, Path | None]:
+        """File of each picture by name; none of those in the folder `without`."""
+        return find_pictures(self.names.values(), self.path.parent, self.hints(), without=without)
 
     def _by_picture(self, spans: Mapping[int | str | None, list[Span]]) -> dict[str, list[Span]]:
         found: dict[str, list[Span]] = {}

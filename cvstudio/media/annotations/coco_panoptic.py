@@ -61,7 +61,9 @@ def _read(path: Path) -> LabelledSet:
     if json_path is None:
         raise MediaError(f"{quoted(path)} is expected to hold COCO's panoptic segments; choose another file.")
     document = Document(json_path)
-    pictures = document.find_pictures()
+    # A picture and its map share their name: maps lie in a folder that is called as the JSON file, or beside it.
+    folder = Path(os.path.abspath(json_path.with_suffix("")))
+    pictures = document.find_pictures(without=folder)
     maps: dict[str, str] = {}
     for name in pictures:
         entries = document.annotations(name, document.collector.at(name))
@@ -70,8 +72,6 @@ def _read(path: Path) -> LabelledSet:
         if len(entries) > 1:
             reason = "A picture has several maps of segments; the first is taken."
             document.collector.add(reason, name, len(entries) - 1)
-    # A picture and its map share their name: maps lie in a folder that is called as the JSON file, or beside it.
-    folder = json_path.with_suffix("")
     base = folder if folder.is_dir() else json_path.parent
     map_files = find_pictures(maps.values(), base)
 

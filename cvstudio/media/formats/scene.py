@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -158,6 +158,9 @@ class SceneVideoReader(_Reader, MovingReader):
         """The frame after the one returned last; the first one initially, None after the last. Raises MediaError."""
         number = 0 if self._shown is None else self._shown + 1
         return self._show(number) if number < self._recipe.frames else None
+
+    def frame_times(self) -> Sequence[float]:
+        return tuple(number / self._recipe.rate for number in range(self._recipe.frames))
 
     def _neighbour(self, pts: float, direction: int) -> Frame:
         return self._show(min(max(0, self._number_at(pts) + direction), self._recipe.frames - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from cvstudio.media.container import (
 from cvstudio.media.damage.losses import LOSSES
 from cvstudio.media.file_identity import FileGuard, check_size, damaged, decoding
 from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats._frame_ticks import frame_ticks
 from cvstudio.media.formats._video_facts import video_facts
 from cvstudio.media.formats._video_frames import ColorTags, FrameConverter, light_text, shown_size, square_size
 from cvstudio.media.pictures.headers import Header, read_header
@@ -104,6 +105,10 @@ class VideoReader(MovingReader):
         """
         entry = self._find(self._origin) if self._shown is None else self._after(self._shown[0])
         return None if entry is None else self._show(entry)
+
+    def frame_times(self) -> Sequence[float]:
+        self._guard.check()
+        return [float((ticks - self._origin) * self._tick) for ticks in frame_ticks(self._path, self._origin)]
 
     def _neighbour(self, pts: float, direction: int) -> Frame:
         current = self._find(self._ticks(pts))

@@ -7,7 +7,7 @@ import io
 import math
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,9 @@ class WebPReader(MovingReader):
         """The picture after the one returned last; the first one initially, None after the last. Raises MediaError."""
         number = 0 if self._shown is None else self._shown + 1
         return self._show(number) if number < len(self._starts) else None
+
+    def frame_times(self) -> Sequence[float]:
+        return self._starts
 
     def _neighbour(self, pts: float, direction: int) -> Frame:
         return self._show(min(max(0, self._number_at(pts) + direction), len(self._starts) - 1))
@@ -179,6 +182,9 @@ class AnimationReader(MovingReader):
         """The frame after the one returned last; see `VideoReader.next`."""
         frame = self._reader.next()
         return None if frame is None else self._converted(frame)
+
+    def frame_times(self) -> Sequence[float]:
+        return self._reader.frame_times()
 
     def _neighbour(self, pts: float, direction: int) -> Frame:
         return self._converted(self._reader.step(pts, direction))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from cvstudio.data.frame_names import frame_at, frame_name, frame_number
+from cvstudio.data.frame_names import frame_name, frame_number
 from cvstudio.data.label_editing import with_added, with_replaced, without
 from cvstudio.data.labels import Annotation, PictureLabels
 from cvstudio.data.track_editing import FrameEdits, between, highest_track, next_labelled
@@ -133,17 +135,30 @@ def test_points_that_the_next_key_frame_lacks_stay_where_they_were():
     assert between(after, before, 0.5).keypoints == ((1, 0, 2),)
 
 
-def test_frames_are_named_as_cvat_does_and_known_by_their_time():
+def test_frames_are_named_as_cvat_does():
     assert frame_name("clip.mp4/", 12) == "clip.mp4/frame_000012"
     assert frame_number("clip.mp4/frame_000012", "clip.mp4/") == 12
     assert frame_number("clip.mp4/frame_000012", "") is None
     assert frame_number("frame_1234567", "") == 1234567
-    rate = 30000 / 1001
-    for number in range(1000):
-        pts = number / rate
-        assert (
-            frame_at(pts, rate) == frame_at(int(pts * 1000) / 1000, rate) == frame_at(pts + 0.5 / rate, rate) == number
-        )
+
+
+def test_what_is_far_away_is_found_without_reading_what_lies_between():
+    box = Annotation(0, (0, 0, 10, 10), track_id=3)
+    frames = {number: PictureLabels() for number in range(5000)}
+    frames |= {number: PictureLabels(annotations=(box,)) for number in (10, 4000)}
+    read = []
+
+    def labels(frame):
+        read.append(frame)
+        return frames[frame]
+
+    edits = FrameEdits(labels, frames, lambda track: (4000, 10) if track == 3 else ())
+    assert (edits.key_frame(2000, 3, 1), edits.key_frame(2000, 3, -1)) == (4000, 10)
+    edits.set_frame(2000, PictureLabels(annotations=(dataclasses.replace(box, track_id=None),)), 4)
+    assert edits.changed.keys() == {2000}
+    edits.remove_track(3)
+    assert edits.changed.keys() == {10, 2000, 4000}
+    assert set(read) <= {10, 2000, 4000}
 
 
 def test_the_next_labelled_frame_is_the_nearest():

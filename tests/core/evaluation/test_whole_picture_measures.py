@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
+from cvstudio.data.geometry import Size
 from cvstudio.evaluation.calibration import reliability
 from cvstudio.evaluation.classification import ClassificationBuilder
+from cvstudio.evaluation.comparers import detected_segments
 from cvstudio.evaluation.panoptic import PanopticBuilder, Quality, Segments
 from cvstudio.evaluation.semantic import SemanticBuilder
 
@@ -61,7 +64,7 @@ def test_panoptic_quality_is_that_worked_by_hand() -> None:
     )
     builder = PanopticBuilder(4)
     builder.add(truth, found)
-    scores = builder.build()
+    scores = builder.build().at(0)
     # Class 0: A is matched, B missed, 5 wrong: PQ = (5/6) / (1 + 1/2 + 1/2).
     assert scores.of_class(0) == Quality(5 / 12, 5 / 6, 1 / 2)
     assert scores.of_class(1) is None
@@ -72,7 +75,7 @@ def test_panoptic_quality_is_that_worked_by_hand() -> None:
     assert scores.mean([1, 3]) is None
     assert scores.pictures.tolist() == [np.float32((5 / 12 + 3 / 4) / 2)]
     builder.add(truth, segments([[0] * 5] * 4, []))
-    again = builder.build()
+    again = builder.build().at(0)
     assert (again.missed.tolist(), again.matched.tolist(), again.wrong.tolist()) == (
         [3, 0, 1, 0],
         [1, 0, 1, 0],
@@ -81,16 +84,44 @@ def test_panoptic_quality_is_that_worked_by_hand() -> None:
     assert again.worst_first().tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("score", [0.0, 0.2, 0.35, 0.5, 0.61, 0.9, 1.0])
+def test_panoptic_quality_at_a_score_is_that_of_the_masks_above_it(score: float) -> None:
+    """As painting the masks above the score alone gives it; better ones may take half of the pixels of a mask."""
+    rng = np.random.default_rng(7)
+    size = Size(40, 30)
+    builder, above = PanopticBuilder(3), PanopticBuilder(3)
+    for _ in range(12):
+        corners = rng.integers(0, 25, (20, 2))
+        masks = np.zeros((20, 30, 40), np.uint8)
+        numbers = np.zeros((30, 40), int)
+        for row, (mask, (x, y)) in enumerate(zip(masks, corners, strict=True)):
+            mask[y : y + 10, x : x + 12] = 1
+            if row % 4 == 0:
+                numbers[y + 1 : y + 11, x + 1 : x + 13] = row // 4 + 1
+        truth = segments(numbers.tolist(), rng.integers(0, 3, 5).tolist())
+        codes = [coco_mask.encode(np.asfortranarray(mask))["counts"] for mask in masks]
+        classes = rng.integers(-1, 3, 20).astype(np.int32)
+        classes[::4] = truth.classes
+        scores = np.sort(rng.random(20).astype(np.float32))[::-1]
+        shown = int((scores >= np.float32(score)).sum())
+        builder.add(truth, detected_segments(codes, classes, scores, size))
+        above.add(truth, detected_segments(codes[:shown], classes[:shown], scores[:shown], size))
+    ours, expected = builder.build().at(score), above.build().at(0)
+    assert score > 0.6 or (expected.matched.sum() > 3 and expected.wrong.sum() > 3)
+    for name in ("ious", "matched", "wrong", "missed", "pictures"):
+        assert getattr(ours, name).tolist() == pytest.approx(getattr(expected, name).tolist(), nan_ok=True)
+
+
 def test_a_segment_over_two_crowds_of_its_class_is_excused() -> None:
     """cocodataset/panopticapi#19: its program looks at the last crowd of a class alone."""
     truth = segments([[1, 1, 2, 2], [3, 3, 3, 3]], [0, 0, 1], crowds=[True, True, False])
     builder = PanopticBuilder(2)
     builder.add(truth, segments([[1, 1, 1, 1], [0, 0, 0, 0]], [0]))
-    scores = builder.build()
+    scores = builder.build().at(0)
     assert (scores.wrong.tolist(), scores.missed.tolist()) == ([0, 0], [0, 1])
     builder = PanopticBuilder(2)
     builder.add(truth, segments([[0, 0, 1, 1], [1, 1, 1, 0]], [0]))
-    assert builder.build().wrong.tolist() == [1, 0]
+    assert builder.build().at(0).wrong.tolist() == [1, 0]
 
 
 def test_the_reliability_diagram_has_the_error_of_its_definition() -> None:

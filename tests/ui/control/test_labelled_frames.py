@@ -11,6 +11,7 @@ import pytest
 
 from cvstudio.data.labels import LabelledSet, PictureLabels
 from cvstudio.media.annotations import ANNOTATION_FORMATS
+from cvstudio.media.frame_times import FrameTimes
 from ui.control.labelled_frames import LabelledFrames
 
 BOX = '<box frame="{0}" keyframe="1" outside="0" xtl="0" ytl="2" xbr="8" ybr="9"/>'
@@ -53,12 +54,14 @@ def test_the_next_labelled_frame_is_found_without_reading_the_whole_video(tracks
     frames = tracks.frames(video)
     emptied = {frames[9]: PictureLabels()}
     labelled = dataclasses.replace(tracks, load=load).with_edits(emptied)
-    media: Any = SimpleNamespace(path=video, moving=True, frame_rate=12.0)
+    media: Any = SimpleNamespace(path=video, moving=True)
     labelling: Any = SimpleNamespace(labelled=labelled, media=media)
-    part = LabelledFrames(labelling)
+    part = LabelledFrames(labelling, labelling)
+    # The frames last longer and longer.
+    part.times = FrameTimes(tuple(number * number / 12 for number in range(24)))
     part.number = 4
-    assert part.next_labelled(1) == pytest.approx(20.5 / 12), "past the frame whose label was deleted"
-    assert part.next_labelled(-1) == pytest.approx(3.5 / 12)
+    assert part.next_labelled(1) == pytest.approx((400 + 441) / 24), "past the frame whose label was deleted"
+    assert part.next_labelled(-1) == pytest.approx((9 + 16) / 24)
     assert set(read) <= {frames[20], frames[3]}
     part.number = 20
     assert part.next_labelled(1) is None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,10 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.cli.main import main
 from cvstudio.evaluation.tables import class_table
-from cvstudio.foundation.progress import Progress
-from cvstudio.media.annotations import ANNOTATION_FORMATS, WriteOptions
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
+from tests.ui.panels.measuring_steps import measure, set_score, texts
 from ui.panels._measure.confusion_page import ConfusionPage
 from ui.panels._measure.confusion_view import NAMES_WIDTH
 from ui.panels._measure.content import CONTROLS_WIDTH, MeasureContent
@@ -29,51 +26,6 @@ from ui.panels.measure import MeasurePanel
 from ui.window.main_window import MainWindow
 
 FIGURES, CLASSES, CURVES, CONFUSION, ERRORS, WORST, MAPPING, LEFT_OUT = range(8)
-
-
-@pytest.fixture
-def labels(colour_models: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A COCO file of three pictures, on the second of which the models err twice."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    box = colour_models.Rectangle
-    pictures = [
-        [box(0, 5, 5, 30, 20), box(1, 60, 40, 25, 20)],
-        [box(0, 5, 5, 30, 20, colour_models.MOVED), box(1, 60, 40, 30, 20, colour_models.RENAMED)],
-        [box(2, 5, 5, 30, 20)],
-    ]
-    labelled = colour_models.labelled_set(tmp_path / "set", pictures)
-    path = tmp_path / "set" / "labels.json"
-    write = ANNOTATION_FORMATS["coco"].write
-    assert write is not None
-    write(labelled, path, WriteOptions(), Progress())
-    return path
-
-
-@pytest.fixture
-def content(labels: Path, window: MainWindow, qtbot: QtBot) -> Iterator[MeasureContent]:
-    window.show_panel("measure")
-    made = window.dock_layout.content(MeasurePanel).make()
-    made.set_source(labels)
-    made.set_model("colour-boxes")
-    yield made
-    # What is registered goes after the window, which would ask for it.
-    window.controller.session.load(State())
-
-
-def measure(content: MeasureContent, qtbot: QtBot) -> None:
-    before = content.measured
-    content.start()
-    qtbot.waitUntil(lambda: content.state == "done" and content.measured is not before, timeout=60_000)
-
-
-def texts(table: Any) -> list[list[str]]:
-    return [[cell.text for cell in row.cells] for row in table.table.rows.table_rows]
-
-
-def set_score(content: MeasureContent, score: float, qtbot: QtBot) -> None:
-    content.thresholds.score_row.set_value(score, score)
-    content.thresholds.score_row.changed.emit(score, False)
-    qtbot.waitUntil(lambda: not content._soon.isActive(), timeout=5000)
 
 
 def test_a_model_is_measured_and_every_page_says_so(content: MeasureContent, qtbot: QtBot) -> None:
@@ -161,13 +113,15 @@ def test_class_names_have_room_in_a_narrow_panel(content: MeasureContent, qtbot:
 def test_the_point_follows_the_score(content: MeasureContent, qtbot: QtBot) -> None:
     measure(content, qtbot)
     content.tabs.turn(CURVES)
-    assert isinstance(content.curve, CurvePlot)
-    assert content.curve.points[0].recall == 0.6
+    assert isinstance(content.curves.plot, CurvePlot)
+    assert content.curves.plot.points[0].recall == 0.6
     set_score(content, 0.9, qtbot)
-    assert content.curve.points[0].recall == 0.4
-    assert "at 0.90" in content.curve.legend.text().replace("&nbsp;", " ")
+    assert content.curves.plot.points[0].recall == 0.4
+    assert "at 0.90" in content.curves.plot.legend.text().replace("&nbsp;", " ")
     content.thresholds.kinds.setCurrentIndex(content.thresholds.kinds.findText("blue"))
-    qtbot.waitUntil(lambda: content.curve is not None and content.curve.points[0].recall == 1.0, timeout=5000)
+    qtbot.waitUntil(
+        lambda: content.curves.plot is not None and content.curves.plot.points[0].recall == 1.0, timeout=5000
+    )
     content.tabs.turn(FIGURES)
     assert dict(texts(content.figures))["Boxes recall"] == "0.400"
 
@@ -205,8 +159,8 @@ def test_two_models_stand_side_by_side(content: MeasureContent, qtbot: QtBot) ->
     assert content.thresholds.models.isVisibleTo(content)
     assert content.thresholds.forms.count() == 2
     content.tabs.turn(CURVES)
-    assert isinstance(content.curve, CurvePlot)
-    assert len(content.curve.points) == 2
+    assert isinstance(content.curves.plot, CurvePlot)
+    assert len(content.curves.plot.points) == 2
 
 
 def test_models_of_the_same_task_stand_beside_each_other(content: MeasureContent) -> None:
@@ -267,8 +221,8 @@ def test_a_classifier_has_its_reliability(content: MeasureContent, qtbot: QtBot)
     content.set_model("colour-classes")
     measure(content, qtbot)
     content.tabs.turn(CURVES)
-    assert isinstance(content.curve, ReliabilityPlot)
-    assert "calibration error" in content.curve.legend.text().replace("&nbsp;", " ")
+    assert isinstance(content.curves.plot, ReliabilityPlot)
+    assert "calibration error" in content.curves.plot.legend.text().replace("&nbsp;", " ")
     content.tabs.turn(CONFUSION)
     content.confusion.view.grab()
 
@@ -309,7 +263,7 @@ def test_a_mapping_holds_for_its_set_alone(content: MeasureContent, labels: Path
 def test_what_was_stopped_leaves_the_pictures_with_their_model(content: MeasureContent, qtbot: QtBot) -> None:
     measure(content, qtbot)
     shown: list[str] = []
-    content._pictures.show = lambda path, annotations, models: shown.extend(item.model for item in models)  # type: ignore[method-assign]
+    content._pictures.show = lambda path, annotations, models, secs: shown.extend(item.model for item in models)  # type: ignore[method-assign]
     content.set_model("colour-classes")
     content.start()
     content._open_picture(1)

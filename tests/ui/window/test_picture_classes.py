@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from cvstudio.foundation.progress import Progress
@@ -62,6 +63,16 @@ def test_digits_give_the_picture_one_class_or_several(labelling: MainWindow, qtb
     key(labelling, Qt.Key.Key_D)
     qtbot.waitUntil(lambda: controller.session.state.active_media.name == "two.png", timeout=30_000)
     qtbot.waitUntil(lambda: editor(labelling).tool is not None, timeout=30_000)
+    current = controller.session.state.instance
+    assert current is not None
+    shown_class = next(item for item in controller.session.state.instances if item.analysis == "labelled-class")
+    controller.layers.select(shown_class.id)
+    results = labelling.docks["results"].widget()
+    labelling.show_panel("results")
+    qtbot.waitUntil(lambda: "no class yet" in [item.text() for item in results.findChildren(QLabel)], timeout=30_000)
+    assert not controller.failures()
+    controller.layers.select(current.id)
+    editor(labelling).setFocus()
     key(labelling, Qt.Key.Key_3)
     assert controller.labelling.labelled is not None
     table = ANNOTATION_FORMATS["class-table"]

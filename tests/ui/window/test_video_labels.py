@@ -95,6 +95,36 @@ def test_a_box_is_followed_over_frames_and_exported_as_a_track(video: MainWindow
     qtbot.waitUntil(lambda: annotations(video) == (middle,), timeout=30_000)
 
 
+def test_frames_of_an_uneven_video_are_numbered_by_their_place(
+    window: MainWindow, qtbot: QtBot, uneven_clip: Path
+) -> None:
+    path = uneven_clip.with_name("tracks.xml")
+    boxes = "".join(
+        f'<box frame="{number}" keyframe="1" outside="0" xtl="{2 * number}" ytl="2" xbr="{2 * number + 8}" ybr="9"/>'
+        for number in range(8)
+    )
+    path.write_text(
+        "<annotations><meta><task><source>uneven.mp4</source><labels><label><name>cat</name></label></labels>"
+        f'</task></meta><track id="7" label="cat">{boxes}</track></annotations>'
+    )
+    window.open_paths([path])
+    labelling = window.controller.labelling
+    qtbot.waitUntil(lambda: labelling.ready and len(annotations(window)) == 1, timeout=30_000)
+    assert annotations(window)[0].box[0] == 0
+    window.controller.playback.seek(1.0)
+    # Of the eight frames that lasts from 0.2 to 3 s; the fourth one by the mean rate would be another.
+    qtbot.waitUntil(lambda: labelling.frames.number == 5, timeout=30_000)
+    assert annotations(window)[0].box[0] == 10
+    qtbot.waitUntil(lambda: settled(window), timeout=30_000)
+    detections = window.controller.detections()
+    assert detections is not None
+    assert detections.boxes[0, 0] == 10, "the layer shows the labels of the same frame"
+    qtbot.waitUntil(lambda: labelling.frames.next_labelled(1) is not None)
+    window.controller.playback.seek(labelling.frames.next_labelled(1) or 0)
+    qtbot.waitUntil(lambda: labelling.frames.number == 6, timeout=30_000)
+    window.controller.session.load(State())
+
+
 def test_cvat_tracks_open_on_their_video(window: MainWindow, qtbot: QtBot, numbered_clip: Path) -> None:
     path = numbered_clip.with_name("tracks.xml")
     path.write_text(
@@ -107,11 +137,10 @@ def test_cvat_tracks_open_on_their_video(window: MainWindow, qtbot: QtBot, numbe
     media = window.controller.session.state.active_media
     assert media is not None
     assert media.name == "numbered.mp4"
-    # The identities that are taken are read by a worker, before the first edit wants them.
+    # The identities that are taken are read by a worker; nothing is edited before.
     frames = window.controller.labelling.frames
-    qtbot.waitUntil(lambda: frames.highest_in_file is not None, timeout=30_000)
-    assert frames.highest_in_file is not None
-    assert frames.highest_in_file.track == 7
+    assert frames.in_file is not None
+    assert (frames.in_file.highest, len(frames.in_file.names[7])) == (7, 5)
     window.controller.playback.seek(2.5 / 12)
     qtbot.waitUntil(lambda: bool(annotations(window)) and annotations(window)[0].box == (4, 2, 12, 9), timeout=30_000)
     qtbot.waitUntil(lambda: settled(window), timeout=30_000)

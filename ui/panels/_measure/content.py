@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
@@ -27,7 +27,7 @@ from cvstudio.evaluation.evaluation import Evaluation
 from cvstudio.evaluation.writing import write_evaluation
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress, TimeLeft, duration_text
-from cvstudio.models import MODELS
+from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
@@ -37,6 +37,7 @@ from ui.control.controller import Controller
 from ui.control.measured_pictures import MeasuredPictures, ShownModel
 from ui.models.model_chooser import ModelChooser
 from ui.panels._measure.confusion_page import ConfusionPage
+from ui.panels._measure.curves import Curves
 from ui.panels._measure.export_target import ask_target
 from ui.panels._measure.filling_stack import FillingStack
 from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
@@ -44,18 +45,19 @@ from ui.panels._measure.mapping_page import MappingPage
 from ui.panels._measure.messages import summary_text
 from ui.panels._measure.tables import ResultTable
 from ui.panels._measure.thresholds import DEFAULT_IOU, NARROWEST_COMBO, Thresholds
-from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.page_tabs import PageTabs
-
-if TYPE_CHECKING:
-    from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
 
 TASKS = frozenset(("detect", "classify", "segment", "keypoints"))
 CONTROLS_WIDTH = 320
 OWNER, OVERLAP_OWNER, EXPORT_OWNER = ("measure",), ("measure", "overlap"), ("measure", "export")
 LANE = "measure"
 UPDATE_MS = 40
+
+
+def _models() -> list[ModelSpec]:
+    """The models that can be compared with labels."""
+    return [model for model in MODELS if model.task in TASKS]
 
 
 class MeasureContent(QWidget):
@@ -79,7 +81,7 @@ class MeasureContent(QWidget):
         sides.setSpacing(16)
         sides.addWidget(self._make_controls())
         sides.addLayout(self._make_pages(), 1)
-        controller.state_changed.connect(lambda old, new: self._list_sources())
+        controller.state_changed.connect(lambda old, new: self._follow())
         controller.pipeline.job_event.connect(self._job_event)
         controller.weights_changed.connect(self._tell_terms)
         self._list_sources()
@@ -105,7 +107,7 @@ class MeasureContent(QWidget):
         folder.setToolTip(self.tr("Choose a folder of labels, such as YOLO, VOC or a folder for each class"))
         folder.setAccessibleName(folder.toolTip())
         folder.clicked.connect(self.choose_folder)
-        models = [model for model in MODELS if model.task in TASKS]
+        models = _models()
         self.models = (ModelChooser(models), ModelChooser(models, none=self.tr("No other model")))
         self.models[0].currentIndexChanged.connect(lambda _: self._offer_others())
         for number, (chooser, default) in enumerate(zip(self.models, (self._default_model(), ""), strict=True)):
@@ -164,8 +166,7 @@ class MeasureContent(QWidget):
         self.tabs = PageTabs(self.tr("Pages of the evaluation"))
         self.figures = ResultTable("")
         self.classes = ResultTable(self.tr("No class was measured."))
-        self.curve: CurvePlot | ReliabilityPlot | None = None
-        self.curves = CurrentStack()
+        self.curves = Curves()
         self.confusion = ConfusionPage()
         self.confusion.picked.connect(self._open_picture)
         self.errors = ResultTable(self.tr("Kinds of errors are told of detected objects."))
@@ -224,6 +225,12 @@ class MeasureContent(QWidget):
         return instance.model if instance is not None and instance.model else "pyramid-lite0"
 
     # What is chosen -------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Offer what there is now: models of the user's own come and go."""
+        self.models[0].offer(_models())
+        self._offer_others()
+        self._list_sources()
 
     def _list_sources(self) -> None:
         """List the labelled sets that layers show, and the one that was chosen here."""
@@ -409,33 +416,7 @@ class MeasureContent(QWidget):
         self.classes.show_table(tables.class_table(self._at_score()))
 
     def _show_curves(self, evaluation: Evaluation, form: str) -> None:
-        from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
-
-        assert self.measured is not None
-        items = self._at_score()
-        if form:
-            plot, kind = self._plot(CurvePlot), self.thresholds.kind
-            curves = [
-                (item.title, item.objects[form].curve(self._iou, kind), item.score)
-                for item in items
-                if form in item.objects
-            ]
-            plot.show_curves(curves)
-            return
-        reliable = self._plot(ReliabilityPlot)
-        reliable.show_diagrams(
-            [(item.title, item.classification.reliability()) for item in items if item.classification is not None]
-        )
-
-    def _plot(self, kind: type[Any]) -> Any:
-        """The plot of this type, made when it is first seen."""
-        if not isinstance(self.curve, kind):
-            if self.curve is not None:
-                self.curves.removeWidget(self.curve)
-                self.curve.deleteLater()
-            self.curve = kind()
-            self.curves.addWidget(self.curve)
-        return self.curve
+        self.curves.show_evaluations(self._at_score(), form, self._iou, self.thresholds.kind)
 
     def _show_confusion(self, evaluation: Evaluation, form: str) -> None:
         self.confusion.show_evaluation(evaluation, form, self._iou, self.thresholds.score)
@@ -443,6 +424,8 @@ class MeasureContent(QWidget):
     def _show_errors(self, evaluation: Evaluation, form: str) -> None:
         if form:
             self.errors.show_table(tables.error_table(evaluation, form, self._iou, self.thresholds.score))
+        else:
+            self.errors.show_none()
 
     def _show_worst(self, evaluation: Evaluation, form: str) -> None:
         self.worst.show_table(tables.worst_table(evaluation, form, self._iou, self.thresholds.score))
@@ -465,7 +448,8 @@ class MeasureContent(QWidget):
             ShownModel(plan.model, plan.weights, score)
             for plan, score in zip(self.measured.plans, self.thresholds.scores, strict=True)
         ]
-        self._pictures.show(evaluation.pictures[evaluation.names[number]], self.measured.annotations, models)
+        name = evaluation.names[number]
+        self._pictures.show(evaluation.pictures[name], self.measured.annotations, models, evaluation.times.get(name))
 
     def _map(self, number: int, label: str, category: str | None) -> None:
         """Let a label stand for another class, and measure again from what is kept."""

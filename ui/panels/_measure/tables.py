@@ -47,17 +47,25 @@ class ResultTable(QWidget):
         if content.columns != self._columns or self.table is None:
             self._make(content.columns)
         assert self.table is not None
+        self.before.hide()
+        self.table.show()
         rows = [
             _row(content.columns, row, content.ids[place] if content.ids else None)
             for place, row in enumerate(content.rows)
         ]
         self.table.set_rows(rows)
 
+    def show_none(self) -> None:
+        """Show that there is nothing of this kind."""
+        self.before.setText(self._empty)
+        self.before.show()
+        if self.table is not None:
+            self.table.hide()
+
     def _make(self, columns: tuple[Column, ...]) -> None:
         if self.table is not None:
             self._layout.removeWidget(self.table)
             self.table.deleteLater()
-        self.before.hide()
         titles = [translated(column.title) for column in columns]
         bars = [place for place, column in enumerate(columns) if column.kind == "fraction"]
         wide = next((place for place, column in enumerate(columns) if column.key in ("meaning", "reason")), 0)

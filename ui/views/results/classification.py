@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
 
 from cvstudio.draw.classification import UNKNOWN, rows_of
 from cvstudio.draw.palette import class_colour
-from cvstudio.results.classification import Classification
+from cvstudio.results.classification import NO_CLASS_YET, Classification
 from ui.base import theme
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 
@@ -35,7 +37,11 @@ class Guesses(QWidget):
     def texts(self) -> list[str]:
         """The texts of the rows."""
         rows = rows_of(self._result) if self._result is not None else []
-        return [self.tr("unknown") if name == UNKNOWN else f"{name} {share:.1%}" for name, share, _ in rows]
+        return [self._name(name) if math.isnan(share) else f"{name} {share:.1%}" for name, share, _ in rows]
+
+    def _name(self, name: str) -> str:
+        """What stands in place of a class, in the language of the window; else the class."""
+        return {UNKNOWN: self.tr("unknown"), NO_CLASS_YET: self.tr("no class yet")}.get(name, name)
 
     def sizeHint(self) -> QSize:
         return QSize(200, ROW_HEIGHT * max(1, len(self.texts())))
@@ -51,10 +57,10 @@ class Guesses(QWidget):
             strong = above_threshold and (number == 0 or not self._result.unknown)
             painter.setPen(QColor(colours.text if strong else colours.quiet))
             text = QRect(0, top, self.width() - NUMBER_WIDTH, ROW_HEIGHT - BAR_HEIGHT - 4)
-            shown_name = self.tr("unknown") if name == UNKNOWN else name
+            shown_name = self._name(name) if math.isnan(probability) else name
             shown_name = painter.fontMetrics().elidedText(shown_name, Qt.TextElideMode.ElideRight, text.width())
             painter.drawText(text, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown_name)
-            if name == UNKNOWN:
+            if math.isnan(probability):
                 continue
             number_rect = QRect(self.width() - NUMBER_WIDTH, top, NUMBER_WIDTH, text.height())
             painter.drawText(
@@ -82,6 +88,8 @@ class ClassificationView(QScrollArea):
     def show_result(self, result: Classification, pointed: int | None) -> str:
         """Show `result` and return its class name as the headline."""
         self.guesses.set_labels(result)
+        if not len(result):
+            return self.tr("no class yet")
         return self.tr("unknown") if result.unknown else result.label(0)
 
 

@@ -15,11 +15,12 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.binding import AnnotationSet, open_annotations
 from cvstudio.cli.main import main
 from cvstudio.data.adjustments import Adjustments
-from cvstudio.data.geometry import Size
+from cvstudio.data.geometry import Size, View
 from cvstudio.data.labels import Annotation, PictureLabels
 from cvstudio.draw import Look
 from cvstudio.draw._labels import label_text
-from cvstudio.foundation.errors import BindingError
+from cvstudio.draw.base import Emphasis
+from cvstudio.draw.classification import paint_classification
 from cvstudio.foundation.text_search import ranked
 from cvstudio.media.examples.files import sample_path
 from cvstudio.running.runner import Runner, make_instance
@@ -89,8 +90,13 @@ def test_a_picture_without_labels_has_an_empty_layer(coco):
     assert len(cvstudio.run("labelled-boxes", other, path)) == 0
     assert len(cvstudio.run("labelled-keypoints", other, path)) == 0
     assert (cvstudio.run("labelled-regions", other, path).classes == -1).all()
-    with pytest.raises(BindingError, match="name no class of the whole picture"):
-        cvstudio.run("labelled-class", other, path)
+    unlabelled = cvstudio.run("labelled-class", other, path)
+    assert (len(unlabelled), unlabelled.headline(), unlabelled.unknown) == (0, "no class yet", False)
+    assert not unlabelled.table().rows
+    card = np.zeros((300, 400, 3), np.uint8)
+    on_large = dataclasses.replace(unlabelled, size=Size(400, 300))
+    paint_classification(on_large, card, View.whole(on_large.size), Look(), Emphasis())
+    assert card.any(), "the picture says so"
 
 
 def test_key_points_keep_their_visibility(coco):

@@ -59,6 +59,15 @@ def test_what_was_written_reads_back_equal(tmp_path, labels, put_pictures, set_o
         assert again.pictures == {name: out / "images" / name for name in labels}
 
 
+def test_a_map_is_not_taken_for_the_picture_of_its_name(tmp_path, labels, put_pictures, set_of):
+    put_pictures(tmp_path, *labels)
+    labelled = set_of(labels, CLASSES, {name: tmp_path / name for name in labels})
+    out = tmp_path / "out"
+    assert write_labels(labelled, out, PANOPTIC, Progress()) == ()
+    assert (out / "panoptic" / "a.png").is_file()
+    assert read(out).pictures == {name: tmp_path / name for name in labels}
+
+
 def test_others_read_what_was_written(tmp_path, labels, set_of):
     write_labels(set_of(labels, CLASSES), tmp_path / "out", PANOPTIC, Progress())
     content = json.loads((tmp_path / "out" / "panoptic.json").read_text())
@@ -150,9 +159,10 @@ def test_what_cannot_be_taken_is_left_out_with_its_reason(tmp_path):
         ("The map of segments is not there.", "2.jpg", 1),
         ("The map of segments is 40 x 30, the picture another size.", "3.jpg", 1),
     }
+    path = labelled.path
     (tmp_path / "a.png").write_bytes(b"nothing")
     with pytest.raises(MediaError, match="is damaged"):
-        labelled.labels("1.jpg")
+        read(path).labels("1.jpg")
 
 
 def test_a_real_set_has_the_areas_that_it_states(data):
