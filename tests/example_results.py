@@ -9,6 +9,12 @@ import numpy as np
 
 from cvstudio.analyses.detection.suppress import suppression
 from cvstudio.data.geometry import Rect, Size
+from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.data.spatial.distance_field import DistanceField
+from cvstudio.data.spatial.line_set import path_of
+from cvstudio.data.spatial.posed_camera import PosedCamera
+from cvstudio.data.spatial.scalars import ScalarField
+from cvstudio.data.spatial.voxel_grid import VoxelGrid
 from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
@@ -18,6 +24,7 @@ from cvstudio.results.masks import PrototypeMasks
 from cvstudio.results.neighbours import Neighbours
 from cvstudio.results.picture import LinearPicture, Picture
 from cvstudio.results.proposals import Level, Proposals
+from cvstudio.results.scene3d import LinkedPixels, Object3D, Scene3D
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 from cvstudio.results.separation import Separation
 from cvstudio.results.spectrogram import Spectrogram
@@ -148,6 +155,27 @@ def spectrogram() -> Spectrogram:
     return Spectrogram(levels, 16_000, 32, 128, -120.0, 0.0, 250)
 
 
+def scene3d(*, side_by_side: bool = False) -> Scene3D:
+    """One object of each kind, far from the origin, and a link from the cloud to the picture."""
+    corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]) + np.array([412_345.678, 5_650_000.125, 99.5])
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
+    error = ScalarField("Error", np.array([0.5, np.nan, 1, 2], np.float32), "mm")
+    cloud = PointCloud(corners, np.full((4, 3), 200, np.uint8), scalars=(error,))
+    origin = corners[0].copy()
+    camera = PosedCamera(SIZE, np.array([[100.0, 0, 80], [0, 100, 60], [0, 0, 1]]), np.eye(4))
+    objects = (
+        Object3D("=surface", TriangleMesh(corners, faces), "Forms", colour=(80, 140, 255)),
+        Object3D("cloud", cloud, "Forms/Points", note="measured"),
+        Object3D("voxels", VoxelGrid(np.eye(3, dtype=bool)[None], origin, 0.25), "Forms"),
+        Object3D("nothing", VoxelGrid(np.zeros((2, 2, 2), bool), origin, 0.25), "Forms"),
+        Object3D("field", DistanceField(np.zeros((2, 3, 4), np.float32), origin, 0.5), visible=False),
+        Object3D("camera", camera, visible=False),
+        Object3D("path", path_of(corners)),
+    )
+    places = np.array([[20, 30], [np.nan, np.nan], [80, 60], [150, 110]], np.float32)
+    return Scene3D(objects, SIZE, up="z", unit="m", side_by_side=side_by_side, linked=LinkedPixels("cloud", places))
+
+
 def logits() -> Logits:
     """Of three classes."""
     return Logits(np.array([0.5, 2.0, -1.0], np.float32), NAMES, SIZE)
@@ -175,4 +203,6 @@ EXAMPLES: dict[str, Any] = {
     "spectrogram": spectrogram(),
     "separation": separation(),
     "logits": logits(),
+    "scene": scene3d(),
+    "scene-side-by-side": scene3d(side_by_side=True),
 }

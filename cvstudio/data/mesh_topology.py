@@ -1,4 +1,4 @@
-"""Topology of meshes: extent, watertightness and connected components."""
+"""Topology and measures of meshes: extent, area, volume, watertightness and connected components."""
 
 from __future__ import annotations
 
@@ -43,6 +43,23 @@ def extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     if not len(points):
         return np.zeros(3), np.zeros(3)
     return points.min(axis=0), points.max(axis=0)
+
+
+def surface_area(mesh: TriangleMesh) -> float:
+    """Area of all triangles, in the unit of the coordinates squared."""
+    a, b, c = (mesh.vertices[mesh.triangles[:, corner]] for corner in range(3))
+    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
+
+
+def enclosed_volume(mesh: TriangleMesh) -> float:
+    """Volume that a closed mesh encloses, in the unit of the coordinates cubed: the sum of signed tetrahedra (Gauss).
+
+    It is negative where the triangles are clockwise as seen from outside, and depends on the place of an open mesh.
+    """
+    low, high = extent(mesh.vertices)
+    # About the middle: far from their origin the tetrahedra would be huge and cancel.
+    corners = mesh.vertices[mesh.triangles] - (low + high) / 2
+    return float(np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6)
 
 
 def is_watertight(mesh: TriangleMesh) -> bool:

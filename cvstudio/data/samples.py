@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.spatial.scalars import ScalarField, check_scalars
 from cvstudio.data.srgb import srgb8
 
 if TYPE_CHECKING:
@@ -141,9 +142,9 @@ class Waveform:
         return float(self.samples.shape[1] / self.rate_hz)
 
 
-def _check_rows(what: str, array: NDArray[Any] | None, rows: int, dtype: type[Any]) -> None:
-    if array is not None and (array.shape != (rows, 3) or array.dtype != dtype):
-        raise ValueError(f"expected {what} {np.dtype(dtype)} ({rows}, 3), found {array.dtype} {array.shape}")
+def _check_rows(what: str, array: NDArray[Any] | None, shape: tuple[int, ...], dtype: type[Any]) -> None:
+    if array is not None and (array.shape != shape or array.dtype != dtype):
+        raise ValueError(f"expected {what} {np.dtype(dtype)} {shape}, found {array.dtype} {array.shape}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,23 +160,42 @@ class TriangleMesh:
     colours : uint8 (n, 3), optional
         sRGB colour of each vertex.
     notes : what the file holds and the mesh does not, as (title, text)
+    normals : float32 (n, 3), optional
+        Surface normal of each vertex, of unit length or 0.
+    uv : float32 (m, 3, 2), optional
+        Place of each corner of each triangle in the texture: (0, 0) is its lower left corner, (1, 1) its upper right;
+        beyond, the texture repeats.
+    texture : uint8 (h, w, 3), optional
+        sRGB, its first row at the top; with `uv` only.
+    scalars : numbers at the vertices, by which they can be coloured
     """
 
     vertices: NDArray[np.float64]
     triangles: NDArray[np.int32]
     colours: NDArray[np.uint8] | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    normals: NDArray[np.float32] | None = None
+    uv: NDArray[np.float32] | None = None
+    texture: NDArray[np.uint8] | None = None
+    scalars: tuple[ScalarField, ...] = ()
 
     def __post_init__(self) -> None:
-        n = len(self.vertices)
-        _check_rows("vertices", self.vertices, n, np.float64)
-        _check_rows("triangles", self.triangles, len(self.triangles), np.int32)
-        _check_rows("colours", self.colours, n, np.uint8)
+        n, m = len(self.vertices), len(self.triangles)
+        _check_rows("vertices", self.vertices, (n, 3), np.float64)
+        _check_rows("triangles", self.triangles, (m, 3), np.int32)
+        _check_rows("colours", self.colours, (n, 3), np.uint8)
+        _check_rows("normals", self.normals, (n, 3), np.float32)
+        _check_rows("uv", self.uv, (m, 3, 2), np.float32)
+        if self.texture is not None:
+            _check_rows("texture", self.texture, (*self.texture.shape[:2], 3), np.uint8)
+            if self.uv is None or 0 in self.texture.shape:
+                raise ValueError("expected a texture of at least one pixel, with uv")
+        check_scalars(self.scalars, n)
         if not np.isfinite(self.vertices).all():
             raise ValueError("expected finite vertices")
         if self.triangles.size and not (self.triangles.min() >= 0 and self.triangles.max() < n):
             raise ValueError(f"expected triangles of vertices 0..{n - 1}")
-        for name in ("vertices", "triangles", "colours"):
+        for name in ("vertices", "triangles", "colours", "normals", "uv", "texture"):
             array = getattr(self, name)
             object.__setattr__(self, name, None if array is None else readonly(array))
 
@@ -193,18 +213,21 @@ class PointCloud:
     normals : float32 (n, 3), optional
         Surface normal of each point, of unit length or 0.
     notes : what the file holds and the cloud does not, as (title, text)
+    scalars : numbers at the points, by which they can be coloured
     """
 
     points: NDArray[np.float64]
     colours: NDArray[np.uint8] | None = None
     normals: NDArray[np.float32] | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    scalars: tuple[ScalarField, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.points)
-        _check_rows("points", self.points, n, np.float64)
-        _check_rows("colours", self.colours, n, np.uint8)
-        _check_rows("normals", self.normals, n, np.float32)
+        _check_rows("points", self.points, (n, 3), np.float64)
+        _check_rows("colours", self.colours, (n, 3), np.uint8)
+        _check_rows("normals", self.normals, (n, 3), np.float32)
+        check_scalars(self.scalars, n)
         if not np.isfinite(self.points).all():
             raise ValueError("expected finite points")
         for name in ("points", "colours", "normals"):

@@ -12,7 +12,7 @@ from cvstudio.world.shape_mesh import ShapeMesh
 
 
 @dataclass(frozen=True, eq=False)
-class VoxelGrid:
+class ShapeVoxels:
     """A cube of voxels around a shape.
 
     Parameters
@@ -46,7 +46,7 @@ class VoxelGrid:
         return np.asarray(np.moveaxis(places, 0, -1) + np.array(self.origin))
 
 
-def voxelised(mesh: ShapeMesh, resolution: int = 32) -> VoxelGrid:
+def voxelised(mesh: ShapeMesh, resolution: int = 32) -> ShapeVoxels:
     """The voxels of a shape, whose longest side `resolution` of them span; the shape is in the middle of the cube."""
     low, high = mesh.bounds.astype(np.float64)
     # A little more, so that the outermost vertices are within.
@@ -56,7 +56,7 @@ def voxelised(mesh: ShapeMesh, resolution: int = 32) -> VoxelGrid:
     for solid in range(int(mesh.solids.max()) + 1):
         _fill(inside, mesh.vertices, mesh.triangles[mesh.solids == solid], origin, side)
     x, y, z = origin.tolist()
-    return VoxelGrid(inside, _surface(mesh, origin, side, resolution), (x, y, z), side)
+    return ShapeVoxels(inside, _surface(mesh, origin, side, resolution), (x, y, z), side)
 
 
 def _fill(

@@ -1,0 +1,1 @@
+"""Forms of things in space beside meshes and point clouds: voxels, distance fields, cameras and lines."""

@@ -1,0 +1,1 @@
+"""Painters of results in space."""
