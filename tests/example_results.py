@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from cvstudio.analyses.detection.suppress import suppression
 from cvstudio.data.geometry import Rect, Size
+from cvstudio.results.cepstrum import Cepstrum
 from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
@@ -148,6 +150,17 @@ def spectrogram() -> Spectrogram:
     return Spectrogram(levels, 16_000, 32, 128, -120.0, 0.0, 250)
 
 
+def mel_spectrogram() -> Spectrogram:
+    """The same with rows that are bands."""
+    return dataclasses.replace(spectrogram(), axis="mel", band_limits_hz=(100.0, 8_000.0))
+
+
+def cepstrum() -> Cepstrum:
+    """Three coefficients with their first derivatives, of 300 columns, of which 250 are computed."""
+    coefficients = np.random.default_rng(3).normal(0, 10, (6, 300)).astype(np.float32)
+    return Cepstrum(coefficients, ("c0", "c1", "c2", "Δc0", "Δc1", "Δc2"), 16_000, 32, 128, 250)
+
+
 def logits() -> Logits:
     """Of three classes."""
     return Logits(np.array([0.5, 2.0, -1.0], np.float32), NAMES, SIZE)
@@ -173,6 +186,8 @@ EXAMPLES: dict[str, Any] = {
     "picture": picture(),
     "light-picture": light_picture(),
     "spectrogram": spectrogram(),
+    "mel-spectrogram": mel_spectrogram(),
+    "cepstrum": cepstrum(),
     "separation": separation(),
     "logits": logits(),
 }
