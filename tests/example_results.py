@@ -10,6 +10,7 @@ import numpy as np
 
 from cvstudio.analyses.detection.suppress import suppression
 from cvstudio.data.geometry import Rect, Size
+from cvstudio.data.sound.wave_pyramid import WavePyramid
 from cvstudio.results.cepstrum import Cepstrum
 from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
@@ -19,10 +20,12 @@ from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.masks import PrototypeMasks
 from cvstudio.results.neighbours import Neighbours
 from cvstudio.results.picture import LinearPicture, Picture
+from cvstudio.results.power_spectrum import PowerSpectrum
 from cvstudio.results.proposals import Level, Proposals
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 from cvstudio.results.separation import Separation
 from cvstudio.results.spectrogram import Spectrogram
+from cvstudio.results.wave_envelope import WaveEnvelope
 
 SIZE = Size(160, 120)
 WHOLE = Rect(0.0, 0.0, 160.0, 120.0)
@@ -161,6 +164,21 @@ def cepstrum() -> Cepstrum:
     return Cepstrum(coefficients, ("c0", "c1", "c2", "Δc0", "Δc1", "Δc2"), 16_000, 32, 128, 250)
 
 
+def wave_envelope() -> WaveEnvelope:
+    """Two channels, of which three quarters are read; the second clips."""
+    pyramid = WavePyramid(2, 4_000, 8_000)
+    wave = np.sin(np.arange(3_000) / 20).astype(np.float32)
+    pyramid.append(np.stack([wave / 2, np.clip(2 * wave, -1, 1)]))
+    return WaveEnvelope.of(pyramid)
+
+
+def power_spectrum() -> PowerSpectrum:
+    """One line on noise."""
+    levels = np.random.default_rng(4).normal(-60, 3, 129).astype(np.float32)
+    levels[30] = -3
+    return PowerSpectrum(np.arange(129) * 62.5, levels, 0.5, 1.5, 16_000, 256, 120)
+
+
 def logits() -> Logits:
     """Of three classes."""
     return Logits(np.array([0.5, 2.0, -1.0], np.float32), NAMES, SIZE)
@@ -188,6 +206,8 @@ EXAMPLES: dict[str, Any] = {
     "spectrogram": spectrogram(),
     "mel-spectrogram": mel_spectrogram(),
     "cepstrum": cepstrum(),
+    "wave-envelope": wave_envelope(),
+    "power-spectrum": power_spectrum(),
     "separation": separation(),
     "logits": logits(),
 }

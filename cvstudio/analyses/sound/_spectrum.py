@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.analyses.sound._mel import MelFilters
 from cvstudio.data.samples import Waveform
+from cvstudio.data.sound.spectra import full_scale, power_spectra, window_values
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.spectrogram import Spectrogram
@@ -36,73 +36,8 @@ class SoundSource(Protocol):
     def read(self, start: int, stop: int) -> Waveform: ...
 
 
-WINDOWS = {
-    "hann": "Hann",
-    "hamming": "Hamming",
-    "blackman": "Blackman",
-    "blackmanharris": "Blackman-Harris",
-    "flattop": "flat top",
-    "boxcar": "rectangular",
-}
-"""Kinds of window, as SciPy calls them, with their titles."""
-
 CHANNELS = {"mix": None, "left": 0, "right": 1, **{str(number): number - 1 for number in range(3, 9)}}
 """Index of a channel by its name; None for all."""
-
-
-def window_samples(secs: float, rate_hz: int) -> int:
-    """Even length in samples of a window of `secs`, the next one that transforms quickly; at least 16."""
-    from scipy.fft import next_fast_len
-
-    return max(16, 2 * int(next_fast_len(max(1, round(secs * rate_hz / 2)), real=True)))
-
-
-def window_values(kind: str, window: int) -> NDArray[np.float32]:
-    """The periodic window of a kind of `WINDOWS`, float32 (window,)."""
-    if kind == "hann":
-        return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
-    from scipy.signal import get_window
-
-    return np.asarray(get_window(kind, window, fftbins=True), np.float32)
-
-
-def full_scale(weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Power of each bin of the transform, windowed by `weights`, of a sine of amplitude 1 on its centre.
-
-    (Of the one-sided amplitude spectrum: magnitudes doubled but for 0 Hz and the Nyquist frequency, over the window's
-    sum.)
-    """
-    amplitudes = np.full(len(weights) // 2 + 1, float(weights.sum(dtype=np.float64)) / 2)
-    amplitudes[[0, -1]] *= 2
-    return amplitudes**2
-
-
-def power_spectra(samples: NDArray[np.float32], weights: NDArray[np.float32], hop: int) -> NDArray[np.float32]:
-    """Squared magnitudes of the transforms of consecutive windows.
-
-    Parameters
-    ----------
-    samples : float32 (channels, n), n >= the length of a window
-        Several channels are mixed by the mean of their power, in which nothing cancels. Row k of the output is
-        the window that begins at k * hop.
-    weights : float32 (window,), an even number of values
-    hop : samples
-
-    Returns
-    -------
-    float32 ((n - window) // hop + 1, window // 2 + 1)
-    """
-    from scipy import fft
-
-    window = len(weights)
-    power = np.zeros(((samples.shape[1] - window) // hop + 1, window // 2 + 1), np.float32)
-    for channel in samples:
-        windows = np.lib.stride_tricks.sliding_window_view(channel, window)[::hop] * weights
-        spectrum = fft.rfft(windows, axis=1, overwrite_x=True, workers=min(2, os.cpu_count() or 1))
-        power += np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-    power /= np.float32(len(samples))
-    return power
 
 
 def levels_of(power: NDArray[np.float32], unit: NDArray[np.float64]) -> NDArray[np.uint8]:

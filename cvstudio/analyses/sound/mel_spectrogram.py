@@ -9,9 +9,10 @@ from typing import Annotated
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import Analysis, Slot
 from cvstudio.analyses.sound._mel import mel_filters
-from cvstudio.analyses.sound._spectrum import CHANNELS, WINDOWS, stream, window_samples
+from cvstudio.analyses.sound._spectrum import CHANNELS, stream
 from cvstudio.analyses.sound.spectrogram import HOPS, LEAST_SPAN_DB
 from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.data.sound.spectra import WINDOWS, window_samples
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind

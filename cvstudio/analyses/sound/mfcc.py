@@ -11,17 +11,10 @@ import numpy as np
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import Analysis, Slot
 from cvstudio.analyses.sound._mel import cepstra, deltas, mel_filters
-from cvstudio.analyses.sound._spectrum import (
-    CHANNELS,
-    WINDOWS,
-    SoundSource,
-    check_length,
-    power_blocks,
-    window_samples,
-    window_values,
-)
+from cvstudio.analyses.sound._spectrum import CHANNELS, SoundSource, check_length, power_blocks
 from cvstudio.analyses.sound.spectrogram import HOPS
 from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.data.sound.spectra import WINDOWS, window_samples, window_values
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import Progress

@@ -8,9 +8,10 @@ from typing import Annotated, cast
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import Analysis, Slot
-from cvstudio.analyses.sound._spectrum import CHANNELS, WINDOWS, stream, window_samples
+from cvstudio.analyses.sound._spectrum import CHANNELS, stream
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.sound.frequency_scale import Scale
+from cvstudio.data.sound.spectra import WINDOWS, window_samples
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind

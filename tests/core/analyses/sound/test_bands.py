@@ -9,12 +9,13 @@ from scipy.signal import get_window
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.sound._mel import deltas, mel_filters
-from cvstudio.analyses.sound._spectrum import WINDOWS, stream, window_samples
+from cvstudio.analyses.sound._spectrum import stream
 from cvstudio.analyses.sound.mfcc import CepstrumParams, run_cepstrum
 from cvstudio.analyses.sound.spectrogram import TransformParams, window_length
 from cvstudio.analyses.stages import Inputs
 from cvstudio.data.geometry import Rect, Size
 from cvstudio.data.samples import Waveform
+from cvstudio.data.sound.spectra import WINDOWS, window_samples
 from cvstudio.draw.spectrogram import extent
 from cvstudio.draw.spectrogram_levels import render_levels
 from cvstudio.foundation.errors import ParamsError
