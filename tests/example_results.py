@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from cvstudio.analyses.detection.suppress import suppression
 from cvstudio.data.geometry import Rect, Size
 from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.data.sound.wave_pyramid import WavePyramid
 from cvstudio.data.spatial.distance_field import DistanceField
 from cvstudio.data.spatial.line_set import path_of
 from cvstudio.data.spatial.posed_camera import PosedCamera
 from cvstudio.data.spatial.scalars import ScalarField
 from cvstudio.data.spatial.voxel_grid import VoxelGrid
+from cvstudio.results.cepstrum import Cepstrum
 from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
@@ -23,11 +26,13 @@ from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.masks import PrototypeMasks
 from cvstudio.results.neighbours import Neighbours
 from cvstudio.results.picture import LinearPicture, Picture
+from cvstudio.results.power_spectrum import PowerSpectrum
 from cvstudio.results.proposals import Level, Proposals
 from cvstudio.results.scene3d import LinkedPixels, Object3D, Scene3D
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 from cvstudio.results.separation import Separation
 from cvstudio.results.spectrogram import Spectrogram
+from cvstudio.results.wave_envelope import WaveEnvelope
 
 SIZE = Size(160, 120)
 WHOLE = Rect(0.0, 0.0, 160.0, 120.0)
@@ -176,6 +181,32 @@ def scene3d(*, side_by_side: bool = False) -> Scene3D:
     return Scene3D(objects, SIZE, up="z", unit="m", side_by_side=side_by_side, linked=LinkedPixels("cloud", places))
 
 
+def mel_spectrogram() -> Spectrogram:
+    """The same with rows that are bands."""
+    return dataclasses.replace(spectrogram(), axis="mel", band_limits_hz=(100.0, 8_000.0))
+
+
+def cepstrum() -> Cepstrum:
+    """Three coefficients with their first derivatives, of 300 columns, of which 250 are computed."""
+    coefficients = np.random.default_rng(3).normal(0, 10, (6, 300)).astype(np.float32)
+    return Cepstrum(coefficients, ("c0", "c1", "c2", "Δc0", "Δc1", "Δc2"), 16_000, 32, 128, 250)
+
+
+def wave_envelope() -> WaveEnvelope:
+    """Two channels, of which three quarters are read; the second clips."""
+    pyramid = WavePyramid(2, 4_000, 8_000)
+    wave = np.sin(np.arange(3_000) / 20).astype(np.float32)
+    pyramid.append(np.stack([wave / 2, np.clip(2 * wave, -1, 1)]))
+    return WaveEnvelope.of(pyramid)
+
+
+def power_spectrum() -> PowerSpectrum:
+    """One line on noise."""
+    levels = np.random.default_rng(4).normal(-60, 3, 129).astype(np.float32)
+    levels[30] = -3
+    return PowerSpectrum(np.arange(129) * 62.5, levels, 0.5, 1.5, 16_000, 256, 120)
+
+
 def logits() -> Logits:
     """Of three classes."""
     return Logits(np.array([0.5, 2.0, -1.0], np.float32), NAMES, SIZE)
@@ -201,6 +232,10 @@ EXAMPLES: dict[str, Any] = {
     "picture": picture(),
     "light-picture": light_picture(),
     "spectrogram": spectrogram(),
+    "mel-spectrogram": mel_spectrogram(),
+    "cepstrum": cepstrum(),
+    "wave-envelope": wave_envelope(),
+    "power-spectrum": power_spectrum(),
     "separation": separation(),
     "logits": logits(),
     "scene": scene3d(),

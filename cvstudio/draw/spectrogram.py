@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,20 +30,19 @@ def colour_lut(name: str) -> NDArray[np.uint8]:
     return readonly(cv2.applyColorMap(ramp[:, None], code)[:, 0, ::-1])
 
 
-def spectrogram_size(result: Spectrogram) -> Size:
-    """Size of the picture at scale 1: columns and bins."""
-    return Size(result.levels.shape[1], result.levels.shape[0])
-
-
 def extent(result: Spectrogram, rect: Rect) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Left and right edge in seconds, and lower and upper edge in Hz, of the part `rect` (in columns and rows) of the
-    picture."""
-    bins = spectrogram_size(result).height
+    """Left and right edge in seconds, and lower and upper edge on the frequency axis, of the part `rect` (in columns
+    and rows) of the picture."""
+    bins = result.size.height
     secs, hz = result.hop / result.rate_hz, result.rate_hz / result.window
     # A cell is centred at its time and frequency; row 0 of the picture is the highest bin.
     times = ((rect.x - 0.5 + _NUDGE) * secs, (rect.right - 0.5 + _NUDGE) * secs)
-    frequencies = ((bins - rect.bottom - 0.5 + _NUDGE) * hz, (bins - rect.y - 0.5 + _NUDGE) * hz)
-    return times, frequencies
+    rows = bins - rect.bottom + _NUDGE, bins - rect.y + _NUDGE
+    if result.axis == "linear" and result.band_limits_hz is None:
+        return times, ((rows[0] - 0.5) * hz, (rows[1] - 0.5) * hz)
+    # On another scale the rows of the picture are even steps of the axis, of which each shows the bins within.
+    low, high = result.axis_range
+    return times, (low + rows[0] / bins * (high - low), low + rows[1] / bins * (high - low))
 
 
 def spectrogram_picture(result: Spectrogram, rect: Rect, size: Size, colour_map: str) -> NDArray[np.uint8]:
@@ -56,7 +56,7 @@ def spectrogram_picture(result: Spectrogram, rect: Rect, size: Size, colour_map:
 def whole_spectrogram(result: Spectrogram, look: Look, widest: int) -> NDArray[np.uint8]:
     """The computed columns, one pixel per column and bin: uint8 RGB (bins, at most `widest`, 3). A longer spectrogram
     is reduced by the maximum of adjacent columns, so that other programs can open the picture."""
-    size = spectrogram_size(result)
+    size = result.size
     columns = max(1, result.columns_done)
     whole = Rect(0, 0, columns, size.height)
     return spectrogram_picture(result, whole, Size(min(columns, widest), size.height), look.colour_map)
@@ -71,8 +71,18 @@ def paint_spectrogram(
     )
 
 
+class Columns(Protocol):
+    """A result that is computed column by column."""
+
+    @property
+    def size(self) -> Size: ...
+
+    @property
+    def columns_done(self) -> int: ...
+
+
 def paint_columns(
-    result: Spectrogram,
+    result: Columns,
     canvas: NDArray[np.uint8],
     view: View,
     look: Look,
@@ -82,7 +92,7 @@ def paint_columns(
     import cv2
 
     x, y = grid_origin(view)
-    size = spectrogram_size(result)
+    size = result.size
     # Only computed columns are painted; the rest stays background.
     left, right = max(0, -x), min(canvas.shape[1], int(result.columns_done * view.scale) - x)
     top, bottom = max(0, -y), min(canvas.shape[0], round(size.height * view.scale) - y)

@@ -18,7 +18,8 @@ def render_levels(
     ----------
     spectrogram : Spectrogram
     time_range : left and right edge in seconds; a column extends half a hop to either side of its time
-    freq_range : lower and upper edge in Hz; a bin extends half its width to either side of its frequency
+    freq_range : lower and upper edge on the spectrogram's `axis`, which are Hz on a linear one; a row extends half its
+        width to either side of its frequency
     size : size of the output in pixels
 
     Returns
@@ -27,11 +28,10 @@ def render_levels(
         Row 0 is the highest frequency. 0 is `show_low_db` or less, 255 is `show_high_db` or more. A pixel is the
         maximum of the cells that begin in it, so that a click of a millisecond stays visible; 0 without cells.
     """
-    bins, columns = spectrogram.levels.shape
-    columns_secs = spectrogram.hop / spectrogram.rate_hz
-    bins_hz = spectrogram.rate_hz / spectrogram.window
-    across, has_column = _cells(time_range, columns_secs, min(columns, spectrogram.columns_done), size.width)
-    upwards, has_bin = _cells(freq_range, bins_hz, bins, size.height)
+    rows, columns = spectrogram.levels.shape
+    times = np.linspace(*time_range, size.width + 1) * (spectrogram.rate_hz / spectrogram.hop)
+    across, has_column = cells_of(times, min(columns, spectrogram.columns_done))
+    upwards, has_bin = cells_of(spectrogram.row_at(np.linspace(*freq_range, size.height + 1)), rows)
     if across is None or upwards is None:
         return np.zeros((size.height, size.width), np.uint8)
     part = spectrogram.levels[upwards[0] : upwards[-1], across[0] : across[-1]]
@@ -44,24 +44,20 @@ def render_levels(
     return np.ascontiguousarray(brightness[::-1])
 
 
-def _cells(
-    span: tuple[float, float], cell: float, count: int, pixels: int
-) -> tuple[NDArray[np.intp] | None, NDArray[np.bool_]]:
+def cells_of(places: NDArray[np.float64], count: int) -> tuple[NDArray[np.intp] | None, NDArray[np.bool_]]:
     """Boundaries of the cells of each pixel along one axis.
 
     Parameters
     ----------
-    span : first and last edge of the output
-    cell : size of a cell; cell k is centred at k * `cell`
+    places : float64 (pixels + 1,), edges of the pixels, in cells; cell k is centred at k
     count : number of cells
-    pixels : number of pixels
 
     Returns
     -------
-    starts : intp (`pixels` + 1,), first cell of each pixel and the end of the last; None where no pixel has a cell
-    has_cell : bool (`pixels`,), which pixels have a cell
+    starts : intp (pixels + 1,), first cell of each pixel and the end of the last; None where no pixel has a cell
+    has_cell : bool (pixels,), which pixels have a cell
     """
-    edges = np.floor(np.linspace(span[0], span[1], pixels + 1) / cell + 0.5).astype(np.intp)
+    edges = np.floor(places + 0.5).astype(np.intp)
     has_cell = (edges[:-1] < count) & (np.maximum(edges[1:], edges[:-1] + 1) > 0)
     if not has_cell.any():
         return None, has_cell

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.analyses.sound._mel import MelFilters
 from cvstudio.data.samples import Waveform
+from cvstudio.data.sound.spectra import full_scale, power_spectra, window_values
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.spectrogram import Spectrogram
@@ -19,6 +20,8 @@ LOW_DB = -120.0
 HIGH_DB = 0.0
 BLOCK_SAMPLES = 1 << 21
 """Windowed samples of a chunk: transforming them takes some tens of milliseconds."""
+FIRST_SAMPLES = 1 << 18
+"""Windowed samples of the first chunk."""
 MAX_CELLS = 1 << 30
 """Maximum size of a spectrogram in bytes: 3.4 hours of 44.1 kHz sound at 75 % overlap."""
 
@@ -33,50 +36,70 @@ class SoundSource(Protocol):
     def read(self, start: int, stop: int) -> Waveform: ...
 
 
-def hann(window: int) -> NDArray[np.float32]:
-    """The periodic Hann window of `window` samples, float32 (window,)."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
+CHANNELS = {"mix": None, "left": 0, "right": 1, **{str(number): number - 1 for number in range(3, 9)}}
+"""Index of a channel by its name; None for all."""
 
 
-def decibel_levels(samples: NDArray[np.float32], window: int, hop: int) -> NDArray[np.uint8]:
-    """Quantised amplitude spectra of consecutive windows.
-
-    Parameters
-    ----------
-    samples : float32 (channels, n), n >= window
-        Several channels are mixed by the mean of their power, in which nothing cancels. Row k of the output is
-        the window that begins at k * hop.
-    window, hop : samples; `window` is even
-
-    Returns
-    -------
-    uint8 ((n - window) // hop + 1, window // 2 + 1)
-        0 is -120 dB or less, 255 is 0 dB; a sine of amplitude 1 on the centre of a bin reads 0 dB there. (The
-        one-sided amplitude spectrum: magnitudes doubled but for 0 Hz and the Nyquist frequency, over the window's sum.)
-    """
-    from scipy import fft
-
-    hann_window = hann(window)
-    power = np.zeros(((samples.shape[1] - window) // hop + 1, window // 2 + 1), np.float32)
-    for channel in samples:
-        windows = np.lib.stride_tricks.sliding_window_view(channel, window)[::hop] * hann_window
-        spectrum = fft.rfft(windows, axis=1, overwrite_x=True, workers=min(2, os.cpu_count() or 1))
-        power += np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-    power /= np.float32(len(samples))
+def levels_of(power: NDArray[np.float32], unit: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Power in units of `unit` (of each column) as levels: 0 is -120 dB or less, 255 is 0 dB. Overwrites `power`."""
     np.maximum(power, np.float32(1e-30), out=power)
     levels: NDArray[np.float32] = np.log(power, out=power)
     per_db = 255 / (HIGH_DB - LOW_DB)
     levels *= np.float32(per_db * 10 / math.log(10))
-    full_scale = np.full(window // 2 + 1, float(hann_window.sum(dtype=np.float64)) / 2)
-    full_scale[[0, -1]] *= 2
     # Adding a half rounds, as the conversion to integers truncates.
-    levels += ((-20 * np.log10(full_scale) - LOW_DB) * per_db + 0.5).astype(np.float32)
+    levels += ((-10 * np.log10(unit) - LOW_DB) * per_db + 0.5).astype(np.float32)
     return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
 
 
+def power_blocks(
+    sound: SoundSource, weights: NDArray[np.float32], hop: int, channel: int | None, progress: Progress
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Power spectra of a whole sound, block by block: the number of its first column, and float32 (columns, bins).
+
+    Column k is centred on sample k * `hop`, with silence before the beginning and after the end.
+
+    channel : index (the last one where there are fewer), or None for the mean power of all
+    """
+    window = len(weights)
+    columns = 1 + sound.n_samples // hop
+    per_block = max(1, BLOCK_SAMPLES // window)
+    next_sample = -(window // 2)
+    overlap = np.zeros((sound.channels if channel is None else 1, 0), np.float32)
+    # The first blocks are small: there is something to see at once.
+    size = max(1, min(per_block, FIRST_SAMPLES // window))
+    first = 0
+    while first < columns:
+        progress(first / columns)
+        last = min(first + size, columns)
+        stop = (last - 1) * hop - window // 2 + window
+        segment = np.concatenate((overlap, _read_padded(sound, next_sample, stop, channel)), axis=1)
+        yield first, power_spectra(segment, weights, hop)
+        overlap, next_sample = segment[:, segment.shape[1] - (window - hop) :], stop
+        first, size = last, min(per_block, size * 2)
+
+
+def check_length(sound: SoundSource, rows: int, hop: int, cell_bytes: int = 1) -> int:
+    """The number of columns. Raises MediaError where `rows` of them would not fit in memory."""
+    columns = 1 + sound.n_samples // hop
+    if rows * columns * cell_bytes > MAX_CELLS:
+        hours = sound.n_samples / sound.rate_hz / 3600
+        most = MAX_CELLS // (rows * cell_bytes) * hop / sound.rate_hz / 3600
+        raise MediaError(
+            f"A spectrogram with this overlap expects at most {most:.1f} hours of sound, found {hours:.1f}; "
+            f"choose a smaller overlap or a shorter sound."
+        )
+    return columns
+
+
 def stream(
-    sound: SoundSource, *, window: int, hop: int, channel: int | None, progress: Progress
+    sound: SoundSource,
+    *,
+    window: int,
+    hop: int,
+    channel: int | None,
+    progress: Progress,
+    kind: str = "hann",
+    filters: MelFilters | None = None,
 ) -> Iterator[Spectrogram]:
     """Compute the spectrogram of a sound from its beginning, and yield it after each chunk.
 
@@ -86,6 +109,8 @@ def stream(
     window, hop : samples; column k is centred on sample k * hop, with silence before the beginning and after the end
     channel : index (the last one where there are fewer), or None for the mean power of all
     progress : gets the fraction that is done; may cancel
+    kind : of `WINDOWS`
+    filters : bands of a mel spectrogram; a sine of amplitude 1 within one reads about 0 dB there
 
     Yields
     ------
@@ -97,26 +122,32 @@ def stream(
     MediaError
         The sound cannot be read, or is so long that its spectrogram would not fit in memory.
     """
-    bins, columns = window // 2 + 1, 1 + sound.n_samples // hop
-    if bins * columns > MAX_CELLS:
-        hours = sound.n_samples / sound.rate_hz / 3600
-        most = MAX_CELLS // bins * hop / sound.rate_hz / 3600
-        raise MediaError(
-            f"A spectrogram with this overlap expects at most {most:.1f} hours of sound, found {hours:.1f}; "
-            f"choose a smaller overlap or a shorter sound."
+    weights = window_values(kind, window)
+    unit = full_scale(weights)
+    rows = window // 2 + 1 if filters is None else len(filters.weights)
+    levels = np.zeros((rows, check_length(sound, rows, hop)), np.uint8)
+    if filters is not None:
+        # A sine spreads over the bins of the main lobe: over the equivalent noise bandwidth of the window.
+        spread = (
+            len(weights) * float(np.square(weights, dtype=np.float64).sum()) / float(weights.sum(dtype=np.float64)) ** 2
         )
-    levels = np.zeros((bins, columns), np.uint8)
-    per_block = max(1, BLOCK_SAMPLES // window)
-    next_sample = -(window // 2)
-    overlap = np.zeros((sound.channels if channel is None else 1, 0), np.float32)
-    for first in range(0, columns, per_block):
-        progress(first / columns)
-        last = min(first + per_block, columns)
-        stop = (last - 1) * hop - window // 2 + window
-        segment = np.concatenate((overlap, _read_padded(sound, next_sample, stop, channel)), axis=1)
-        levels[:, first:last] = decibel_levels(segment, window, hop).T
-        overlap, next_sample = segment[:, segment.shape[1] - (window - hop) :], stop
-        yield Spectrogram(levels, sound.rate_hz, hop, window, LOW_DB, HIGH_DB, last)
+        bands = (filters.weights / (unit * spread)).astype(np.float32).T
+        unit = np.ones(rows)
+    limits = None if filters is None else filters.limits_hz
+    for first, power in power_blocks(sound, weights, hop, channel, progress):
+        last = first + len(power)
+        levels[:, first:last] = levels_of(power if filters is None else power @ bands, unit).T
+        yield Spectrogram(
+            levels,
+            sound.rate_hz,
+            hop,
+            window,
+            LOW_DB,
+            HIGH_DB,
+            last,
+            axis="linear" if filters is None else "mel",
+            band_limits_hz=limits,
+        )
 
 
 def _read_padded(sound: SoundSource, start: int, stop: int, channel: int | None) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import Analysis, Slot
 from cvstudio.analyses.sound._chunks import SeparatorNetwork, joined, separated
-from cvstudio.analyses.sound._spectrum import SoundSource, stream
+from cvstudio.analyses.sound._spectrum import CHANNELS, SoundSource, stream
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.resample import resampled, resampled_length
 from cvstudio.data.samples import Waveform
@@ -25,7 +25,6 @@ from cvstudio.media.stem_mix import mono
 from cvstudio.results.separation import RESIDUAL, Separation
 from cvstudio.results.spectrogram import Spectrogram
 
-CHANNELS = {"mix": None, "left": 0, "right": 1, **{str(number): number - 1 for number in range(3, 9)}}
 READ_SECS = 20.0
 """Seconds of sound that are read and resampled at once."""
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, cast
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import Analysis, Slot
-from cvstudio.analyses.sound._spectrum import stream
+from cvstudio.analyses.sound._spectrum import CHANNELS, stream
 from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.data.sound.frequency_scale import Scale
+from cvstudio.data.sound.spectra import WINDOWS, window_samples
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
 from cvstudio.results.spectrogram import Spectrogram
 
 HOPS = {"50 %": 2, "75 %": 4, "87.5 %": 8}
-CHANNELS = {"mix": None, "left": 0, "right": 1, **{str(number): number - 1 for number in range(3, 9)}}
 LEAST_SPAN_DB = 10.0
+BY_LENGTH = "length"
+"""Choice of a window whose length is given in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,14 @@ class TransformParams:
 
     window: Annotated[
         str,
-        Choices(("512", "1024", "2048", "4096")),
+        Choices((BY_LENGTH, "512", "1024", "2048", "4096"), ("by length", "512", "1024", "2048", "4096")),
         Doc(
-            "Window",
-            "Samples per window: long windows separate pitches, short ones separate moments.",
+            "Window samples",
+            "Samples per window, or as many as the length in milliseconds makes at the rate of the sound.",
             "Try 512 for a clap.",
+            more=True,
         ),
-    ] = "2048"
+    ] = BY_LENGTH
     overlap: Annotated[
         str,
         Choices(tuple(HOPS)),
@@ -43,11 +47,31 @@ class TransformParams:
         Choices(tuple(CHANNELS)),
         Doc("Channel", "Which channel is shown; the mix is their mean power.", "Try left.", more=True),
     ] = "mix"
+    length: Annotated[
+        float,
+        Range(2, 500, step=1, unit="ms"),
+        Doc(
+            "Window length",
+            "Length of a window: long windows separate pitches, short ones separate moments.",
+            "32 ms suits speech; try 5 for claps, and 100 for chords.",
+            later=True,
+        ),
+    ] = 32.0
+    kind: Annotated[
+        str,
+        Choices(tuple(WINDOWS), tuple(WINDOWS.values())),
+        Doc(
+            "Window",
+            "Shape of the window: narrow peaks or low side lobes.",
+            "Try rectangular to see what a window is good for.",
+            later=True,
+        ),
+    ] = "hann"
 
 
 @dataclass(frozen=True)
 class LevelsParams:
-    """Levels that are drawn darkest and brightest, at least 10 dB apart."""
+    """Levels that are drawn darkest and brightest, at least 10 dB apart, and the axis."""
 
     floor: Annotated[
         float,
@@ -59,26 +83,43 @@ class LevelsParams:
         Range(-60, 0, step=1, unit="dB"),
         Doc("Ceiling", "The level that is drawn brightest.", "Lower it for a quiet recording."),
     ] = 0.0
+    axis: Annotated[
+        str,
+        Choices(("linear", "log", "mel"), ("linear", "logarithmic", "mel")),
+        Doc(
+            "Frequency axis",
+            "Linear in hertz, logarithmic (an octave is everywhere as high), or mel, as pitch is heard.",
+            "Try logarithmic for music.",
+            later=True,
+        ),
+    ] = "linear"
+
+
+def window_length(params: TransformParams, rate_hz: int) -> int:
+    """Samples of a window."""
+    return window_samples(params.length / 1000, rate_hz) if params.window == BY_LENGTH else int(params.window)
 
 
 def run_transform(inputs: Inputs, params: TransformParams, progress: Progress) -> Iterator[Spectrogram]:
     """Stage: open reader -> Spectrogram, yielded while it is computed. Raises MediaError."""
-    window = int(params.window)
+    sound = inputs.samples["sound"]
+    window = window_length(params, sound.rate_hz)
     spectrograms = stream(
-        inputs.samples["sound"],
+        sound,
         window=window,
         hop=window // HOPS[params.overlap],
         channel=CHANNELS[params.channel],
         progress=progress,
+        kind=params.kind,
     )
     for spectrogram in spectrograms:
         yield replace(spectrogram, source=inputs.source)
 
 
 def run_levels(inputs: Inputs, params: LevelsParams, progress: Progress) -> Iterator[Spectrogram]:
-    """Stage: Spectrogram -> the same cells with display limits."""
+    """Stage: Spectrogram -> the same cells with display limits and axis."""
     low = min(params.floor, params.ceiling - LEAST_SPAN_DB)
-    yield replace(inputs.previous, show_low_db=low, show_high_db=params.ceiling)
+    yield replace(inputs.previous, show_low_db=low, show_high_db=params.ceiling, axis=cast(Scale, params.axis))
 
 
 ANALYSES.register(

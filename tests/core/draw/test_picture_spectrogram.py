@@ -8,7 +8,7 @@ from skimage.color import rgb2lab
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.draw import Look, render
 from cvstudio.draw.render import BACKGROUND
-from cvstudio.draw.spectrogram import colour_lut, spectrogram_picture, spectrogram_size
+from cvstudio.draw.spectrogram import colour_lut, spectrogram_picture
 from cvstudio.results.picture import Picture
 from cvstudio.results.spectrogram import Spectrogram
 
@@ -84,14 +84,14 @@ def sound() -> Spectrogram:
 
 @pytest.mark.parametrize("name", ["viridis", "magma", "cividis", "grey"])
 def test_at_scale_1_a_cell_is_a_pixel_and_what_is_to_come_is_background(name, sound):
-    shown = render(None, [(sound, Look(colour_map=name))], View.whole(spectrogram_size(sound)))
+    shown = render(None, [(sound, Look(colour_map=name))], View.whole(sound.size))
     np.testing.assert_array_equal(shown[:, :500], colour_lut(name)[sound.levels[::-1, :500]])
     assert (shown[:, 500:] == BACKGROUND).all()
 
 
 @pytest.mark.parametrize("scale", [0.25, 0.4, 1.0, 2.0, 3.3])
 def test_a_spectrogram_stands_still_while_it_is_moved(scale, sound):
-    size = spectrogram_size(sound)
+    size = sound.size
     whole = render(None, [(sound, Look())], View(Rect(0, 0, *map(float, size)), scale))
     for x, y, width, height in ((100, 50, 200, 100), (420, 200, 300, 120), (-50, -20, 100, 90)):
         view = View(Rect(x, y, width, height), scale)
