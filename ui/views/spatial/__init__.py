@@ -1,0 +1,1 @@
+"""The view of things in space: meshes, clouds, voxels, cameras and lines."""
