@@ -20,9 +20,9 @@ from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import PAINTERS, Emphasis, Look, Pair, Stack, painter_of, render
-from cvstudio.results.agreement import Agreement
+from cvstudio.results.agreements.agreement import Agreement
+from cvstudio.results.agreements.point_agreement import PointAgreement
 from cvstudio.results.heat_map import HeatMap
-from cvstudio.results.point_agreement import PointAgreement
 from cvstudio.results.result import Placement, Result, Tolerance, agreement, can_be_placed, result_types
 from cvstudio.results.source import Source
 from cvstudio.results.tables import ABSENT, Column, Table, number

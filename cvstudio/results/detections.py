@@ -22,7 +22,7 @@ from cvstudio.results.tallies import Tallies
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    from cvstudio.results.agreement import BoxAgreement
+    from cvstudio.results.agreements.agreement import BoxAgreement
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +205,7 @@ class Detections(Result):
 
     def agreement(self, other: Self) -> BoxAgreement:
         # The window starts without it: what is compared comes later.
-        from cvstudio.results.agreement import compare_boxes
+        from cvstudio.results.agreements.agreement import compare_boxes
 
         return compare_boxes(self, other)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, readonly
 from cvstudio.data.pixel_map import PixelMap
-from cvstudio.results.agreement import (
+from cvstudio.results.agreements.agreement import (
     HeatAgreement,
     compare_heat,
 )

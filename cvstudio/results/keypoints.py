@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from cvstudio.data.boxes import smallest_at
 from cvstudio.data.geometry import Size, check_arrays
 from cvstudio.data.pixel_map import PixelMap
-from cvstudio.results.point_agreement import PointAgreement, Points, compare_points
+from cvstudio.results.agreements.point_agreement import PointAgreement, Points, compare_points
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number

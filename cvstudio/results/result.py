@@ -20,7 +20,7 @@ from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.tables import Table
 
 if TYPE_CHECKING:
-    from cvstudio.results.agreement import Agreement
+    from cvstudio.results.agreements.agreement import Agreement
     from cvstudio.results.source import Source
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, readonly
 from cvstudio.data.pixel_map import PixelMap
-from cvstudio.results.agreement import RegionAgreement, compare_regions
+from cvstudio.results.agreements.agreement import RegionAgreement, compare_regions
 from cvstudio.results.result import Placement, Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table

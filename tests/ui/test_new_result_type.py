@@ -32,8 +32,8 @@ from cvstudio.foundation.params import Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
 from cvstudio.media.examples.files import sample_path
+from cvstudio.results.agreements.point_agreement import PointAgreement, Points, compare_points
 from cvstudio.results.detections import Detections
-from cvstudio.results.point_agreement import PointAgreement, Points, compare_points
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number

@@ -22,7 +22,7 @@ LATE = (
     "cvstudio.media.formats.",
     "cvstudio.media.pictures.",
     "cvstudio.models.custom",
-    "cvstudio.results.agreement",
+    "cvstudio.results.agreements.agreement",
     "cvstudio.results.detections",
     "cvstudio.training",
     "cvstudio.weights.",

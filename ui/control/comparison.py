@@ -21,7 +21,7 @@ from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from cvstudio.results.agreement import Agreement
+    from cvstudio.results.agreements.agreement import Agreement
     from cvstudio.running.composition import Comparison
 
 OWNER = "agreement"

@@ -8,19 +8,16 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
-from cvstudio.foundation.cache import Cache
-from cvstudio.foundation.errors import ReadingError, UserError
 from cvstudio.foundation.lanes import Event, Job
-from cvstudio.foundation.progress import Progress
-from cvstudio.media import Media, MediaKind, open_media
-from cvstudio.media.folders import Listing, MediaSet, SetFile, list_set, natural_key
+from cvstudio.media import Media, MediaKind
+from cvstudio.media.folders import Listing, MediaSet, SetFile, natural_key
 from cvstudio.session.browsing import find_set, with_browsed, with_opened, with_set, with_shown, without_set
 from cvstudio.session.labelled_sets import found_pictures, with_labelled_set, with_own
 from cvstudio.session.session import Session, State
@@ -29,7 +26,7 @@ from ui.base.translate import translated
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from ui.control.opening_jobs import OpenedFiles, OpenedLabels
+    from ui.control.opening_jobs import Browsed, OpenedFiles, OpenedLabels, Unlisted
 
 CHANGED_MS = 400
 """Delay from the first change in a folder to listing it again, so that copying many files causes few listings."""
@@ -52,32 +49,13 @@ class Filter:
     kind: MediaKind | str | None = None
 
     def __call__(self, files: Sequence[SetFile]) -> tuple[SetFile, ...]:
-        words = self.text.casefold().split()
-        kind = self.kind
+        words, kind = self.text.casefold().split(), self.kind
         return tuple(
             file
             for file in files
             if (kind == "all" or (file.kind is not None if kind is None else file.kind == kind))
             and all(word in file.words for word in words)
         )
-
-
-@dataclass(frozen=True)
-class _Browsed:
-    """Result of opening a file of a set: its medium, or None and the reason in `error`."""
-
-    set: MediaSet
-    name: str
-    media: Media | None
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class _Unlisted:
-    """Set that cannot be listed, and the reason."""
-
-    set: MediaSet
-    error: str
 
 
 class Library(QObject):
@@ -172,9 +150,10 @@ class Library(QObject):
         )
         self._session.change(self.tr("Open {name}").format(name=annotations.name), state)
         self.opened.emit((annotations.path,))
-        title = self.tr("Checking {name}").format(name=annotations.name)
-        work = check_labels(annotations, self._pipeline.cache)
-        self._pipeline.submit("listing", Job(("check labels", annotations.path), title, work))
+        title, work = self.tr("Checking {name}"), check_labels(annotations, self._pipeline.cache)
+        self._pipeline.submit(
+            "listing", Job(("check labels", annotations.path), title.format(name=annotations.name), work)
+        )
 
     def _error_text(self, opened: OpenedFiles) -> str:
         """One sentence for all files that cannot be opened, in place of a notice for each."""
@@ -246,11 +225,13 @@ class Library(QObject):
 
     def refresh(self) -> None:
         """List the current set again on a worker thread."""
+        from ui.control.opening_jobs import listing_of
+
         media_set = self.current
         if media_set is not None:
             title = self.tr("Listing {name}").format(name=media_set.name)
             found = found_pictures(self._session.state, media_set.labels)
-            work = _listing_of(media_set, self._pipeline.cache, found)
+            work = listing_of(media_set, self._pipeline.cache, found)
             self._pipeline.submit("listing", Job(("list", media_set.path), title, work))
 
     def state_changed(self, old: State, new: State) -> None:
@@ -311,7 +292,7 @@ class Library(QObject):
             self._fresh.discard(path)
             self._submit(self._rows[0].name, merge=_merge(path))
 
-    def _unlisted(self, unlisted: _Unlisted) -> None:
+    def _unlisted(self, unlisted: Unlisted) -> None:
         self._listings.pop(unlisted.set.path, None)
         self._errors[unlisted.set.path] = translated(unlisted.error)
         if unlisted.set == self.current:
@@ -406,10 +387,12 @@ class Library(QObject):
         return media.path.relative_to(media_set.path).as_posix()
 
     def _submit(self, name: str, *, merge: str) -> None:
+        from ui.control.opening_jobs import recognise
+
         media_set = self.current
         assert media_set is not None
         self._place = name
-        self._pipeline.submit("probe", Job("browse", "", _recognise(media_set, name, self._reading()), merge))
+        self._pipeline.submit("probe", Job("browse", "", recognise(media_set, name, self._reading()), merge))
         self.place_changed.emit()
 
     def _reading(self) -> str:
@@ -418,7 +401,7 @@ class Library(QObject):
         browsed = next((item for item in state.media if item.id == state.browsed), None)
         return browsed.read_as if browsed is not None and browsed.reading_chosen else ""
 
-    def _arrived(self, browsed: _Browsed, merge: str) -> None:
+    def _arrived(self, browsed: Browsed, merge: str) -> None:
         state = self._session.state
         if self.current is None or self.current.path != browsed.set.path:
             return  # the user has changed to another set
@@ -439,18 +422,18 @@ class Library(QObject):
     # Jobs -----------------------------------------------------------------------------------------------------------
 
     def _job_event(self, event: Event) -> None:
-        from ui.control.opening_jobs import CheckedLabels, OpenedFiles
+        from ui.control.opening_jobs import Browsed, CheckedLabels, OpenedFiles, Unlisted
 
         if event.kind != "output":
             return
         value = event.value
         if isinstance(value, Listing):
             self._listed(value)
-        elif isinstance(value, _Browsed):
+        elif isinstance(value, Browsed):
             self._arrived(value, event.job.tag)
         elif isinstance(value, OpenedFiles):
             self._add_opened(value, keep_set=bool(event.job.tag))
-        elif isinstance(value, _Unlisted):
+        elif isinstance(value, Unlisted):
             self._unlisted(value)
         elif isinstance(value, CheckedLabels):
             self.checked.emit(value)
@@ -460,44 +443,9 @@ class Library(QObject):
         self._changed.stop()
         if self._watcher is not None:
             self._watcher.deleteLater()
-            self._watcher = None
+        self._watcher = None
 
 
 def _merge(path: Path) -> str:
     """Merge key that makes opening a folder and showing its first file one undo step."""
     return f"open {path}"
-
-
-def _listing_of(media_set: MediaSet, cache: Cache, found: Mapping[str, Path]) -> Callable[[Progress], Iterator[Any]]:
-    def work(progress: Progress) -> Iterator[Any]:
-        from ui.control.opening_jobs import list_labels
-
-        try:
-            if media_set.labels is not None:
-                yield list_labels(media_set, cache, found)
-            else:
-                yield from list_set(media_set, progress)
-        except UserError as error:
-            yield _Unlisted(media_set, str(error))
-
-    return work
-
-
-def _recognise(media_set: MediaSet, name: str, read_as: str) -> Callable[[Progress], Iterator[Any]]:
-    """Work that opens a file of a set, as `read_as` where it offers that."""
-
-    def opened(path: Path) -> Media:
-        try:
-            if read_as:
-                return open_media(path, read_as=read_as)
-        except ReadingError:
-            pass
-        return open_media(path)
-
-    def work(progress: Progress) -> Iterator[Any]:
-        try:
-            yield _Browsed(media_set, name, opened(media_set.path / name))
-        except UserError as error:
-            yield _Browsed(media_set, name, None, str(error))
-
-    return work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,13 +31,31 @@ from cvstudio.analyses.label_sets import (
 from cvstudio.analyses.read_input import read_labels
 from cvstudio.data.labels import LabelledSet, LeftOut
 from cvstudio.foundation.cache import Cache
-from cvstudio.foundation.errors import MediaError, UserError
+from cvstudio.foundation.errors import MediaError, ReadingError, UserError
 from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
 from cvstudio.media.file_identity import quoted
-from cvstudio.media.folders import Listing, MediaSet, readable_folder
+from cvstudio.media.folders import Listing, MediaSet, list_set, readable_folder
 from cvstudio.media.open import read_again
+
+
+@dataclass(frozen=True)
+class Browsed:
+    """Result of opening a file of a set: its medium, or None and the reason in `error`."""
+
+    set: MediaSet
+    name: str
+    media: Media | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Unlisted:
+    """Set that cannot be listed, and the reason."""
+
+    set: MediaSet
+    error: str
 
 
 @dataclass(frozen=True)
@@ -265,3 +284,36 @@ def warm_up(progress: Progress) -> Iterator[Any]:
 
     text_mask("0", 13)
     yield None
+
+
+def listing_of(media_set: MediaSet, cache: Cache, found: Mapping[str, Path]) -> Work:
+    """Work that lists the files of a set, or its labelled pictures, which `found` has the files of."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        try:
+            if media_set.labels is not None:
+                yield list_labels(media_set, cache, found)
+            else:
+                yield from list_set(media_set, progress)
+        except UserError as error:
+            yield Unlisted(media_set, str(error))
+
+    return work
+
+
+def recognise(media_set: MediaSet, name: str, read_as: str) -> Work:
+    """Work that opens a file of a set, as `read_as` where it offers that."""
+
+    def opened(path: Path) -> Media:
+        if read_as:
+            with contextlib.suppress(ReadingError):
+                return open_media(path, read_as=read_as)
+        return open_media(path)
+
+    def work(progress: Progress) -> Iterator[Any]:
+        try:
+            yield Browsed(media_set, name, opened(media_set.path / name))
+        except UserError as error:
+            yield Browsed(media_set, name, None, str(error))
+
+    return work

@@ -14,7 +14,7 @@ from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
-    from cvstudio.results.agreement import ComparedRow
+    from cvstudio.results.agreements.agreement import ComparedRow
     from ui.widgets.rows_table import TableRow
 
 Figure = tuple[str, str, str | None]

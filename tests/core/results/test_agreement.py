@@ -16,7 +16,7 @@ from torchvision.ops import box_iou
 
 from cvstudio.data.boxes import pairwise_iou
 from cvstudio.data.geometry import Rect, Size
-from cvstudio.results.agreement import (
+from cvstudio.results.agreements.agreement import (
     BoxAgreement,
     HeatAgreement,
     LabelAgreement,

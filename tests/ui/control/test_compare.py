@@ -20,7 +20,7 @@ from cvstudio.cli.main import main
 from cvstudio.draw.pair import GAP
 from cvstudio.exporters import EXPORTERS
 from cvstudio.media.examples.files import sample_path
-from cvstudio.results.agreement import BoxAgreement, compare_boxes
+from cvstudio.results.agreements.agreement import BoxAgreement, compare_boxes
 from cvstudio.results.detections import Detections
 from ui.panels.comparison import ComparePanel
 from ui.tour.input_events import move_mouse

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.results.agreement import SAME, Agreement, ComparedRow, match
+from cvstudio.results.agreements.agreement import SAME, Agreement, ComparedRow, match
 
 NEAR = 0.1
 """Distance within which two keypoints coincide, as a fraction of the object's longer side: PCK at 0.1 of Yang and

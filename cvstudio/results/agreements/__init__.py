@@ -1,0 +1,1 @@
+"""How far two results of the same kind agree."""
