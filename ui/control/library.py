@@ -225,13 +225,13 @@ class Library(QObject):
 
     def refresh(self) -> None:
         """List the current set again on a worker thread."""
-        from ui.control.opening_jobs import listing_of
+        from ui.control.opening_jobs import list_files
 
         media_set = self.current
         if media_set is not None:
             title = self.tr("Listing {name}").format(name=media_set.name)
             found = found_pictures(self._session.state, media_set.labels)
-            work = listing_of(media_set, self._pipeline.cache, found)
+            work = list_files(media_set, self._pipeline.cache, found)
             self._pipeline.submit("listing", Job(("list", media_set.path), title, work))
 
     def state_changed(self, old: State, new: State) -> None:

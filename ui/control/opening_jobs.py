@@ -286,7 +286,7 @@ def warm_up(progress: Progress) -> Iterator[Any]:
     yield None
 
 
-def listing_of(media_set: MediaSet, cache: Cache, found: Mapping[str, Path]) -> Work:
+def list_files(media_set: MediaSet, cache: Cache, found: Mapping[str, Path]) -> Work:
     """Work that lists the files of a set, or its labelled pictures, which `found` has the files of."""
 
     def work(progress: Progress) -> Iterator[Any]:
