@@ -18,7 +18,6 @@ from pytestqt.qtbot import QtBot
 from cvstudio.media import Media
 from cvstudio.session.session import Session
 from ui.base.settings import Settings
-from ui.control import library as library_module
 from ui.control.library import Library
 from ui.control.pipeline import Pipeline
 from ui.control.window_requests import WindowRequests
@@ -127,7 +126,6 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     made = Gate()
-    monkeypatch.setattr(library_module, "open_media", made)
     monkeypatch.setattr("ui.control.opening_jobs.open_media", made)
     yield made
     made.open.set()
