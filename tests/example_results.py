@@ -17,6 +17,7 @@ from cvstudio.data.spatial.line_set import path_of
 from cvstudio.data.spatial.posed_camera import PosedCamera
 from cvstudio.data.spatial.scalars import ScalarField
 from cvstudio.data.spatial.voxel_grid import VoxelGrid
+from cvstudio.results.activation_maps import ActivationMaps
 from cvstudio.results.cepstrum import Cepstrum
 from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
@@ -212,6 +213,13 @@ def logits() -> Logits:
     return Logits(np.array([0.5, 2.0, -1.0], np.float32), NAMES, SIZE)
 
 
+def activation_maps() -> ActivationMaps:
+    """Six maps of 4 x 5 places, the third over the picture, listed by their maximum."""
+    maps = np.random.default_rng(5).normal(0, 1, (6, 4, 5)).astype(np.float32)
+    order = np.argsort(-maps.max(axis=(1, 2)), kind="stable")
+    return ActivationMaps(maps, Rect(20, 10, 100, 80), SIZE, "stage 2", 2, order)
+
+
 EXAMPLES: dict[str, Any] = {
     "detections": detections(),
     "detections-followed": detections(followed=True),
@@ -238,6 +246,7 @@ EXAMPLES: dict[str, Any] = {
     "power-spectrum": power_spectrum(),
     "separation": separation(),
     "logits": logits(),
+    "activation-maps": activation_maps(),
     "scene": scene3d(),
     "scene-side-by-side": scene3d(side_by_side=True),
 }

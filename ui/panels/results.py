@@ -172,6 +172,8 @@ class ResultsPanel(QWidget):
             view.hovered.connect(self._controller.hover)
         if hasattr(view, "open_requested"):
             view.open_requested.connect(lambda path: self._controller.open_paths([path]))
+        if hasattr(view, "value_chosen"):
+            view.value_chosen.connect(self._controller.set_value)
         if hasattr(view, "set_selected"):
             view.set_selected(self._controller.session.state.selection)
         if isinstance(widget, QTableView):

@@ -15,10 +15,10 @@ from cvstudio.foundation.registry import Registry
 class ResultView(Protocol):
     """Protocol of a QWidget that shows a result.
 
-    Optional members: the signals `stepped` (number of steps), `selected` (ids), `hovered` (id or None) and
-    `open_requested` (path); the methods `set_selected(ids)`, `set_empty_text(text)` for a result without parts, and
-    `forget()`, called when another view replaces it; the attributes `colour_map` and `look`, set before a result is
-    shown.
+    Optional members: the signals `stepped` (number of steps), `selected` (ids), `hovered` (id or None),
+    `open_requested` (path) and `value_chosen` (name and value of a parameter of the analysis); the methods
+    `set_selected(ids)`, `set_empty_text(text)` for a result without parts, and `forget()`, called when another view
+    replaces it; the attributes `colour_map` and `look`, set before a result is shown.
     """
 
     def show_result(self, result: Any, pointed: int | None) -> str:
