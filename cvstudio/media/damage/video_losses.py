@@ -14,6 +14,7 @@ from cvstudio.media.base import Media
 from cvstudio.media.container import audio_streams, decode_video, open_container, time_base, video_stream
 from cvstudio.media.damage.avi_index import IndexedTimes
 from cvstudio.media.damage.losses import LOSSES
+from cvstudio.media.damage.sound_losses import find_silence
 from cvstudio.media.file_identity import decoding
 from cvstudio.media.formats.audio import AudioReader
 from cvstudio.media.sound_tracks import chosen_track
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 _MOST_PIXELS = 250_000_000
 """Pixels of all frames up to which a video is decoded for its facts: a second of work."""
 _USUAL_RATE = 25
-_MOST_SECS = 1200
-"""Seconds of sound, likewise."""
 _BETWEEN = -1
 """Stands for the time of all sound that is missing between packets."""
 _READ_BYTES = 256 << 20
@@ -56,7 +55,7 @@ def find_losses(media: Media, progress: Progress | None = None, *, most_pixels: 
     """
     if LOSSES.searched(media):
         return
-    find_undecoded(media)
+    find_undecoded(media, progress)
     size, secs = media.size, media.duration_secs or 0
     most_pixels = _MOST_PIXELS if most_pixels is None else most_pixels
     if size is None or size.width * size.height * secs * (media.frame_rate or _USUAL_RATE) > most_pixels:
@@ -71,8 +70,8 @@ def find_losses(media: Media, progress: Progress | None = None, *, most_pixels: 
     LOSSES.add_searched(media)
 
 
-def find_undecoded(media: Media) -> None:
-    """As `find_losses`, for what is missing between the packets, and for the chosen sound track: in no time.
+def find_undecoded(media: Media, progress: Progress | None = None) -> None:
+    """As `find_losses`, for what is missing between the packets, and for the chosen sound track: no frame is decoded.
 
     Raises
     ------
@@ -80,10 +79,9 @@ def find_undecoded(media: Media) -> None:
         The file is damaged, or was removed.
     """
     _find_gaps(media)
-    if media.has_sound and (media.duration_secs or 0) <= _MOST_SECS:
+    if media.has_sound:
         with AudioReader(media) as sound:
-            for start in range(0, sound.n_samples, sound.rate_hz):
-                sound.read(start, start + sound.rate_hz)
+            find_silence(media, sound, progress)
 
 
 @dataclass(frozen=True)
