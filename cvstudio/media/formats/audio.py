@@ -16,6 +16,7 @@ from cvstudio.data.samples import Waveform
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, SoundTrack
 from cvstudio.media.container import check_whole, is_container, open_container, sound_tracks
+from cvstudio.media.damage.gaps import find_gaps
 from cvstudio.media.damage.losses import LOSSES
 from cvstudio.media.damage.sound_losses import find_silence
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
@@ -197,6 +198,8 @@ def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     """What is lost of a damaged sound."""
     if not LOSSES.searched(media):
         try:
+            if media.sound_tracks:  # those that libsndfile reads have none
+                find_gaps(media)
             with AudioReader(media) as sound:
                 find_silence(media, sound)
         except MediaError:

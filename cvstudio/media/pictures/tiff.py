@@ -261,7 +261,7 @@ def _pages_fact(tiff: TiffFile, page: TiffPage, number: int, directories: list[T
     if directories == [page]:
         return ""
     if number:
-        return f"{max(len(tiff.pages), len(directories))}; {number} is shown"
+        return f"{max(len(tiff.pages), len(directories))}; page {number} is shown"
     raw = [other for other in directories if int(other.photometric) in _SENSOR]
     if raw:
         largest = max(raw, key=lambda other: other.imagewidth * other.imagelength)

@@ -166,6 +166,18 @@ def test_lost_frames_of_an_mp3_are_told(tmp_path: Path) -> None:
     assert damage_of(path).startswith("other bytes are amid its frames, so that some are lost (155 frames stated, 139")
 
 
+def test_a_lost_frame_of_a_streamed_flac_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, tone(2, 44100).T, 44100)
+    content = bytearray(path.read_bytes())
+    content[22:26] = bytes(4)  # the number of samples, which a stream does not know
+    path.write_bytes(content)
+    assert damage_of(path) == ""
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+    assert damage_of(path) == "some of its frames are damaged and left out"
+
+
 def test_a_matroska_sound_that_ends_before_its_length(tmp_path: Path) -> None:
     path = tmp_path / "a.mka"
     write_media(path, sound=tone(4, 48000), sound_codec="flac")
