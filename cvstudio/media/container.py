@@ -48,6 +48,8 @@ _BOXES = _CONTENTS | {
     *(b"pdin", b"pnot", b"udta", b"imda", b"mpvd", b"sefd"),
 }
 """Boxes that stand outermost; a file without one of `_CONTENTS` has nothing to read."""
+_FRAGMENT = re.compile(rb"\0\0..moof\0\0..mfhd", re.DOTALL)
+"""How a fragment of a recording begins."""
 _ISO = re.compile(rb".{4}(?:ftyp|moov|mdat|wide|free|skip)", re.DOTALL)
 
 
@@ -352,7 +354,13 @@ def appended_to(path: Path, noun: str) -> str:
         length = path.stat().st_size
         end = _iso_end(file, length)
         file.seek(end)
-        return appended_fact(file.read(_LOOKED_AT), noun, length - end)
+        behind = file.read(_LOOKED_AT)
+        if behind[4:8] == b"ftyp" and noun == "video":
+            return f"another video of {length - end:,} bytes behind it, which no player shows; cut it off to open it"
+        if fragment := _FRAGMENT.search(behind):
+            lost = f"{fragment.start():,} damaged bytes"
+            return f"the rest of the {noun}, {length - end:,} bytes, as it begins with {lost}"
+        return appended_fact(behind, noun, length - end)
 
 
 def _ogg_whole(file: BinaryIO, length: int) -> bool:

@@ -175,7 +175,7 @@ def test_a_lost_frame_of_a_streamed_flac_is_told(tmp_path: Path) -> None:
     assert damage_of(path) == ""
     content[len(content) // 2] ^= 0x10
     path.write_bytes(content)
-    assert damage_of(path) == "some of its frames are damaged and left out"
+    assert damage_of(path).startswith("some of its frames are damaged and left out")
 
 
 def test_a_matroska_sound_that_ends_before_its_length(tmp_path: Path) -> None:
