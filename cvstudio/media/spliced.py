@@ -223,7 +223,8 @@ def _doubtful_spans(file: io.BufferedReader, length: int) -> list[tuple[int, int
         clocks = clocks[clocks[:, 1] == pid]
         if len(clocks):
             times.append((int(clocks[0, 0]), int(clocks[0, 2])))
-    ahead: _Numbers = np.diff(np.array([clock for _, clock in times], np.int64)) % np.int64(_WRAP)
+    clock: _Numbers = np.array([ticks for _, ticks in times], np.int64)
+    ahead = (clock[1:] - clock[:-1]) % _WRAP
     usual = int(np.median(ahead)) if len(ahead) else 0
     doubtful = np.flatnonzero((ahead > _WRAP // 2) | (ahead > usual + max(_LEAP, 3 * usual)))
     return [(times[number][0], min(length, times[number + 1][0] + _SAMPLE_BYTES)) for number in doubtful.tolist()]

@@ -47,6 +47,21 @@ def picture_flaw(path: Path, form: str, page: int = 0) -> str:
     return ""
 
 
+def gif_flaw(path: Path) -> str:
+    """What is told of an animated GIF whose blocks do not follow one another up to its end (GIF89a, appendix A): "" for
+    a whole one. FFmpeg shows the pictures in front of it and says nothing. Raises MediaError."""
+    with decoding(path):
+        data = path.read_bytes()
+        position = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+        while (kind := data[position : position + 1]) in (b"!", b","):
+            flags = data[position + 9] if kind == b"," and position + 9 < len(data) else 0
+            position += 2 if kind == b"!" else 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+            while position < len(data) and data[position]:
+                position += 1 + data[position]
+            position += 1
+    return "" if kind == b";" else "it breaks off, so that pictures at its end may be missing"
+
+
 def says_damaged(messages: Messages) -> bool:
     """Whether libjpeg has found wrong data."""
     return any(found[2] != "d9" or int(found[1]) > _PADDING_BYTES for found in _CORRUPT.finditer(messages.text))

@@ -10,6 +10,7 @@ from cvstudio.media.base import Media
 from cvstudio.media.container import decode_video, open_container, video_stream
 from cvstudio.media.damage.gaps import find_gaps
 from cvstudio.media.damage.losses import LOSSES
+from cvstudio.media.damage.picture_flaws import gif_flaw
 from cvstudio.media.damage.sound_losses import find_silence
 from cvstudio.media.file_identity import decoding
 from cvstudio.media.formats.audio import AudioReader
@@ -37,6 +38,8 @@ def find_losses(media: Media, progress: Progress | None = None, *, most_pixels: 
     if LOSSES.searched(media):
         return
     find_undecoded(media, progress)
+    if media.details.get("format") == "gif" and (flaw := gif_flaw(media.path)):
+        LOSSES.add_content(media, flaw)
     size, secs = media.size, media.duration_secs or 0
     most_pixels = _MOST_PIXELS if most_pixels is None else most_pixels
     if size is None or size.width * size.height * secs * (media.frame_rate or _USUAL_RATE) > most_pixels:

@@ -105,6 +105,18 @@ def test_a_webp_with_a_lost_sector_says_so(tmp_path: Path, large: NDArray[np.uin
     assert damage_of(path) == ""
 
 
+@pytest.mark.parametrize("way", ["cut", "zeroed"])
+def test_an_animated_gif_that_breaks_off_says_so(tmp_path: Path, large: NDArray[np.uint8], way: str) -> None:
+    path = tmp_path / "a.gif"
+    frames = [PIL.Image.fromarray(np.roll(large, 9 * number, 1)) for number in range(4)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=80)
+    assert damage_of(path) == ""
+    content = path.read_bytes()
+    left = content[: len(content) * 2 // 3]
+    path.write_bytes(left if way == "cut" else left[:-3000] + bytes(3000) + content[len(left) :])
+    assert damage_of(path).startswith("it breaks off, so that pictures at its end may be missing")
+
+
 def test_missing_strips_of_a_tiff_are_counted(tmp_path: Path, large: NDArray[np.uint8]) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, large, rowsperstrip=40, compression="zlib")
