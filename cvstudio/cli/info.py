@@ -10,11 +10,11 @@ from typing import Any
 
 from cvstudio.cli.labels import is_labels, label_facts
 from cvstudio.cli.terminal import Bar, guarded
-from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.errors import MediaError, UserError
 from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
-from cvstudio.media import Media, open_media
-from cvstudio.media.facts import facts
+from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media.facts import quick_facts, slow_facts
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.reading import reading_names
 
@@ -87,12 +87,20 @@ def _print_facts(files: Sequence[Path], read_as: str, as_json: bool, bar: Bar, p
 
 
 def _facts(media: Media, progress: Progress) -> tuple[tuple[str, str], ...]:
-    """The facts of `media`, for which a video is read further than in the window."""
-    if media.format == "video":
-        from cvstudio.media.damage.video_losses import find_losses
+    """The facts of `media`, which is read further for them than in the window: a picture whole, a video longer."""
+    rows = [*quick_facts(media)]
+    try:
+        if media.format == "video":
+            from cvstudio.media.damage.video_losses import find_losses
 
-        find_losses(media, progress, most_pixels=_MOST_PIXELS)
-    return facts(media)
+            find_losses(media, progress, most_pixels=_MOST_PIXELS)
+        elif media.kind in (MediaKind.IMAGE, MediaKind.DEPTH):
+            with open_reader(media) as reader:
+                reader.read()
+        rows += slow_facts(media)
+    except MediaError as error:
+        rows.append(("Damage" if "damaged" in str(error) else "Not read", str(error)))
+    return tuple(rows)
 
 
 def _labels_as_json(path: Path, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:

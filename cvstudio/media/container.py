@@ -36,6 +36,8 @@ _PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp")
 _MOMENT_SECS = 0.5
 _EACH_SHOWN = frozenset(("av1", "vp8", "vp9", "mjpeg", "ffv1", "prores"))
 """Codecs of which each packet that is shown gives a frame; dav1d passes over zeros and says nothing."""
+_PLACEHOLDER_BYTES = 8
+"""Length up to which a packet of MPEG-4 only stands for the frame before it."""
 _VP8_SHOWN = 0x10
 """Bit of the first byte of a frame that is shown (RFC 6386, 9.1); others only serve as references."""
 _LOOKED_AT = 1 << 20
@@ -46,6 +48,8 @@ _BOXES = _CONTENTS | {
     *(b"pdin", b"pnot", b"udta", b"imda", b"mpvd", b"sefd"),
 }
 """Boxes that stand outermost; a file without one of `_CONTENTS` has nothing to read."""
+_FRAGMENT = re.compile(rb"\0\0..moof\0\0..mfhd", re.DOTALL)
+"""How a fragment of a recording begins."""
 _ISO = re.compile(rb".{4}(?:ftyp|moov|mdat|wide|free|skip)", re.DOTALL)
 
 
@@ -176,7 +180,7 @@ def decode_video(
             if (passed := waiting.passed(last, frame)) and lost is not None:
                 lost(passed)
             yield last, frame
-    if (rest := waiting.rest()) and lost is not None:
+    if (rest := waiting.rest(last + step)) and lost is not None:
         lost(rest)
 
 
@@ -204,6 +208,8 @@ class _Waiting:
         time = packet.dts if packet.pts is None else packet.pts
         if not packet.size or packet.is_discard or time is None:
             return
+        if self._codec == "mpeg4" and packet.size <= _PLACEHOLDER_BYTES:
+            return
         if self._codec == "vp8" and not memoryview(packet)[0] & _VP8_SHOWN:
             return
         if self._begin is None and packet.is_keyframe:
@@ -229,9 +235,12 @@ class _Waiting:
             self._key_frames = max(0, self._key_frames - 1)
         return lost
 
-    def rest(self) -> set[int]:
-        """The times of frames that were lost at the end of the video."""
-        return self._times if self._damaged() else set()
+    def rest(self, following: int) -> set[int]:
+        """The times of frames that were lost at the end of the video, whose next frame would be at `following`.
+
+        A decoder with several threads does not say that the last packet is damaged.
+        """
+        return self._times if self._damaged() else {time for time in self._times if time >= following}
 
     def _damaged(self) -> bool:
         return self._key_frames > 0 or self._codec in _EACH_SHOWN
@@ -345,7 +354,13 @@ def appended_to(path: Path, noun: str) -> str:
         length = path.stat().st_size
         end = _iso_end(file, length)
         file.seek(end)
-        return appended_fact(file.read(_LOOKED_AT), noun, length - end)
+        behind = file.read(_LOOKED_AT)
+        if behind[4:8] == b"ftyp" and noun == "video":
+            return f"another video of {length - end:,} bytes behind it, which no player shows; cut it off to open it"
+        if fragment := _FRAGMENT.search(behind):
+            lost = f"{fragment.start():,} damaged bytes"
+            return f"the rest of the {noun}, {length - end:,} bytes, as it begins with {lost}"
+        return appended_fact(behind, noun, length - end)
 
 
 def _ogg_whole(file: BinaryIO, length: int) -> bool:

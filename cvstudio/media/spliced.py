@@ -38,6 +38,8 @@ _PACK = re.compile(rb"\x00\x00\x01\xba(.{5})", re.DOTALL)
 _EBML = re.compile(rb"\x1aE\xdf\xa3.{0,60}?(?:matroska|webm)", re.DOTALL)
 _FLV = re.compile(rb"FLV\x01[\x01\x04\x05]\0\0\0\x09\0\0\0\0")
 _SEARCHED_BYTES = 1 << 30
+_SAMPLES, _SAMPLE_BYTES = 512, 1 << 19
+"""Places of a longer transport stream at which the clock is looked at, and how much is read there."""
 _PROTOCOLS = {"protocol_whitelist": "file,subfile"}
 
 
@@ -150,6 +152,8 @@ def _describe(address: str, name: str) -> tuple[tuple[tuple[str, str], ...], Fra
             streams = tuple(
                 (stream.type, stream.codec_context.name if stream.codec_context else "") for stream in part.streams
             )
+            if part.size > _SEARCHED_BYTES and part.duration:
+                return streams, Fraction(part.duration, 1_000_000)  # by the packets at both ends
             begin = Fraction(part.start_time or 0, 1_000_000)
             usual = {
                 stream.index: 1 / stream.average_rate
@@ -173,7 +177,8 @@ def _boundaries(path: Path, name: str, length: int) -> list[int]:
     """Offsets at which parts other than the first begin."""
     with path.open("rb") as file:
         if name == "mpegts":
-            return _ts_boundaries(file)
+            spans = [(0, length)] if length <= _SEARCHED_BYTES else _doubtful_spans(file, length)
+            return sorted({place for start, stop in spans for place in _ts_boundaries(file, start, stop) if place})
         if length > _SEARCHED_BYTES:
             return []
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -205,23 +210,50 @@ def _scr(pack: bytes) -> int:
     return (bits >> 33 & 7) << 30 | (bits >> 17 & 0x7FFF) << 15 | bits >> 1 & 0x7FFF
 
 
-def _ts_boundaries(file: io.BufferedReader) -> list[int]:
-    """Offsets at which parts of a transport stream begin: with a table in front of a clock that leaps."""
-    places: list[_Numbers] = []
-    tables: list[_Numbers] = []
-    for offsets, rows in _ts_packets(file):
+def _doubtful_spans(file: io.BufferedReader, length: int) -> list[tuple[int, int]]:
+    """Parts of a long transport stream between whose ends the clock goes back, or ahead unlike elsewhere.
+
+    Reading all of a film of 12 GB would take a minute; of each of `_SAMPLES` places a little is read.
+    """
+    times: list[tuple[int, int]] = []
+    pid = -1
+    for place in range(0, length, length // _SAMPLES):
+        clocks, _ = _ts_clocks(file, place, min(length, place + _SAMPLE_BYTES))
+        pid = int(clocks[0, 1]) if pid < 0 and len(clocks) else pid
+        clocks = clocks[clocks[:, 1] == pid]
+        if len(clocks):
+            times.append((int(clocks[0, 0]), int(clocks[0, 2])))
+    clock: _Numbers = np.array([ticks for _, ticks in times], np.int64)
+    ahead = (clock[1:] - clock[:-1]) % _WRAP
+    usual = int(np.median(ahead)) if len(ahead) else 0
+    doubtful = np.flatnonzero((ahead > _WRAP // 2) | (ahead > usual + max(_LEAP, 3 * usual)))
+    return [(times[number][0], min(length, times[number + 1][0] + _SAMPLE_BYTES)) for number in doubtful.tolist()]
+
+
+def _ts_clocks(file: io.BufferedReader, start: int, stop: int) -> tuple[_Numbers, _Numbers]:
+    """The clocks between two offsets of a transport stream, as (offset, program, ticks), and its tables, as (offset,
+    number)."""
+    places: list[_Numbers] = [np.zeros((0, 3), np.int64)]
+    tables: list[_Numbers] = [np.zeros((0, 2), np.int64)]
+    for offsets, rows in _ts_packets(file, start, stop):
         pid = (rows[:, 1] & 0x1F).astype(np.int64) << 8 | rows[:, 2]
         timed = np.flatnonzero((rows[:, 3] & 0x20 != 0) & (rows[:, 4] > 0) & (rows[:, 5] & 0x10 != 0))
         clock = rows[timed, 6:10].astype(np.int64) @ _CLOCK_BYTES + (rows[timed, 10] >> 7)
         places.append(np.stack([offsets[timed], pid[timed], clock], 1))
         table = np.flatnonzero(pid == 0)
         tables.append(np.stack([offsets[table], rows[table, 3] & 15], 1))
-    clocks = np.concatenate(places) if places else np.zeros((0, 3), np.int64)
+    return np.concatenate(places), np.concatenate(tables)
+
+
+def _ts_boundaries(file: io.BufferedReader, start: int, stop: int) -> list[int]:
+    """Offsets between `start` and `stop` at which parts of a transport stream begin: with a table in front of a clock
+    that leaps."""
+    clocks, tables = _ts_clocks(file, start, stop)
     if not len(clocks):
         return []
     # Programs have clocks of their own.
     clocks = clocks[clocks[:, 1] == clocks[0, 1]]
-    table_places, counters = np.concatenate(tables).T
+    table_places, counters = tables.T
     # Tables are numbered; with a part the numbers begin again.
     begins = np.concatenate([[False], np.diff(counters) % 16 != 1])
     boundaries = []
@@ -232,19 +264,19 @@ def _ts_boundaries(file: io.BufferedReader) -> list[int]:
     return boundaries
 
 
-def _ts_packets(
-    file: io.BufferedReader,
-) -> Iterator[tuple[_Numbers, NDArray[np.uint8]]]:
-    """Packets of a transport stream, many at once: their offsets, and their bytes as (n, 188).
+def _ts_packets(file: io.BufferedReader, start: int, stop: int) -> Iterator[tuple[_Numbers, NDArray[np.uint8]]]:
+    """Packets of a transport stream from one offset to another, many at once: their offsets, and their bytes as
+    (n, 188).
 
     Where a recording was cut within a packet, the next one is searched.
     """
+    file.seek(0)
     head = file.read(2 * 192)
     lead = 4 if head[:1] != b"G" and head[4:5] == b"G" == head[196:197] else 0  # times in front of Blu-ray's packets
-    stride, position = _TS_BYTES + lead, 0
+    stride, position = _TS_BYTES + lead, start
     for _ in range(_RESYNCS):
         file.seek(position)
-        data = np.frombuffer(file.read(_ROWS * stride), np.uint8)
+        data = np.frombuffer(file.read(max(0, min(_ROWS * stride, stop - position))), np.uint8)
         count = len(data) // stride
         rows = data[: count * stride].reshape(count, stride)[:, lead:]
         lost = np.flatnonzero(rows[:, 0] != 0x47)

@@ -125,6 +125,7 @@ def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
     from cvstudio.media.pictures.color_profile import fitting_profile, to_srgb
     from cvstudio.media.pictures.headers import read_header
     from cvstudio.media.pictures.jpeg import closed
+    from cvstudio.media.pictures.opencv import imdecode
 
     header = read_header(path, head)
     if header is None:
@@ -140,7 +141,7 @@ def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
             flag = reduced
             break
     with decoding(path):
-        bgr = cv2.imdecode(np.frombuffer(closed(path.read_bytes()), np.uint8), flag)
+        bgr, _ = imdecode(closed(path.read_bytes()), flag)
     if bgr is None:
         raise damaged(path)
     profile = fitting_profile(header.profile, inks=header.inks, grey=header.channels == 1)

@@ -80,6 +80,8 @@ class SearchCombo(ElidedCombo):
     def showPopup(self) -> None:
         # The list of the box itself knows neither buttons nor sections.
         if self.count() <= MANY and not self.actions() and self.itemData(0, SECTION) is None:
+            # Keys move the list's own row, also where Escape leaves the choice as it was; the list opens over that row.
+            self.view().setCurrentIndex(self.model().index(self.currentIndex(), self.modelColumn()))
             super().showPopup()
         elif self.searched is None:
             self.searched = SearchList(self)

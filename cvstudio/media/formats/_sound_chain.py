@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import mmap
 import struct
+from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,12 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.media.container import ogg_links
 from cvstudio.media.file_identity import decoding, quoted
 from cvstudio.media.formats._sound_file import SoundFile
+from cvstudio.media.sound_lengths import FilePart
 
 _FLAC = b"fLaC\0\0\0\x22"
 """The beginning of a FLAC file with its first block (RFC 9639, 8.2); amid data it does not stand by chance."""
 _MAX_SEARCHED = 1 << 28
+_KEPT_OPEN = 4
 
 
 def sound_links(path: Path, head: bytes) -> list[int]:
@@ -70,8 +73,8 @@ def _wav_links(path: Path) -> list[int]:
 
 def first_link(path: Path, links: Sequence[int]) -> SoundFile:
     """The first sound of a file whose others differ from it, or cannot be read. Raises MediaError."""
-    with decoding(path), path.open("rb") as file:
-        sound = SoundFile(path, io.BytesIO(file.read(links[1])))
+    with decoding(path):
+        sound = SoundFile(path, cast("BinaryIO", FilePart(path, 0, links[1])))
     sound.details["left"] = "another sound behind it, which differs or is damaged"
     return sound
 
@@ -91,34 +94,46 @@ class SoundChain:
     """
 
     def __init__(self, path: Path, links: Sequence[int]) -> None:
-        self._links: list[SoundFile] = []
+        self._path = path
+        self._places = list(pairwise(links))
+        self._open: OrderedDict[int, SoundFile] = OrderedDict()
         self._starts = [0]
         try:
-            with decoding(path):
-                content = path.read_bytes()
-            for begin, end in pairwise(links):
-                link = SoundFile(path, io.BytesIO(content[begin:end]))
-                self._links.append(link)
+            first = self._link(0)
+            self.rate_hz, self.channels, details = first.rate_hz, first.channels, first.details
+            for number in range(len(self._places)):
+                link = self._link(number)
                 self._starts.append(self._starts[-1] + link.n_samples)
-                first = self._links[0]
-                if (link.rate_hz, link.channels) != (first.rate_hz, first.channels):
+                if (link.rate_hz, link.channels) != (self.rate_hz, self.channels):
                     raise MediaError(
                         f"{quoted(path)} changes its sample rate or channels midway; convert it, e.g. to WAV."
                     )
         except MediaError:
             self.close()
             raise
-        self.rate_hz, self.channels, self.n_samples = first.rate_hz, first.channels, self._starts[-1]
-        self.details = {**first.details, "format": f"{first.details['format']}, {len(self._links)} links in a chain"}
+        self.n_samples = self._starts[-1]
+        self.details = {**details, "format": f"{details['format']}, {len(self._places)} links in a chain"}
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Samples `start` to `stop`, float32 (channels, stop - start)."""
         pieces = []
-        for link, (low, high) in zip(self._links, pairwise(self._starts), strict=True):
+        for number, (low, high) in enumerate(pairwise(self._starts)):
             if start < high and low < stop:
-                pieces.append(link.read(max(start, low) - low, min(stop, high) - low))
+                pieces.append(self._link(number).read(max(start, low) - low, min(stop, high) - low))
         return np.concatenate(pieces, axis=1)
 
+    def _link(self, number: int) -> SoundFile:
+        """The link `number` from 0 on; only the last few stay open, as a recording of a radio may have thousands."""
+        if number not in self._open:
+            begin, end = self._places[number]
+            with decoding(self._path):
+                part = FilePart(self._path, begin, end - begin)
+                self._open[number] = SoundFile(self._path, cast("BinaryIO", part))
+            while len(self._open) > _KEPT_OPEN:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(number)
+        return self._open[number]
+
     def close(self) -> None:
-        for link in self._links:
-            link.close()
+        while self._open:
+            self._open.popitem()[1].close()

@@ -26,7 +26,7 @@ class SoundFile(Closeable):
     Parameters
     ----------
     path : of the file
-    part : open binary file of the part of it that is read; None reads all
+    part : open binary file of the part of it that is read, which is closed with this one; None reads all
 
     Attributes
     ----------
@@ -44,7 +44,9 @@ class SoundFile(Closeable):
 
         with decoding(path):
             correction, note, broken = stated_length(path) if part is None else (None, "", False)
-            self._corrected: io.FileIO | None = None if correction is None else CorrectedFile(path, correction)
+            self._corrected: BinaryIO | io.FileIO | None = part
+            if correction is not None:
+                self._corrected = CorrectedFile(path, correction)
             raw: dict[str, Any] = {}
             if part is None and (padded := padded_wav(path)) is not None:
                 part = io.BytesIO(padded)

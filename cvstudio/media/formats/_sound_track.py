@@ -27,6 +27,8 @@ _AHEAD_SECS = 1
 # Seeks aim this far before the target sample: AAC overlaps blocks, and its SBR and Opus need some to converge.
 _BACK_SECS = (0.5, 4)
 _PREROLL_SECS = 0.1
+_WRONG_SECS = 1
+"""Difference of a stated length that is told."""
 
 
 class Track:
@@ -95,6 +97,10 @@ class Track:
             self._fresh = False
         return samples
 
+    def unread_samples(self) -> int:
+        """Number of samples between the decoder's position and the stated end."""
+        return self.n_samples if self._block is None else self.n_samples - self._block[0] - self._block[1].shape[1]
+
     def close(self) -> None:
         self._blocks = iter(())
         self._container.close()
@@ -133,7 +139,9 @@ class Track:
             # Matroska states the duration of the file, in ms; that of raw AAC is guessed from its bit rate.
             self._seek(length - self.rate_hz)
             last = next(iter(deque(self._blocks, 1)), self._block)
-            length = last[0] + last[1].shape[1] if last is not None else length
+            stated, length = length, last[0] + last[1].shape[1] if last is not None else length
+            if name != "aac" and stated - length > _WRONG_SECS * self.rate_hz:
+                self.details["length"] = f"{stated / self.rate_hz:,.2f} s stated, but the sound ends before"
             self._restart()
         return length
 

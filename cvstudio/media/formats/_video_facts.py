@@ -31,6 +31,7 @@ _READ_BYTES = 64 << 20
 """Videos up to this size are read whole, to tell how even their frames are and which are not shown."""
 _JITTER_SECS = 0.0021
 """Spread of intervals that rounding to milliseconds causes at a constant rate, and a margin."""
+_ANIMATIONS = ("gif", "apng")
 _FEW, _LEAST_FEW = 0.01, 2
 """Share, or number, of frames that last longer or shorter up to which the rate is not called variable."""
 
@@ -51,6 +52,10 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     with open_container(media.path) as container, decoding(media.path):
         stream = video_stream(container)
         gaps = [] if stream is None else _frame_gaps(container, stream)
+        if container.format.name in _ANIMATIONS and (media.duration_secs or 0) - sum(gaps) > _JITTER_SECS:
+            gaps.append(
+                (media.duration_secs or 0) - sum(gaps)
+            )  # each picture states how long it stays, the last one, too
     if repeated := _repeated_times(media):
         frames = "1 frame whose time comes" if repeated == 1 else f"{repeated:,} frames whose times come"
         yield "Not read", f"{frames} again, as of recordings put one behind the other; convert it, e.g. to MP4"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from cvstudio.data.samples import Waveform
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, SoundTrack
 from cvstudio.media.container import check_whole, is_container, open_container, sound_tracks
+from cvstudio.media.damage.gaps import find_gaps
 from cvstudio.media.damage.losses import LOSSES
+from cvstudio.media.damage.sound_losses import find_silence
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._sound_chain import SoundChain, first_link, sound_links
@@ -108,6 +110,11 @@ class AudioReader(BaseReader):
             samples = self._backend.read(start, stop)
         return Waveform(pick_channels(samples, self._part), self.rate_hz, start)
 
+    @property
+    def unread_secs(self) -> float:
+        """Seconds between the sound that was read last and the end that the file states, once all was read."""
+        return self._backend.unread_samples() / self.rate_hz if isinstance(self._backend, Track) else 0.0
+
     def close(self) -> None:
         self._backend.close()
 
@@ -187,6 +194,22 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         backend.close()
 
 
+def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
+    """What is lost of a damaged sound."""
+    if not LOSSES.searched(media):
+        try:
+            if media.sound_tracks:  # those that libsndfile reads have none
+                find_gaps(media)
+            with AudioReader(media) as sound:
+                find_silence(media, sound)
+        except MediaError:
+            yield "Damage", "it is damaged or was cut short, and cannot be read to its end"
+            return
+        LOSSES.add_searched(media)
+    if lost := LOSSES.text(media):
+        yield "Damage", lost
+
+
 def _read_as(media: Media) -> Media:
     return dataclasses.replace(media, channels=1) if media.reading is not None and media.reading.part else media
 
@@ -224,6 +247,7 @@ FORMATS.register(
         settings=SoundSettings,
         settings_for=sound_settings,
         configure=with_track,
+        facts=_facts,
         read_as=_read_as,
         order=40,
     )

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.names import listed
+from cvstudio.foundation.native_messages import NATIVE_MESSAGES, muted
 from cvstudio.media.base import Format, Media, MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
@@ -99,7 +101,7 @@ def _parts_of(path: Path, n_bytes: int, mtime_ns: int) -> tuple[ExrPart, ...]:
     import OpenEXR
 
     parts = []
-    with decoding(path), OpenEXR.File(str(path), separate_channels=True, header_only=True) as file:
+    with _opened(path, header_only=True) as file:
         numbers = exr_numbers(path)
         for number, part in enumerate(file.parts):
             if part.header.get("type") in (OpenEXR.deepscanline, OpenEXR.deeptile):
@@ -116,6 +118,21 @@ def _parts_of(path: Path, n_bytes: int, mtime_ns: int) -> tuple[ExrPart, ...]:
             f"{_MOST_VALUES // 10**9} billion can be read, so save fewer channels in one file."
         )
     return tuple(parts)
+
+
+@contextmanager
+def _opened(path: Path, *, header_only: bool = False) -> Iterator[Any]:
+    """The file with its channels, whose pixels are decoded unless `header_only`. Raises MediaError."""
+    import OpenEXR
+
+    def opened() -> Any:
+        return OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
+
+    with decoding(path):
+        with muted():  # the library prints what it raises
+            opening, _ = NATIVE_MESSAGES.of(opened)
+        with opening as file:
+            yield file
 
 
 def exr_numbers(path: Path) -> dict[str, tuple[int, str]]:
@@ -168,9 +185,7 @@ def _part(path: Path, number: int, part: Any, numbers: dict[str, tuple[int, str]
 
 def _equal(path: Path, number: int, names: tuple[str, ...]) -> bool:
     """Whether the channels `names` of a part have the same pixels. Raises MediaError."""
-    import OpenEXR
-
-    with decoding(path), OpenEXR.File(str(path), separate_channels=True) as file:
+    with _opened(path) as file:
         first, *others = (np.asarray(file.parts[number].channels[name].pixels) for name in names)
         return all(np.array_equal(first, other, equal_nan=True) for other in others)
 
@@ -223,9 +238,7 @@ def _colour(layer: dict[str, str]) -> tuple[str, ...]:
 
 def _read(path: Path, part: ExrPart, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
     """Channels of one part, float32 (H, W) in the display window; 0 outside the data window."""
-    import OpenEXR
-
-    with decoding(path), OpenEXR.File(str(path), separate_channels=True) as file:
+    with _opened(path) as file:
         channels = file.parts[part.number].channels
         return [_in_display_window(path, np.asarray(channels[name].pixels, np.float32), part) for name in names]
 

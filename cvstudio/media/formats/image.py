@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.damage.losses import LOSSES
+from cvstudio.media.damage.picture_flaws import FLAW, picture_flaw, says_damaged
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.grey import LABELS, PICTURE, count_labels, narrow_bits, page_of, picture_readings
@@ -23,6 +26,7 @@ from cvstudio.media.pictures.bmp import masked_levels
 from cvstudio.media.pictures.color_profile import fitting_profile, ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.pictures.headers import Header, read_header
 from cvstudio.media.pictures.jpeg import closed, ends_early
+from cvstudio.media.pictures.opencv import imdecode
 from cvstudio.media.pictures.pnm import odd_levels, stretched
 from cvstudio.media.pictures.tiff import levels_fact, read_tiff, read_tiff_values
 
@@ -30,13 +34,14 @@ from cvstudio.media.pictures.tiff import levels_fact, read_tiff, read_tiff_value
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 
 
-def decode(path: Path, *, shown: bool) -> NDArray[Any]:
+def decode(path: Path, *, shown: bool, lost: Callable[[str], None] | None = None) -> NDArray[Any]:
     """Decode with OpenCV.
 
     Parameters
     ----------
     shown : True gives BGR at 8 bits with the EXIF orientation applied, as ``cv2.imread`` does;
         False gives the channels, bit depth and values of the file unchanged.
+    lost : callable (clause) that is told where part of the picture is wrong
 
     Returns
     -------
@@ -49,8 +54,6 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
     """
     import cv2
 
-    # The MediaError replaces the messages that OpenCV would print.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     with decoding(path):
         # Read by Python: on Windows cv2.imread cannot open a name outside the code page.
         data = path.read_bytes()
@@ -63,7 +66,9 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
         elif data.startswith(b"\xff\xd8"):
             data = closed(data)
         flag = cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+        pixels, messages = imdecode(data, flag)
+    if lost is not None and messages.alone and says_damaged(messages):
+        lost(FLAW)
     if pixels is None:
         raise damaged(path)
     return np.asarray(pixels)
@@ -82,6 +87,7 @@ class ImageReader(BaseReader):
         self._path = media.path
         self._guard = FileGuard(media)
         self._reading = media.reading or PICTURE
+        self._lost = partial(LOSSES.add_content, media)
 
     def read(self) -> Image:
         """Decode the picture.
@@ -121,7 +127,7 @@ class ImageReader(BaseReader):
         if header.format == "JPEG" and _printed(header):
             return _printed_jpeg(self._path, header)
         if header.format == "JPEG":
-            return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
+            return Image(cv2.cvtColor(decode(self._path, shown=True, lost=self._lost), cv2.COLOR_BGR2RGB))
         if header.format == "TIFF":
             return _upright_image(read_tiff(self._path, header.page), header.orientation)
         if header.format == "GIF":
@@ -264,10 +270,13 @@ def _read_as(media: Media) -> Media:
 
 
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
-    """The levels of labels and measurements. Raises MediaError."""
+    """The levels of labels and measurements, and damage that is passed over. Raises MediaError."""
+    form = media.details.get("format", "")
+    if flaw := picture_flaw(media.path, form, page_of(media.reading)) or LOSSES.text(media):
+        yield "Damage", flaw
     if media.reading is not None and media.reading.name == LABELS.name:
         yield "Labels", count_labels(_read_labels(media.path, _header_of(media)))
-    elif media.details.get("format") == "TIFF" and (text := levels_fact(media.path, page_of(media.reading))):
+    elif form == "TIFF" and (text := levels_fact(media.path, page_of(media.reading))):
         yield "Levels", text
 
 

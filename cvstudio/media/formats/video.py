@@ -52,6 +52,7 @@ _BACK_SECS = (0, 1, 4, 16)
 # Decoded frames that are kept, so that not every step back seeks.
 _KEPT_BYTES = 64 << 20
 _KEPT_FRAMES = 4
+_ANIMATIONS = ("gif", "apng")
 _SAME_RATE = 0.01
 """Relative difference up to which a stated rate is taken for the counted one."""
 
@@ -241,8 +242,8 @@ def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int, a
 
 
 def _mean_rate(stated: float, length: VideoLength, format_: str) -> float:
-    """Frames per second: as `stated`, or as counted where an MP4 states a variable rate for another length."""
-    if format_ != "mov" or length.frame_count <= 2 or length.cut_frames or not length.duration_secs:
+    """Frames per second: as `stated`, or as counted where an MP4 or an animation has a variable one."""
+    if format_ not in ("mov", *_ANIMATIONS) or length.frame_count <= 2 or length.cut_frames or not length.duration_secs:
         return stated
     counted = length.frame_count / length.duration_secs
     return stated if abs(counted - stated) <= _SAME_RATE * stated else counted

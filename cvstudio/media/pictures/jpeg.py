@@ -12,6 +12,7 @@ import numpy as np
 
 from cvstudio.media.appended import trailer_start
 from cvstudio.media.file_identity import decoding
+from cvstudio.media.pictures.opencv import imdecode
 
 MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
 """A marker within the scans of a JPEG: not a byte of data, a restart or a fill byte."""
@@ -39,7 +40,7 @@ def ends_early(path: Path, *, progressive: bool) -> bool:
         data = path.read_bytes()
         if progressive and _lacks_scans(data):
             return True
-        return (progressive or _ends_flat(data)) and not _decodes(data, strict=True) and _decodes(data, strict=False)
+        return (progressive or _ends_flat(data)) and not decodes(data, strict=True) and decodes(data, strict=False)
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,7 @@ def _ends_flat(data: bytes) -> bool:
     """Whether the last blocks have the same mean; a scale of 1/8 shows the means of all blocks."""
     import cv2
 
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    flags = cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_IGNORE_ORIENTATION
-    means = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    means, _ = imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_IGNORE_ORIENTATION)
     if means is None:
         return False
     return means.shape[1] <= _LAST_BLOCKS or bool(np.ptp(means[-1, -_LAST_BLOCKS:]) == 0)
@@ -180,7 +179,8 @@ def _without_notes(data: bytes) -> bytes:
     return b"".join([*kept, data[position:]])
 
 
-def _decodes(data: bytes, *, strict: bool) -> bool:
+def decodes(data: bytes, *, strict: bool) -> bool:
+    """Whether FFmpeg decodes the JPEG `data`; `strict` lets it refuse what is wrong anywhere."""
     import av
 
     context = av.CodecContext.create("mjpeg", "r")

@@ -20,6 +20,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import damaged, decoding, quoted
 from cvstudio.media.pictures.alpha import straight
 from cvstudio.media.pictures.color_profile import ink_to_srgb
+from cvstudio.media.pictures.opencv import imdecode
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -32,6 +33,7 @@ _REDUCED, _MASK = 1, 4
 """Bits of NewSubfileType."""
 _JPEG = (6, 7, 34892, 33007)
 """Compressions that give RGB where the file holds YCbCr."""
+_NEW_JPEG, _GDAL_NODATA = 7, 42113
 _MAX_DIRECTORIES, _MAX_CHANNELS = 256, 1024
 
 # Lab of the D50 white to the linear light of sRGB: CIE 15, and the inverse of sRGB's matrix adapted by Bradford (ICC).
@@ -259,7 +261,7 @@ def _pages_fact(tiff: TiffFile, page: TiffPage, number: int, directories: list[T
     if directories == [page]:
         return ""
     if number:
-        return f"{max(len(tiff.pages), len(directories))}; {number} is shown"
+        return f"{max(len(tiff.pages), len(directories))}; page {number} is shown"
     raw = [other for other in directories if int(other.photometric) in _SENSOR]
     if raw:
         largest = max(raw, key=lambda other: other.imagewidth * other.imagelength)
@@ -325,16 +327,49 @@ def _check_segments(path: Path, page: TiffPage) -> None:
             raise damaged(path)
 
 
+def missing_segments(path: Path, number: int = 0) -> tuple[int, int]:
+    """How many strips or tiles of a page a file does not have, and of how many: tifffile shows them in black.
+
+    `number` is the page, as in `read_tiff`. Raises MediaError.
+    """
+    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+        page = _chosen(tiff, number)
+        if _is_sparse(page):
+            return 0, 0
+        places = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+        return sum(not (offset and count) for offset, count in places), len(places)
+
+
+def _is_sparse(page: TiffPage) -> bool:
+    """Whether GDAL has left out empty tiles (its tag for the value of those is there)."""
+    return page.tags.get(_GDAL_NODATA) is not None
+
+
+def jpeg_segments(path: Path, number: int = 0) -> Iterator[bytes]:
+    """The strips or tiles of a page that are JPEGs, each with the tables that they share (TIFF technical note 2).
+
+    `number` is the page, as in `read_tiff`. Raises MediaError.
+    """
+    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+        page = _chosen(tiff, number)
+        if int(page.compression) != _NEW_JPEG:
+            return
+        tables = page.jpegtables or b""
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+            file.seek(offset)
+            segment = file.read(count)
+            yield tables[:-2] + segment[2:] if tables else segment
+
+
 def _by_opencv(path: Path, page: TiffPage) -> NDArray[Any]:
     """Decode what tifffile does not unpack, such as fax, through OpenCV: RGB or grey, its orientation undone."""
     import cv2
 
     offsets = page.parent.pages[0].offset
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = None
     if page.offset == offsets:
-        pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
+        pixels, _ = imdecode(path.read_bytes(), flags)
     if pixels is None or pixels.shape[:2] != (page.imagelength, page.imagewidth):
         name = getattr(page.compression, "name", page.compression)
         raise MediaError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cvstudio.analyses.services import Services
 from cvstudio.exporters.base import Exporter, write_recipe, writing
@@ -20,14 +21,24 @@ from cvstudio.running.batch.plan import BatchPlan, BatchTask, names_of, sources_
 from cvstudio.running.batch.queue import BatchError, BatchQueue, Outcome, write_report
 from cvstudio.running.batch.sources import find_sources
 from cvstudio.running.batch.work import Workers, folder_of
-from cvstudio.running.recipe import is_recipe, is_there
+from cvstudio.running.recipe import FORMAT as RECIPE_FORMAT
+from cvstudio.running.recipe import is_recipe, is_there, read_json
 from cvstudio.running.runner import Runner
 
 REPORT = "batch-report.csv"
 RECIPE = "batch.recipe.json"
 
+_WRITTEN = "formats_written"
+
 CACHE_BYTES = 64 << 20
 """What one picture needs while it is worked on; nothing is looked at twice."""
+
+
+def _formats_written(path: Path) -> frozenset[str]:
+    """The formats that batches before have written beside the recipe at `path`; older ones state their own only."""
+    recipe = read_json(path, RECIPE_FORMAT)
+    formats = recipe.get(_WRITTEN, recipe.get("formats", ()))
+    return frozenset(map(str, formats)) if isinstance(formats, list) else frozenset()
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,7 @@ class Batch:
         self._services = Services()
         self._recipe_lock = threading.Lock()
         self._recipe_written = False
+        self._written: frozenset[str] = frozenset()
 
     def run(self, progress: Progress) -> Iterator[Outcome]:
         """Process the files that are not done yet, and yield the outcome of each in order of completion.
@@ -118,7 +130,7 @@ class Batch:
         with batch_queue:
             self.restarted = batch_queue.restarted
             with writing(plan.out):
-                write_recipe(plan.out / RECIPE, recipe)
+                self._write_recipe(recipe)
                 for exporter in plan.exporters:
                     if exporter.combined is None:
                         folder_of(plan.out, exporter).mkdir(exist_ok=True)
@@ -135,12 +147,18 @@ class Batch:
 
     def _check_own(self, out: Path) -> None:
         """Check that nothing would be changed in `out` but what an earlier batch wrote. Raises BatchError, OSError."""
-        if is_recipe(out / RECIPE):
-            return
-        names = [out / RECIPE, out / REPORT, *(self._output(exporter) for exporter in self.plan.exporters)]
+        earlier = is_recipe(out / RECIPE)
+        self._written = _formats_written(out / RECIPE) if earlier else frozenset()
+        names = [] if earlier else [out / RECIPE, out / REPORT]
+        names += [self._output(exporter) for exporter in self.plan.exporters if exporter.key not in self._written]
         taken = next((path.name for path in names if is_there(path)), None)
         if taken is not None:
             raise BatchError(f"{out} holds {taken}, which is of no batch and would be changed; choose another folder.")
+
+    def _write_recipe(self, recipe: Mapping[str, Any]) -> None:
+        """Write the recipe with the formats of all batches in the folder: what they wrote is ours. Raises OSError."""
+        written = sorted(self._written | set(self.plan.formats))
+        write_recipe(self.plan.out / RECIPE, {**recipe, _WRITTEN: written})
 
     def _output(self, exporter: Exporter) -> Path:
         """The combined file of a format, or the folder of its files."""
@@ -165,7 +183,7 @@ class Batch:
         with self._recipe_lock, writing(self.plan.out):
             if not self._recipe_written:
                 recipe = self.plan.recipe(lambda layer: runner.provenance(layer, Progress()))
-                write_recipe(self.plan.out / RECIPE, {**recipe, "precision": self._precision})
+                self._write_recipe({**recipe, "precision": self._precision})
                 self._recipe_written = True
 
     def _outcomes(self, tasks: list[BatchTask], batch_queue: BatchQueue, progress: Progress) -> Iterator[Outcome]:

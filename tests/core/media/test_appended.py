@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,27 @@ def test_a_video_with_a_trailer(tmp_path: Path, video: bytes, kind: str) -> None
     path.write_bytes(video[:-40])
     with pytest.raises(MediaError, match="damaged or was cut short"):
         open_media(path)
+
+
+def test_a_video_behind_a_video_is_told(tmp_path: Path, video: bytes) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(video * 2)
+    media = open_media(path)
+    assert media.frame_count == 12
+    size = f"{len(video):,}"
+    wanted = f"another video of {size} bytes behind it, which no player shows; cut it off to open it"
+    assert told(path)["Not read"] == wanted
+
+
+def test_a_recording_that_goes_on_behind_damage_is_told(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.mp4", [40 * i for i in range(48)], movflags="frag_keyframe+empty_moov")
+    content = path.read_bytes()
+    places = [found.start() - 4 for found in re.finditer(b"moof", content)]
+    path.write_bytes(content[: places[1]] + bytes(places[2] - places[1]) + content[places[2] :])
+    behind, lost = len(content) - places[1], places[2] - places[1]
+    assert (
+        told(path)["Not read"] == f"the rest of the video, {behind:,} bytes, as it begins with {lost:,} damaged bytes"
+    )
 
 
 def test_a_video_within_a_heic_is_told(tmp_path: Path, large: NDArray[np.uint8], video: bytes) -> None:

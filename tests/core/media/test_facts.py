@@ -203,3 +203,12 @@ def test_real_media(data: Callable[..., Path]) -> None:
     assert (bunny["Vertices"], bunny["Faces"], bunny["Watertight"]) == ("35,947", "69,451 triangles", "no")
     clip = told(data("video", "faces_1080p.mp4"))
     assert (clip["Size"], clip["Frame rate"]) == ("1920 × 1080 (2.07 megapixels)", "25 fps")
+
+
+@pytest.mark.parametrize(("suffix", "form"), [(".gif", "GIF"), (".png", "PNG"), (".webp", "WEBP")])
+def test_the_last_picture_of_an_animation_counts_for_its_rate(tmp_path: Path, suffix: str, form: str) -> None:
+    frames = [PIL.Image.fromarray(np.random.default_rng(i).integers(0, 255, (40, 60, 3), np.uint8)) for i in range(6)]
+    delays = [40, 40, 200, 40, 40, 400]
+    path = tmp_path / f"a{suffix}"
+    frames[0].save(path, form, save_all=True, append_images=frames[1:], duration=delays)
+    assert told(path)["Frame rate"] == "variable, 2.5 to 25 fps, 7.895 on average"

@@ -158,6 +158,23 @@ def test_an_export_lasts_as_long_where_the_last_frames_are_lost(tmp_path: Path, 
     assert open_media(out).duration_secs == pytest.approx(media.duration_secs, abs=0.03)
 
 
+def test_a_damaged_last_frame_is_counted(tmp_path: Path, whole: dict[str, bytes]) -> None:
+    import av
+
+    path = tmp_path / "a.mp4"
+    path.write_bytes(whole["a.mp4"])
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
+        last = max(packets, key=lambda packet: packet.pts or 0)
+        begin, size = last.pos or 0, last.size
+    content = whole["a.mp4"]
+    path.write_bytes(content[:begin] + bytes(size) + content[begin + size :])
+    media = open_media(path)
+    lost = COUNT - len(read_all(media))
+    assert lost >= 1
+    assert dict(facts(media))["Damage"].startswith(f"{lost} of 50 frame")
+
+
 def test_a_long_video_is_not_decoded_for_its_facts(
     tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

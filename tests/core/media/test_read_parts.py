@@ -166,7 +166,7 @@ def test_every_page_of_a_tiff_can_be_read() -> None:
         page = open_media(media.path, read_as=f"picture={number}" if number > 1 else "picture")
         np.testing.assert_array_equal(sample(page).pixels[..., 0], values)
         assert page.file_id == media.file_id
-    assert dict(facts(open_media(media.path, read_as="picture=2")))["Pages"] == "3; 2 is shown"
+    assert dict(facts(open_media(media.path, read_as="picture=2")))["Pages"] == "3; page 2 is shown"
     depth = open_media(media.path, read_as="depth=3")
     np.testing.assert_array_equal(sample(depth).values[stored[2] > 0], stored[2][stored[2] > 0])
     labels = dict(facts(open_media(media.path, read_as="labels=2")))

@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media import MediaKind, open_media, open_reader
+from cvstudio.media import MediaKind, open_media, open_reader, spliced
 from cvstudio.media.facts import facts, quick_facts
 
 from .conftest import number_of, numbered, tone, write_media
@@ -203,3 +203,42 @@ def test_links_of_ogg_that_differ_are_refused(tmp_path: Path) -> None:
         soundfile.write(part, tone(0.5, rate).T, rate, format="OGG")
     with pytest.raises(MediaError, match="changes its sample rate"):
         open_media(put_behind(tmp_path / "both.ogg", *parts))
+
+
+def test_a_long_transport_stream_is_searched_where_its_clock_is_odd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two(tmp_path, "ts")
+    path = put_behind(tmp_path / "both.ts", first, second)
+    with path.open("rb") as file:
+        whole = spliced._ts_boundaries(file, 0, path.stat().st_size)
+    assert whole == [pytest.approx(first.stat().st_size, abs=188)]
+    monkeypatch.setattr(spliced, "_SEARCHED_BYTES", 1000)
+    monkeypatch.setattr(spliced, "_SAMPLES", 8)
+    monkeypatch.setattr(spliced, "_SAMPLE_BYTES", 188 * 40)
+    read: list[tuple[int, int]] = []
+    search = spliced._ts_boundaries
+    monkeypatch.setattr(spliced, "_ts_boundaries", lambda file, *span: read.append(span) or search(file, *span))
+    assert spliced._boundaries(path, "mpegts", path.stat().st_size) == whole
+    assert sum(stop - start for start, stop in read) < path.stat().st_size / 2
+    read.clear()
+    assert spliced._boundaries(first, "mpegts", first.stat().st_size) == []
+    assert read == []
+
+
+def test_links_of_a_chain_are_read_as_they_are_needed(tmp_path: Path) -> None:
+    """A recording of a radio has thousands of links: neither their bytes nor open files are kept."""
+    links = []
+    for number in range(40):
+        soundfile.write(tmp_path / "link.ogg", np.full(3000, number / 50, np.float32), 8000)
+        links.append((tmp_path / "link.ogg").read_bytes())
+    path = tmp_path / "a.ogg"
+    path.write_bytes(b"".join(links))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with open_reader(open_media(path)) as reader:
+        assert reader.n_samples == 120_000
+        for number in (39, 0, 20, 21, 5):
+            middle = number * 3000 + 1500
+            assert reader.read(middle, middle + 10).samples.mean() == pytest.approx(number / 50, abs=0.02)
+        assert len(list(Path("/proc/self/fd").iterdir())) - before < 10
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

@@ -315,3 +315,26 @@ def test_a_failing_network_is_told_once_and_not_at_every_tick(controller, faces,
         qtbot.wait(5)
     controller.end_drag()
     assert len(controller.told) == 1
+
+
+def test_frames_that_are_lost_are_told_once(controller: Controller, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "hurt.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"g": "12"})
+        stream.width, stream.height = 160, 96
+        for number in range(40):
+            noise = np.random.default_rng(number).integers(0, 256, (96, 160, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, format="rgb24")))
+        container.mux(stream.encode(None))
+    content = path.read_bytes()
+    begin, end = len(content) * 4 // 10, len(content) * 6 // 10
+    path.write_bytes(content[:begin] + bytes(end - begin) + content[end:])
+    sentence = "'hurt.mp4' is damaged: frames of it cannot be decoded, and the one before is shown instead."
+    controller.open_paths([path])
+    qtbot.waitUntil(lambda: controller.shown.sample is not None, timeout=30_000)
+    controller.playback.seek(1.4)
+    qtbot.waitUntil(lambda: ("warning", sentence) in controller.told, timeout=30_000)  # type: ignore[attr-defined]
+    controller.playback.seek(0.0)
+    controller.playback.seek(1.5)
+    qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=30_000)
+    assert controller.told.count(("warning", sentence)) == 1  # type: ignore[attr-defined]

@@ -141,6 +141,28 @@ def test_a_short_list_is_the_usual_one(qtbot):
     combo.hidePopup()
 
 
+def test_a_short_list_opens_where_it_did_after_keys_and_escape(qtbot):
+    combo = SearchCombo()
+    qtbot.addWidget(combo)
+    combo.addItems(["Picture", "Depth map", "Labels"])
+    combo.show()
+    with qtbot.waitExposed(combo):
+        pass
+    places = []
+    for _ in range(2):
+        combo.showPopup()
+        qtbot.waitUntil(combo.view().isVisible)
+        places.append(combo.view().window().geometry())
+        assert combo.view().currentIndex().row() == 0
+        QTest.keyClick(combo.view(), Qt.Key.Key_Down)
+        QTest.keyClick(combo.view(), Qt.Key.Key_Down)
+        assert combo.view().currentIndex().row() == 2
+        QTest.keyClick(combo.view(), Qt.Key.Key_Escape)
+        qtbot.waitUntil(lambda: not combo.view().isVisible())
+    assert combo.currentText() == "Picture"
+    assert places[0] == places[1]
+
+
 @pytest.mark.parametrize("count", [8, 60])
 def test_a_list_of_choices_begins_with_those_that_fit_best(qtbot: Any, count: int) -> None:
     field = Field("target", "choice", "", Doc("Class"), choices=Choices(from_model="labels", empty="most likely class"))

@@ -169,6 +169,21 @@ def test_another_recipe_begins_anew_and_says_so(plan):
     assert batch.summary.resumed == COUNT
 
 
+def test_a_new_format_does_not_go_into_a_folder_of_others(plan):
+    run(plan)
+    mine = plan.out / "yolo"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("mine")
+    with pytest.raises(BatchError, match="holds yolo, which is of no batch and would be changed"):
+        run(dataclasses.replace(plan, formats=("yolo",)))
+    assert [path.name for path in mine.iterdir()] == ["notes.txt"]
+    shutil.rmtree(mine)
+    # What batches before have written is ours, with whatever formats the last one was.
+    for formats in (("yolo",), ("csv",), ("yolo",), ("coco",)):
+        batch, _ = run(dataclasses.replace(plan, formats=formats))
+        assert batch.summary.failed == 1
+
+
 def test_stopping_keeps_what_is_done(plan):
     progress = Progress()
     batch = Batch(plan)
