@@ -29,6 +29,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
 from ui.base.icons import icon
 from ui.base.settings import first_folder, videos_folder
+from ui.base.translate import counted
 from ui.control.tracking_job import TrackingProgress, follow_all
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -199,7 +200,11 @@ class CountsPanel(QWidget):
         if self.what.currentData() == "events" and self._tallies is not None:
             if any(self._tallies.earlier):
                 self._note.setText(
-                    self.tr("{count} earlier ones are not listed").format(count=f"{sum(self._tallies.earlier):,}")
+                    counted(
+                        sum(self._tallies.earlier),
+                        self.tr("{count} earlier one is not listed"),
+                        self.tr("{count} earlier ones are not listed"),
+                    )
                 )
             self._show_events(self._tallies)
             return
@@ -351,8 +356,11 @@ class CountsPanel(QWidget):
             yield path
 
         if tallies is not None and any(tallies.earlier):
-            text = self.tr("{count} earlier crossings and stays are no longer known, and not in the file.")
-            self._controller.notice.emit("warning", text.format(count=f"{sum(tallies.earlier):,}"))
+            one, many = (
+                self.tr("{count} earlier crossing or stay is no longer known, and not in the file."),
+                self.tr("{count} earlier crossings and stays are no longer known, and not in the file."),
+            )
+            self._controller.notice.emit("warning", counted(sum(tallies.earlier), one, many))
         title = self.tr("Saving {name}").format(name=path.name)
         self._controller.pipeline.submit("pool", Job(("counts", str(path)), title, work))
 

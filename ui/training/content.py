@@ -29,7 +29,7 @@ from cvstudio.training import RECIPES, TrainingRecipe
 from cvstudio.training.runs import Run, read_run, run_folder
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import as_line, translated
+from ui.base.translate import as_line, counted, translated
 from ui.control.controller import Controller
 from ui.models.licence_line import LicenceLine
 from ui.models.model_card import CardPopup, RecipeCardView
@@ -232,8 +232,11 @@ class TrainingContent(QWidget):
         elif finished:
             self._say(self.tr("This run is finished; another seed starts a new one."))
         elif run is not None:
-            text = self.tr("{done} of {all} epochs are done; training continues from there.")
-            self._say(text.format(done=run.epochs_done, all=run.start.epochs))
+            one, many = (
+                self.tr("{count} of {all} epochs is done; training continues from there."),
+                self.tr("{count} of {all} epochs are done; training continues from there."),
+            )
+            self._say(counted(run.epochs_done, one, many, all=run.start.epochs))
         else:
             self._say("")
 

@@ -79,7 +79,7 @@ class MainWindow(Window):
         self.settings = settings or Settings()
         self.controller = Controller(self)
         self.controller.pipeline.cache.resize(self.settings.cache_mb << 20)
-        self._complete = False
+        self._complete = self._asking = False
         self.closed = False
         """Whether the window is gone for good, and what runs is being ended."""
         self.setDockNestingEnabled(True)
@@ -405,8 +405,19 @@ class MainWindow(Window):
     def focusNextPrevChild(self, forwards: bool) -> bool:
         return self._tab.step(forwards=forwards) if self._complete else super().focusNextPrevChild(forwards)
 
+    def _may_close(self) -> bool:
+        """Whether the window may close; asks where work or changes would be lost."""
+        self._asking = True
+        try:
+            return self.quit_guard.may_close() and self.project.may_close()
+        finally:
+            self._asking = False
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._complete and not (self.quit_guard.may_close() and self.project.may_close()):
+        if self._asking:
+            event.ignore()  # the question is on the screen
+            return
+        if self._complete and not self._may_close():
             self.quit_guard.stay()
             event.ignore()
             return

@@ -33,7 +33,7 @@ from cvstudio.models.inspection.text import field_text
 from cvstudio.models.terms import Place
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.control.controller import Controller
 from ui.models.catalogue.card import WIDTH, CatalogueCard
 from ui.models.catalogue.chart_tools import ChartTools
@@ -335,11 +335,8 @@ class CatalogueContent(QWidget):
         """Measure the speed of models on the accelerator's thread."""
         pipeline = self._controller.pipeline
         work = time_models([entry.spec for entry in entries], pipeline.host)
-        title = (
-            self.tr("Measuring {model}").format(model=entries[0].spec.title)
-            if len(entries) == 1
-            else self.tr("Measuring {count} models").format(count=len(entries))
-        )
+        one, many = self.tr("Measuring {model}"), self.tr("Measuring {count} models")
+        title = counted(len(entries), one, many, model=entries[0].spec.title)
         self.card.measure.setEnabled(False)
         pipeline.submit("accelerator", Job(MEASURE, title, work, background=True))
 
