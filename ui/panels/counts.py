@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 UPDATE_MS = 250
 """Time between two updates while a video plays: curves need not follow each frame."""
-OWNER = "count"
+OWNER = ("count",)
+LANE = "count"
 
 
 class CountsPanel(QWidget):
@@ -68,6 +69,9 @@ class CountsPanel(QWidget):
         self.what.setMinimumContentsLength(20)
         self.what.activated.connect(lambda _: self._draw())
         self.compute = QPushButton(icon("activity"), self.tr("Count the whole video"))
+        self.compute.setToolTip(
+            self.tr("Follows the objects through every frame, in the background; the first frames count at once")
+        )
         self.compute.clicked.connect(self.count_all)
         self._progress = QProgressBar(maximum=1000, textVisible=False)
         self._progress.setFixedWidth(120)
@@ -79,6 +83,9 @@ class CountsPanel(QWidget):
         self._note = QLabel()
         self._note.setObjectName("quiet")
         self.save = QPushButton(icon("table"), self.tr("Save as CSV …"))
+        self.save.setToolTip(
+            self.tr("Writes what is plotted as a table. Counts are not part of a project: they are counted again.")
+        )
         self.save.clicked.connect(self._ask_save)
         head = QHBoxLayout()
         head.setSpacing(8)
@@ -296,7 +303,7 @@ class CountsPanel(QWidget):
         host = self._controller.pipeline.host
         linked = self._controller.session.state.linked(instance)
         work = follow_all(linked, device=host.requested_device, precision=host.precision, precisions=host.precisions)
-        self._controller.pipeline.submit(OWNER, Job(OWNER, title, work, background=True))
+        self._controller.pipeline.submit(LANE, Job(OWNER, title, work, background=True))
 
     def cancel(self) -> None:
         """Stop; the frames counted so far stay."""

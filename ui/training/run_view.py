@@ -72,6 +72,7 @@ class RunView(QWidget):
     @staticmethod
     def _picker(name: str) -> QComboBox:
         picker = Combo()
+        picker.setToolTip(name)
         picker.setAccessibleName(name)
         picker.setMinimumContentsLength(12)
         return picker

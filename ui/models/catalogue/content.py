@@ -133,6 +133,7 @@ class CatalogueContent(QWidget):
         self.search.setObjectName("catalogue-search")
         self.search.setPlaceholderText(self.tr("Search name, family, paper …"))
         self.search.setAccessibleName(self.search.placeholderText())
+        self.search.setToolTip(self.tr("Lists the models in which all words occur (Ctrl+F)"))
         self.search.setClearButtonEnabled(True)
         self.search.setMinimumWidth(120)
         self.search.setMaximumWidth(280)
@@ -176,6 +177,7 @@ class CatalogueContent(QWidget):
         for number, (name, text) in enumerate((("table", self.tr("Table")), ("activity", self.tr("Chart")))):
             button = QPushButton(icon(name), text)
             button.setCheckable(True)
+            button.setToolTip((self.tr("Models in rows, to be sorted"), self.tr("Accuracy over cost"))[number])
             self._views.addButton(button, number)
             self._head.addWidget(button)
         self._views.button(TABLE).setChecked(True)

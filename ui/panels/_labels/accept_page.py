@@ -43,6 +43,7 @@ class AcceptPage(QWidget):
         self.score.setToolTip(self.tr("Predictions with this score or more become labels."))
         self.score.changed.connect(lambda value, dragging: self.count())
         self.accept = QPushButton(icon("check"), "")
+        self.accept.setToolTip(self.tr("Takes the predictions on this picture over as labels, which can be corrected"))
         self.accept.clicked.connect(self._accept)
         self.all = QPushButton(icon("layers"), self.tr("Accept on all pictures"))
         self.all.setToolTip(

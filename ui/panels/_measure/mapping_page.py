@@ -48,6 +48,7 @@ class MappingPage(QWidget):
         self._mappings: tuple[tuple[str, ClassMapping], ...] = ()
         self.model = ElidedCombo()
         self.model.setAccessibleName(self.tr("Model whose labels are mapped"))
+        self.model.setToolTip(self.model.accessibleName())
         self.model.currentIndexChanged.connect(lambda _: self._fill())
         self.load_button = QPushButton(icon("folder-open"), self.tr("Load …"))
         self.load_button.setToolTip(self.tr("Take the mapping of a JSON file over, class of the set by label"))
