@@ -9,6 +9,7 @@ from pathlib import Path
 from cvstudio.analyses.binding import AnnotationSet
 from cvstudio.data.labels import LabelledSet
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.names import counted
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, recognised_format
 from cvstudio.media.file_identity import quoted
 from cvstudio.media.folders import Listing, MediaSet, natural_key, set_file
@@ -38,8 +39,9 @@ def media_set_of(labelled: LabelledSet) -> MediaSet:
     assert labelled.path is not None
     folders = sorted({str(path.parent) for path in _files_of(labelled)})
     if not folders:
+        pictures = counted(len(labelled.names), "picture")
         raise MediaError(
-            f"{quoted(labelled.path)} names {len(labelled.names):,} pictures, but none of them was found near it; put "
+            f"{quoted(labelled.path)} names {pictures}, but none of them was found near it; put "
             "them beside the labels, or into a folder 'images' there."
         )
     try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cvstudio.cli.terminal import Bar, Lines, Reporter, guarded, stop_with_stdin
 from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.names import counted
 from cvstudio.foundation.progress import Progress
 from cvstudio.training import RECIPES, Settings, TrainingRecipe
 from cvstudio.training.loop import CURVES, read_curves
@@ -171,7 +172,7 @@ def evaluate(key: str, weights: Path | None, options: argparse.Namespace) -> int
         else:
             _print_comparison(figures, model_card.figures if model_card is not None else {})
             if options.limit:
-                print(f"measured: at most {options.limit} pictures of each set; card: all of them")
+                print(f"measured: at most {counted(options.limit, 'picture')} of each set; card: all of them")
         return 0
 
     return guarded(work, reporter, stopped="stopped; nothing was measured to its end.")

@@ -19,8 +19,9 @@ def shown_name(name: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A count with its noun, whose plural ends in "s": "1 object", "2,000 objects"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    """A count with its noun, whose plural ends in "s" or "es": "1 object", "2,000 objects", "3 classes"."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{plural}"
 
 
 MOST_LISTED = 12

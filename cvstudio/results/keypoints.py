@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from cvstudio.data.boxes import smallest_at
 from cvstudio.data.geometry import Size, check_arrays
 from cvstudio.data.pixel_map import PixelMap
+from cvstudio.foundation.names import counted
 from cvstudio.results.agreements.point_agreement import PointAgreement, Points, compare_points
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
@@ -79,7 +80,7 @@ class Keypoints(Result):
         return above
 
     def headline(self) -> str:
-        return f"{int(self.above_threshold().sum())} points"
+        return counted(int(self.above_threshold().sum()), "point")
 
     def table(self) -> Table:
         """One row for each keypoint of each object: id of the object, name, score, x, y in image pixels, whether it

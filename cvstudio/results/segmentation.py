@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, readonly
 from cvstudio.data.pixel_map import PixelMap
+from cvstudio.foundation.names import counted
 from cvstudio.results.agreements.agreement import RegionAgreement, compare_regions
 from cvstudio.results.result import Placement, Result, Tolerance
 from cvstudio.results.source import Source
@@ -58,7 +59,7 @@ class ClassMaps(Result):
         return np.asarray(best, np.int64)
 
     def headline(self) -> str:
-        return f"{len(np.unique(self.classes()))} classes"
+        return counted(len(np.unique(self.classes())), "class")
 
     def differs_from(self, other: Self, tolerance: Tolerance) -> str:
         """The most probable class differs in at most a fraction `area` of the cells."""
@@ -114,7 +115,7 @@ class Segmentation(Result):
         return [(int(number), float(counts[number] / self.classes.size)) for number in order if counts[number]]
 
     def headline(self) -> str:
-        return f"{len(self.area_fractions())} classes"
+        return counted(len(self.area_fractions()), "class")
 
     def table(self) -> Table:
         """One row for each class that occurs, the largest first: class index, label, area fraction 0..1."""

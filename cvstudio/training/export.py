@@ -11,6 +11,7 @@ from typing import Any
 
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.names import counted
 from cvstudio.foundation.progress import Progress
 from cvstudio.training.base import Settings, TrainingRecipe, TrainingTask
 from cvstudio.training.loop import CHECKPOINT
@@ -37,7 +38,7 @@ def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folde
     seconds = _checked_duration_secs(task, settings.folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: _half(tensor) for name, tensor in task.tensors().items()}
-    trial_note = "" if settings.limit is None else f" (tried out with {settings.limit} pictures of each set)"
+    trial_note = "" if settings.limit is None else f" (tried out with {counted(settings.limit, 'picture')} of each set)"
     with atomic_path(folder / f"{recipe.model}.safetensors") as weights:
         save_file(tensors, weights)
         # safetensors makes a file that only its owner may read.

@@ -37,6 +37,14 @@ def translated(text: str) -> str:
     return text if told == pattern else told.format(*_NUMBER.findall(text))
 
 
+def counted(count: int, one: str, many: str, **values: object) -> str:
+    """`one` where `count` is 1, else `many`, with "{count}" and the placeholders of `values` filled in.
+
+    Both are translated texts: "{count} picture" and "{count} pictures".
+    """
+    return (one if count == 1 else many).format(count=f"{count:,}", **values)
+
+
 def as_line(text: str) -> str:
     """A message of the core, such as its progress, translated and as a line of its own: it begins with a capital.
 

@@ -13,7 +13,7 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.class_numbers import renumbered
 from cvstudio.data.labels import Category, LabelledSet
 from cvstudio.foundation.progress import Progress
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 
 if TYPE_CHECKING:
     from cvstudio.running.pseudo_labels import AcceptedSet
@@ -118,12 +118,18 @@ def with_accepted(now: AnnotationSet, labelled: LabelledSet, done: AcceptedOnAll
 
 def outcome_text(merged: Merged, accepted: AcceptedSet, tr: Callable[[str], str]) -> str:
     """What was accepted, what was edited meanwhile and what could not be read, in translated sentences."""
-    text = tr("{added} labels were accepted on {pictures} of {all} pictures.").format(
-        added=f"{accepted.added:,}", pictures=f"{merged.pictures:,}", all=f"{accepted.pictures:,}"
+    text = counted(
+        accepted.added,
+        tr("{count} label was accepted on {pictures} of {all} pictures."),
+        tr("{count} labels were accepted on {pictures} of {all} pictures."),
+        pictures=f"{merged.pictures:,}",
+        all=f"{accepted.pictures:,}",
     )
     if merged.skipped:
-        text += " " + tr("{count} pictures that were edited meanwhile stay as they are.").format(
-            count=f"{merged.skipped:,}"
+        text += " " + counted(
+            merged.skipped,
+            tr("{count} picture that was edited meanwhile stays as it is."),
+            tr("{count} pictures that were edited meanwhile stay as they are."),
         )
     if accepted.failed:
         file, reason = accepted.failed[0]

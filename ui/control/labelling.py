@@ -480,7 +480,7 @@ class Labelling(QObject):
             self.say(self.tr("There are no pictures to accept predictions on; open a folder or a labelled set."))
             return
         work = accept_on_all(annotations, labelled, files, instance, score, self._pipeline)
-        title = self.tr("Accepting predictions on {count} pictures").format(count=f"{len(files):,}")
+        title = self.tr("Accepting predictions on all pictures")
         self._pipeline.submit("export", Job(JOB, title, work))
 
     def _take_accepted(self, done: AcceptedOnAll) -> None:

@@ -22,7 +22,7 @@ from cvstudio.session.browsing import find_set, with_browsed, with_opened, with_
 from cvstudio.session.labelled_sets import found_pictures, with_labelled_set, with_own
 from cvstudio.session.session import Session, State
 from cvstudio.session.transitions import without_all
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Library(QObject):
         """Remove media from the session, as one undo step."""
         if media:
             state = without_all(self._session.state, media, self._session.next_id)
-            name = media[0].name if len(media) == 1 else self.tr("{count} files").format(count=len(media))
+            name = counted(len(media), "{name}", self.tr("{count} files"), name=media[0].name)
             self._session.change(self.tr("Close {name}").format(name=name), state)
 
     # Sets -----------------------------------------------------------------------------------------------------------

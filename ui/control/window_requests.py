@@ -12,6 +12,7 @@ class WindowRequests(QObject):
     -------
     open_files, open_folder, open_labels : show a dialog for files, a folder or labels, and open the user's selection
     new_labels : show the labels panel, with the focus where the classes of new labels are named
+    delete_parts : remove the selected labels, or say why what a model found stays
     export : show the export dialog for the current result
     class_keypoints : number of the class of the labels whose key points are declared in a dialog
     left_out : show the list of what was left out of the labels of the picture on the canvas
@@ -29,6 +30,7 @@ class WindowRequests(QObject):
     open_folder = Signal()
     open_labels = Signal()
     new_labels = Signal()
+    delete_parts = Signal()
     export = Signal()
     class_keypoints = Signal(int)
     left_out = Signal()

@@ -20,6 +20,7 @@ from cvstudio.media.base import MediaKind
 from cvstudio.session.layers import visible_layers
 from cvstudio.session.session import State
 from ui.base.settings import Settings
+from ui.base.translate import counted
 from ui.control.controller import Controller
 from ui.control.exported_layers import chosen_readings, comparison_in, shown_stack, sides_in
 from ui.files.geometry_copy import GeometryCopies
@@ -339,10 +340,14 @@ class ExportController(QObject):
 
     def _report_batch(self, folder: Path, summary: Summary) -> None:
         if summary.failed:
-            text = self.tr("{done} files are exported, {failed} failed; batch-report.csv in the folder says why.")
-            self._notify("warning", text.format(done=summary.done, failed=summary.failed), folder)
+            one, many = (
+                self.tr("{count} file is exported, {failed} failed; batch-report.csv in the folder says why."),
+                self.tr("{count} files are exported, {failed} failed; batch-report.csv in the folder says why."),
+            )
+            self._notify("warning", counted(summary.done, one, many, failed=summary.failed), folder)
         else:
-            self._notify("info", self.tr("{done} files are exported.").format(done=summary.done), folder)
+            text = counted(summary.done, self.tr("{count} file is exported."), self.tr("{count} files are exported."))
+            self._notify("info", text, folder)
 
     def _notify(self, level: str, text: str, folder: Path) -> None:
         def show() -> None:

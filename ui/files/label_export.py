@@ -28,7 +28,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
 from ui.base.icons import icon
 from ui.base.settings import Settings, first_folder, pictures_folder
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.control.controller import Controller
 from ui.widgets.notices import Notices
 from ui.widgets.rows.choice_rows import Combo, Switch
@@ -223,9 +223,12 @@ class LabelExport(QObject):
         level, text = "info", self.tr("The labels are in {name}.").format(name=path.name)
         if left_out:
             level = "warning"
-            what = self.tr("{count} were left out; the first: {reason}")
-            count = sum(item.count for item in left_out)
-            text += " " + what.format(count=f"{count:,}", reason=translated(left_out[0].reason))
+            text += " " + counted(
+                sum(item.count for item in left_out),
+                self.tr("{count} was left out: {reason}"),
+                self.tr("{count} were left out; the first: {reason}"),
+                reason=translated(left_out[0].reason),
+            )
 
         def show() -> None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))

@@ -23,7 +23,7 @@ from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.lanes import Job
 from cvstudio.foundation.names import shown_name
 from cvstudio.media.annotations.summary import by_reason, left_out_text
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.control.controller import Controller
 from ui.control.opening_jobs import CheckedLabels, find_pictures
 from ui.widgets.notices import Notices
@@ -130,11 +130,16 @@ class LeftOutReport(QObject):
         self._controller.labelling.left_out = {path: item.left_out for path, item in self.last.items()}
         self.changed.emit()
         if checked.missing and checked.missing == checked.pictures:
-            text = self.tr("None of the {count} pictures of {name} is there; choose the folder that they are in.")
+            text = counted(
+                checked.pictures,
+                self.tr("The only picture of {name} is not there; choose the folder that it is in."),
+                self.tr("None of the {count} pictures of {name} is there; choose the folder that they are in."),
+                name=shown_name(checked.path.name),
+            )
             # An error stays: without its button there is no way to the pictures but opening the labels again.
             self._notices.post(
                 "error",
-                text.format(count=f"{checked.pictures:,}", name=shown_name(checked.path.name)),
+                text,
                 action=self.tr("Find pictures …"),
                 run=lambda: self.ask_pictures(checked.annotations),
             )
@@ -142,8 +147,10 @@ class LeftOutReport(QObject):
         if not checked.left_out:
             return
         reasons = by_reason(checked.left_out)
-        text = self.tr("{name}: {count} labels or pictures were left out, most often: {reason}").format(
-            count=f"{sum(reason.count for reason in reasons):,}",
+        text = counted(
+            sum(reason.count for reason in reasons),
+            self.tr("{name}: {count} label or picture was left out: {reason}"),
+            self.tr("{name}: {count} labels or pictures were left out, most often: {reason}"),
             name=shown_name(checked.path.name),
             reason=translated(reasons[0].text),
         )

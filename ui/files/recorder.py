@@ -16,6 +16,7 @@ from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.camera_tap import Tap
+from ui.base.translate import counted
 from ui.control.controller import Controller
 from ui.control.pipeline import RECORD
 from ui.widgets.notices import Notices
@@ -143,8 +144,11 @@ class Recorder(QObject):
         }
         text = texts[recorded.ended].format(name=kept.media.name)
         if recorded.dropped:
-            more = self.tr("{count} of {all} frames were lost, as the computer was too busy.")
-            text = f"{text} {more.format(count=recorded.dropped, all=recorded.frames + recorded.dropped)}"
+            one, many = (
+                self.tr("{count} of {all} frames was lost, as the computer was too busy."),
+                self.tr("{count} of {all} frames were lost, as the computer was too busy."),
+            )
+            text += " " + counted(recorded.dropped, one, many, all=recorded.frames + recorded.dropped)
         folder = QUrl.fromLocalFile(str(recorded.path.parent))
         level = "info" if recorded.ended == "stopped" and not recorded.dropped else "warning"
         self._notices.post(level, text, action=self.tr("Show folder"), run=lambda: QDesktopServices.openUrl(folder))

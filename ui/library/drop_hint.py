@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from ui.base import theme
 from ui.base.icons import tinted
+from ui.base.translate import counted
 
 MARGIN = 12
 ICON = 40
@@ -28,10 +29,8 @@ class DropHint(QWidget):
 
     def show_for(self, paths: Sequence[Path]) -> None:
         """Show the effect of dropping `paths`."""
-        if len(paths) == 1:
-            self.text = self.tr("Drop to open {name}").format(name=paths[0].name or str(paths[0]))
-        else:
-            self.text = self.tr("Drop to open {count} items").format(count=len(paths))
+        one, many = self.tr("Drop to open {name}"), self.tr("Drop to open {count} items")
+        self.text = counted(len(paths), one, many, name=paths[0].name or str(paths[0]))
         self.setAccessibleName(self.text)
         self._cover()
         self.raise_()

@@ -38,6 +38,7 @@ class FilterBar(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search this folder"))
         self.search.setAccessibleName(self.tr("Search this folder"))
+        self.search.setToolTip(self.tr("Lists the files whose names have all of the words (Ctrl+Shift+F)"))
         # Files dropped anywhere in the window are opened, rather than inserted as text.
         self.search.setAcceptDrops(False)
         self.search.textChanged.connect(lambda text: library.set_filter(dataclasses.replace(library.filter, text=text)))

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton,
 
 from cvstudio.foundation.names import shown_name
 from ui.base.icons import icon
+from ui.base.translate import counted
 
 ROW_HEIGHT = 28
 
@@ -64,7 +65,7 @@ class OnlyFolders(QWidget):
     def tell(self, names: Sequence[str], *, others: int = 0) -> None:
         """List the folders `names`, beside which there are `others` files of no kind that the program reads."""
         count = len(names)
-        folders = self.tr("1 folder") if count == 1 else self.tr("{count} folders").format(count=f"{count:,}")
+        folders = counted(count, self.tr("{count} folder"), self.tr("{count} folders"))
         nothing = self.tr("no pictures, videos or sounds") if others else self.tr("no files")
         text = self.tr("It holds {folders} and {nothing}.").format(folders=folders, nothing=nothing)
         self.message.setText(text)

@@ -26,6 +26,9 @@ class SlicesLine(QWidget):
         self.text.setWordWrap(True)
         self.button = QPushButton(self.tr("In slices"))
         self.button.setObjectName("slices-button")
+        self.button.setToolTip(
+            self.tr("Runs the model on overlapping parts of the picture, so that it sees small things")
+        )
         self.button.clicked.connect(lambda: self.wanted.emit(self._tile))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

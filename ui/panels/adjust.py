@@ -123,6 +123,7 @@ class AdjustPanel(QStackedWidget):
         self.scope = QLabel(wordWrap=True)
         self.scope.setObjectName("quiet")
         self.only_this = self._share(self.tr("Only this one"), self._part)
+        self.only_this.setToolTip(self.tr("Adjust this file by itself; the others stay as they are."))
         self.like_others = self._share(self.tr("Like the others"), lambda: self._join(of_this=False))
         self.like_others.setToolTip(self.tr("Adjust this file like all others again."))
         self.apply_to_all = self._share(self.tr("Apply to all in this set"), lambda: self._join(of_this=True))

@@ -138,6 +138,7 @@ class BatchContent(QWidget):
         self.formats = QPushButton()
         self.formats.setObjectName("value-button")
         self.formats.setAccessibleName(self.tr("Formats"))
+        self.formats.setToolTip(self.tr("The files that are written for each result"))
         self.formats.clicked.connect(self._show_formats)
         form = QGridLayout()
         form.setSpacing(8)
@@ -147,6 +148,7 @@ class BatchContent(QWidget):
             form.addWidget(QLabel(title), row, 0)
             form.addWidget(widget, row, 1)
         self.start_button = QPushButton(icon("play"), "")
+        self.start_button.setToolTip(self.tr("Runs the current analysis on all files; finished ones are not run again"))
         self.start_button.clicked.connect(self.start)
         self.pause_button = QPushButton(icon("pause"), self.tr("Pause"))
         self.pause_button.setToolTip(self.tr("Stops after the files in progress; finished ones are kept"))
@@ -205,6 +207,7 @@ class BatchContent(QWidget):
         button = QPushButton(icon("folder-open"), "")
         button.setObjectName("value-button")
         button.setAccessibleName(name)
+        button.setToolTip(name)
         button.clicked.connect(choose)
         return button
 

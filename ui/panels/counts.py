@@ -29,6 +29,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
 from ui.base.icons import icon
 from ui.base.settings import first_folder, videos_folder
+from ui.base.translate import counted
 from ui.control.tracking_job import TrackingProgress, follow_all
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
 UPDATE_MS = 250
 """Time between two updates while a video plays: curves need not follow each frame."""
-OWNER = "count"
+OWNER = ("count",)
+LANE = "count"
 
 
 class CountsPanel(QWidget):
@@ -67,6 +69,9 @@ class CountsPanel(QWidget):
         self.what.setMinimumContentsLength(20)
         self.what.activated.connect(lambda _: self._draw())
         self.compute = QPushButton(icon("activity"), self.tr("Count the whole video"))
+        self.compute.setToolTip(
+            self.tr("Follows the objects through every frame, in the background; the first frames count at once")
+        )
         self.compute.clicked.connect(self.count_all)
         self._progress = QProgressBar(maximum=1000, textVisible=False)
         self._progress.setFixedWidth(120)
@@ -78,6 +83,9 @@ class CountsPanel(QWidget):
         self._note = QLabel()
         self._note.setObjectName("quiet")
         self.save = QPushButton(icon("table"), self.tr("Save as CSV …"))
+        self.save.setToolTip(
+            self.tr("Writes what is plotted as a table. Counts are not part of a project: they are counted again.")
+        )
         self.save.clicked.connect(self._ask_save)
         head = QHBoxLayout()
         head.setSpacing(8)
@@ -199,7 +207,11 @@ class CountsPanel(QWidget):
         if self.what.currentData() == "events" and self._tallies is not None:
             if any(self._tallies.earlier):
                 self._note.setText(
-                    self.tr("{count} earlier ones are not listed").format(count=f"{sum(self._tallies.earlier):,}")
+                    counted(
+                        sum(self._tallies.earlier),
+                        self.tr("{count} earlier one is not listed"),
+                        self.tr("{count} earlier ones are not listed"),
+                    )
                 )
             self._show_events(self._tallies)
             return
@@ -291,7 +303,7 @@ class CountsPanel(QWidget):
         host = self._controller.pipeline.host
         linked = self._controller.session.state.linked(instance)
         work = follow_all(linked, device=host.requested_device, precision=host.precision, precisions=host.precisions)
-        self._controller.pipeline.submit(OWNER, Job(OWNER, title, work, background=True))
+        self._controller.pipeline.submit(LANE, Job(OWNER, title, work, background=True))
 
     def cancel(self) -> None:
         """Stop; the frames counted so far stay."""
@@ -351,8 +363,11 @@ class CountsPanel(QWidget):
             yield path
 
         if tallies is not None and any(tallies.earlier):
-            text = self.tr("{count} earlier crossings and stays are no longer known, and not in the file.")
-            self._controller.notice.emit("warning", text.format(count=f"{sum(tallies.earlier):,}"))
+            one, many = (
+                self.tr("{count} earlier crossing or stay is no longer known, and not in the file."),
+                self.tr("{count} earlier crossings and stays are no longer known, and not in the file."),
+            )
+            self._controller.notice.emit("warning", counted(sum(tallies.earlier), one, many))
         title = self.tr("Saving {name}").format(name=path.name)
         self._controller.pipeline.submit("pool", Job(("counts", str(path)), title, work))
 

@@ -190,7 +190,8 @@ class ResultsPanel(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Delete:
-            return self._delete_labels()
+            self._requests.delete_parts.emit()
+            return True
         # In a list of results Ctrl+C copies rows; elsewhere it copies the view.
         if isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Copy):
             if event.type() == QEvent.Type.ShortcutOverride:
@@ -200,15 +201,6 @@ class ResultsPanel(QWidget):
                 self.copy_rows()
                 return True
         return super().eventFilter(watched, event)
-
-    def _delete_labels(self) -> bool:
-        """Remove the selected labels, where the rows are labels; False where they are not."""
-        controller, state = self._controller, self._controller.session.state
-        layer = controller.labelling.layer
-        if not controller.labelling.ready or layer is None or layer.id != state.current or not state.selection:
-            return False
-        controller.labelling.delete(state.selection)
-        return True
 
     def copy_rows(self) -> None:
         """Copy the selected rows, or all without any, as lines with tabs; spreadsheets take them apart."""

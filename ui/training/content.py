@@ -29,7 +29,7 @@ from cvstudio.training import RECIPES, TrainingRecipe
 from cvstudio.training.runs import Run, read_run, run_folder
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import as_line, translated
+from ui.base.translate import as_line, counted, translated
 from ui.control.controller import Controller
 from ui.models.licence_line import LicenceLine
 from ui.models.model_card import CardPopup, RecipeCardView
@@ -85,6 +85,7 @@ class TrainingContent(QWidget):
     def _make_controls(self) -> QWidget:
         self.recipe = Combo()
         self.recipe.setAccessibleName(self.tr("Recipe"))
+        self.recipe.setToolTip(self.tr("The network that is trained, and on what data"))
         for recipe in (recipe for recipe in RECIPES if recipe.make is not None):
             self.recipe.addItem(translated(recipe.title), recipe.key)
         self.recipe.activated.connect(lambda _: self._choose_recipe())
@@ -99,8 +100,11 @@ class TrainingContent(QWidget):
         self.licence = LicenceLine()
         self.data = QPushButton(icon("folder-open"), "")
         self.data.setObjectName("value-button")
+        self.data.setToolTip(self.tr("The folder with the data that the recipe asks for"))
         self.data.clicked.connect(self.choose_data)
         self.device = Combo()
+        self.device.setAccessibleName(self.tr("Device"))
+        self.device.setToolTip(self.tr("What computes the training; a GPU is many times as fast"))
         for name, title in (("auto", self.tr("automatic")), ("cpu", "CPU"), ("cuda", "CUDA"), ("mps", "Metal")):
             self.device.addItem(title, name)
         self.seed = QSpinBox(maximum=MOST_SEED)
@@ -118,6 +122,7 @@ class TrainingContent(QWidget):
         form.addWidget(QLabel(self.tr("Seed")), 1, 2)
         form.addWidget(self.seed, 1, 3)
         self.start_button = QPushButton(icon("play"), "")
+        self.start_button.setToolTip(self.tr("Trains in a process of its own; you can stop and continue later"))
         self.start_button.clicked.connect(self.start)
         self.stop_button = QPushButton(icon("square"), self.tr("Stop"))
         self.stop_button.setToolTip(self.tr("Stops after the current step; the last complete epoch is kept"))
@@ -232,8 +237,11 @@ class TrainingContent(QWidget):
         elif finished:
             self._say(self.tr("This run is finished; another seed starts a new one."))
         elif run is not None:
-            text = self.tr("{done} of {all} epochs are done; training continues from there.")
-            self._say(text.format(done=run.epochs_done, all=run.start.epochs))
+            one, many = (
+                self.tr("{count} of {all} epochs is done; training continues from there."),
+                self.tr("{count} of {all} epochs are done; training continues from there."),
+            )
+            self._say(counted(run.epochs_done, one, many, all=run.start.epochs))
         else:
             self._say("")
 

@@ -15,7 +15,7 @@ from cvstudio.training.loop import CURVES
 from cvstudio.training.runs import CurveFollower, CurveGroup, Run, curve_groups, curves_of, find_runs
 from cvstudio.weights.embedded import load_card
 from ui.base.icons import icon
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.models.model_card import CardPopup, ModelCardView
 from ui.training.curves import CurvesView
 from ui.widgets.rows.choice_rows import Combo
@@ -72,6 +72,7 @@ class RunView(QWidget):
     @staticmethod
     def _picker(name: str) -> QComboBox:
         picker = Combo()
+        picker.setToolTip(name)
         picker.setAccessibleName(name)
         picker.setMinimumContentsLength(12)
         return picker
@@ -104,7 +105,8 @@ class RunView(QWidget):
         title = translated(RECIPES[start.recipe].title) if start.recipe in RECIPES else start.recipe
         parts = [title, self.tr("seed {seed}").format(seed=start.seed)]
         if start.limit is not None:
-            parts.append(self.tr("{count} pictures of each set").format(count=start.limit))
+            one, many = self.tr("{count} picture of each set"), self.tr("{count} pictures of each set")
+            parts.append(counted(start.limit, one, many))
         done = self.tr("{done} of {all} epochs").format(done=run.epochs_done, all=start.epochs)
         return " · ".join([*parts, self.tr("finished") if run.finished else done])
 

@@ -46,6 +46,7 @@ class EmptyState(QWidget):
         layout.addLayout(line)
         if action:
             button = QPushButton(action)
+            button.setToolTip(text)
             button.clicked.connect(self.triggered)
             layout.addWidget(button, 0, centre)
         layout.addStretch(3)

@@ -35,6 +35,7 @@ class PageTabs(QStackedWidget):
         self.list = ElidedCombo()
         for index, widget in enumerate((self.bar, self.list)):
             widget.setAccessibleName(name)
+            widget.setToolTip(name)
             self.insertWidget(index, widget)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.bar.currentChanged.connect(self.list.setCurrentIndex)

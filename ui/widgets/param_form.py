@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from ui.widgets.rows.row import Row
 
 WIDEST_LABEL = 146
-LEAST_LABEL = 64
-LEAST_SLIDER = 92
-"""Pixels that a slider has at least, for which labels go on a second line."""
+LEAST_LABEL = 90
+LEAST_SLIDER = 110
+"""Pixels that a slider gets, its ends included, where its label fits on two lines."""
 ROW_GAP = 8
 """Pixels between label, slider and number, as a row has them."""
 
@@ -74,6 +74,7 @@ class ParamForm(QWidget):
         self._fold = QToolButton()
         self._fold.setObjectName("fold")
         self._fold.setText(self.tr("More"))
+        self._fold.setToolTip(self.tr("Shows or hides what is rarely changed"))
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._fold.setIcon(icon("chevron-right"))
         self._fold.clicked.connect(lambda: self.set_unfolded(not self._unfolded))

@@ -79,7 +79,7 @@ class MainWindow(Window):
         self.settings = settings or Settings()
         self.controller = Controller(self)
         self.controller.pipeline.cache.resize(self.settings.cache_mb << 20)
-        self._complete = False
+        self._complete = self._asking = False
         self.closed = False
         """Whether the window is gone for good, and what runs is being ended."""
         self.setDockNestingEnabled(True)
@@ -220,12 +220,14 @@ class MainWindow(Window):
     def _connect_requests(self, requests: WindowRequests) -> None:
         """Connect the requests of panels and dialogs with what answers them."""
         from ui.window.compare_commands import choose
+        from ui.window.picture_menu import delete_parts
 
         requests.open_files.connect(self.opener.ask_files)
         requests.open_folder.connect(self.opener.ask_folder)
         requests.open_labels.connect(self.opener.ask_labels)
         requests.new_labels.connect(self.begin_labels)
         requests.show_medium.connect(lambda: self.show_panel("medium"))
+        requests.delete_parts.connect(lambda: delete_parts(self))
         requests.export.connect(self.exporting.ask)
         requests.class_keypoints.connect(self.workspace.labels.ask_keypoints)
         requests.export_labels.connect(self.label_export.ask)
@@ -389,7 +391,9 @@ class MainWindow(Window):
             self.dock_layout.divide()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() != Qt.Key.Key_Escape or not self._complete:
+        if event.key() == Qt.Key.Key_Delete and self._complete:
+            self.controller.requests.delete_parts.emit()
+        elif event.key() != Qt.Key.Key_Escape or not self._complete:
             super().keyPressEvent(event)
         elif self.notices.dismiss_newest() or self.controller.comparison.end():
             pass
@@ -401,8 +405,19 @@ class MainWindow(Window):
     def focusNextPrevChild(self, forwards: bool) -> bool:
         return self._tab.step(forwards=forwards) if self._complete else super().focusNextPrevChild(forwards)
 
+    def _may_close(self) -> bool:
+        """Whether the window may close; asks where work or changes would be lost."""
+        self._asking = True
+        try:
+            return self.quit_guard.may_close() and self.project.may_close()
+        finally:
+            self._asking = False
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._complete and not (self.quit_guard.may_close() and self.project.may_close()):
+        if self._asking:
+            event.ignore()  # the question is on the screen
+            return
+        if self._complete and not self._may_close():
             self.quit_guard.stay()
             event.ignore()
             return

@@ -1,12 +1,15 @@
-"""The context menu of the picture."""
+"""The context menu of the picture, and what Delete does there."""
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QMenu
 
+from cvstudio.session.label_edits import annotations_of
 from ui.base.icons import icon
 from ui.panels.layer_menu import LayerMenu
 from ui.panels.parts import add_part_actions
@@ -44,6 +47,30 @@ def picture_menu(window: Window, canvas: Canvas, place: QPoint) -> QMenu:
         menu.addAction(actions["snapshot"])
     menu.addAction(actions["export"])
     return menu
+
+
+def delete_parts(window: Window) -> None:
+    """Remove the selected labels. What a model found cannot be removed: say so, and offer to accept the others."""
+    controller = window.controller
+    state, labelling, detections = controller.session.state, controller.labelling, controller.detections()
+    layer, instance, chosen = labelling.layer, state.instance, state.selection
+    if not chosen or instance is None:
+        return
+    if annotations_of(instance) is not None:
+        if labelling.ready and layer is not None and layer.id == state.current:
+            labelling.delete(chosen)
+        return
+    text = window.tr("What a model found cannot be deleted.")
+    if detections is None:
+        window.notices.post("info", text)
+    elif labelling.ready:
+        others = {int(number) for number in detections.ids} - chosen
+        text += " " + window.tr("Accept the others as labels, or raise the minimum confidence.")
+        accept = partial(labelling.accept, detections, -math.inf, ids=others)
+        window.notices.post("info", text, action=window.tr("Accept the Others"), run=accept, stays=True)
+    else:
+        text += " " + window.tr("Begin labels, accept the detections there, and delete what is wrong.")
+        window.notices.post("info", text, action=window.tr("New Labels …"), run=window.begin_labels, stays=True)
 
 
 def offer_picture_menu(window: Window, canvas: Canvas) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.session.session import State
 from ui.base.icons import icon
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.control.controller import Controller
 from ui.widgets.steady_label import SteadyLabel
 
@@ -125,7 +125,7 @@ class StatusLine(QStatusBar):
             self._soon.start()
         count = len(self._shown)
         names = [translated(job.title) for job in self._shown.values()]
-        self._jobs.setText(names[0] if count == 1 else self.tr("{count} jobs").format(count=count) if count else "")
+        self._jobs.setText(counted(count, "{name}", self.tr("{count} jobs"), name=names[0]) if count else "")
         self._bar.setMaximum(0)
         titles = "\n".join(names)
         for widget in (self._jobs, self._bar, self.cancel):

@@ -82,6 +82,7 @@ class TopBar(QWidget):
         # The style leaves no room between icon and text.
         self.open.setText(" " + self.tr("Open"))
         self.open.setIcon(icon("folder-open"))
+        self.open.setToolTip(self.tr("Chooses files to open (Ctrl+O); the arrow lists the recent ones"))
         self.open.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.open.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.search = SearchBox(search_keys)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.mesh_topology import merge_equal
 from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.foundation.names import counted
 from cvstudio.media.meshes.surfaces import Notes, face_colours_of_vertices, measured
 from cvstudio.media.meshes.text_meshes import decimal_points, plain_text
 
@@ -57,7 +58,7 @@ def read_stl(content: bytes) -> TriangleMesh | PointCloud:
         triangles = np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
         colours = _colours(content[:80], rows["attribute"])
         if count != int.from_bytes(content[80:84], "little"):
-            notes["Read"] = f"{count:,} triangles, of which the header states none"
+            notes["Read"] = f"{counted(count, 'triangle')}, of which the header states none"
         elif len(content) > STL_HEAD + STL_ROW * count:
             notes["Not read"] = f"{len(content) - STL_HEAD - STL_ROW * count:,} bytes behind the last triangle"
     first, index = merge_equal(vertices)

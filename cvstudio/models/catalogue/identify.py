@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.names import counted
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.weights.checks import ProbedError, probing
@@ -67,7 +68,7 @@ class Identified:
 
     def headline(self) -> str:
         """Name, kind and size of the file, in one line."""
-        size = f", {self.n_tensors} tensors, {self.n_numbers / 1e6:.1f} M numbers" if self.n_tensors else ""
+        size = f", {counted(self.n_tensors, 'tensor')}, {self.n_numbers / 1e6:.1f} M numbers" if self.n_tensors else ""
         return f"{self.path.name}: {self.kind.value}{size}"
 
     def verdict(self) -> str:

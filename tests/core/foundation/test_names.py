@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvstudio.foundation.errors import MediaError
-from cvstudio.foundation.names import shown_name
+from cvstudio.foundation.names import counted, shown_name
 from cvstudio.media import open_media
 
 
@@ -33,3 +33,11 @@ def test_a_sentence_stays_on_one_line(tmp_path: Path) -> None:
             open_media(tmp_path / name)
         assert "does not exist" in str(raised.value)
         assert not {"\n", "\r", "\t"} & set(str(raised.value))
+
+
+def test_a_count_has_its_noun_in_the_right_number():
+    assert [counted(count, noun) for count in (0, 1, 2000) for noun in ("picture", "class")] == [
+        *("0 pictures", "0 classes"),
+        *("1 picture", "1 class"),
+        *("2,000 pictures", "2,000 classes"),
+    ]

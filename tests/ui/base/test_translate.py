@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTranslator
 from PySide6.QtWidgets import QApplication
 
-from ui.base.translate import as_line, translated
+from ui.base.translate import as_line, counted, translated
+
+ROOT = Path(__file__).resolve().parents[3]
 
 TEXTS = {"picture {0} of {1}": "{1}장 중 {0}번째 사진", "Object detection": "객체 검출"}
 
@@ -48,3 +53,50 @@ def test_a_message_is_a_line_of_its_own(qapp: QApplication) -> None:
 @pytest.mark.parametrize("name", ["dog.jpg", "img_0001.png", "set/dog.jpg", "set\\dog.jpg", "scan-2 b.tif", "1.png"])
 def test_the_name_of_a_file_stays_as_it_is(name: str, qapp: QApplication) -> None:
     assert as_line(name) == name
+
+
+NOUNS = (
+    *("pictures", "files", "labels", "frames", "classes", "folders", "items", "jobs", "models", "anchors", "proposals"),
+    *("places", "tensors", "candidates", "families", "predictions", "strokes", "crossings", "media", "ones", "points"),
+)
+COUNTED = re.compile(rf"(?<!of )\{{(?!name\b)\w+\}}((?: [a-z]+)*?) ({'|'.join(NOUNS)})\b")
+NEVER_ONE = {
+    "{count} points": "a polygon has three or more",
+    "All {count} open media": "offered from two on",
+    "{count} classes": "no classifier of timm knows one class",
+    "{count} of {total} files could not be opened: {names}. The first: {reason}": "for one file its reason is told",
+    # Their singular is a name.
+    **dict.fromkeys(
+        ("{count} files", "{count} jobs", "Measuring {count} models", "Drop to open {count} items"), "name"
+    ),
+}
+
+
+def _singular(noun: str) -> str:
+    return noun[:-3] + "y" if noun.endswith("ies") else noun[:-2] if noun.endswith("sses") else noun[:-1]
+
+
+def test_every_text_with_a_count_has_one_for_a_single_thing() -> None:
+    lacking = []
+    for path in sorted((ROOT / "ui").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = [
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+        for text in texts:
+            found = COUNTED.search(text)
+            if found is None or "\n" in text or text in NEVER_ONE:
+                continue
+            single = re.compile(rf"\}}(?: [a-z]+)*? {_singular(found[2])}\b")
+            if not any(single.search(other) for other in texts if other != text):
+                lacking.append(f"{path.name}: {text}")
+    assert lacking == []
+
+
+def test_one_thing_is_told_in_the_singular() -> None:
+    texts = "{count} picture of {name}", "{count} pictures of {name}"
+    assert [counted(count, *texts, name="street") for count in (0, 1, 2000)] == [
+        "0 pictures of street",
+        "1 picture of street",
+        "2,000 pictures of street",
+    ]

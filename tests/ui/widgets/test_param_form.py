@@ -198,7 +198,7 @@ def test_every_slider_of_an_analysis_is_long_enough_in_the_narrowest_column(anal
             form.set_unfolded(unfolded)
             lay_out()
             for slider in (row for row in form.findChildren(SliderRow) if row.isVisible()):
-                assert slider.slider.width() >= 90, slider.title
+                assert slider.slider.width() >= (94 if unfolded else 108), slider.title
                 lines = slider.label.lines(slider.label.width())
                 assert " ".join(lines) == slider.title
                 assert slider.label.height() >= len(lines) * slider.fontMetrics().lineSpacing()

@@ -14,7 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
 from cvstudio.session.session import State
+from tests.ui.window.labelling_steps import annotations, begin
 from ui.panels.labels import LabelsPanel
+from ui.panels.results import ResultsPanel
 from ui.window.main_window import MainWindow
 
 
@@ -65,3 +67,43 @@ def test_a_panel_without_labels_takes_the_height_of_what_it_says(window: MainWin
     qtbot.waitUntil(lambda: dock.height() >= 420, timeout=30_000)
     # What is registered goes with the window, which would ask for it.
     window.controller.session.load(State())
+
+
+def test_delete_on_a_detection_says_what_to_do_and_offers_it(window: MainWindow, qtbot: QtBot) -> None:
+    controller = window.controller
+    window.open_paths([sample_path("astronaut")])
+    qtbot.waitUntil(lambda: controller.session.state.instance is not None, timeout=60_000)
+    controller.use_analysis("detect")
+    controller.set_model("haar-face")
+    controller.set_value("min_neighbors", 1)
+    qtbot.waitUntil(lambda: len(controller.detections() or ()) > 1 and not controller.pipeline.busy, timeout=60_000)
+    detections = controller.detections()
+    assert detections is not None
+    table = window.dock_layout.content(ResultsPanel).table
+    for widget in (window.workspace.canvas, table):
+        controller.select(frozenset({int(detections.ids[0])}))
+        QTest.keyClick(widget, Qt.Key.Key_Delete)
+        (notice,) = window.notices.shown
+        assert notice.text.startswith("What a model found cannot be deleted. Begin labels")
+        assert controller.detections() is detections
+        assert notice.action is not None
+        notice.action.click()
+        qtbot.waitUntil(window.docks["labels"].isVisible)
+    begin(window, qtbot, "face")
+    controller.labelling.set_active(False)
+    instance = next(item for item in controller.session.state.instances if item.analysis == "detect")
+    controller.layers.select(instance.id)
+    qtbot.waitUntil(lambda: len(controller.detections() or ()) == len(detections), timeout=60_000)
+    controller.select(frozenset({int(detections.ids[0])}))
+    QTest.keyClick(window.workspace.canvas, Qt.Key.Key_Delete)
+    (notice,) = window.notices.shown
+    assert notice.action is not None
+    assert notice.action.text() == "Accept the Others"
+    notice.action.click()
+    assert len(annotations(window)) == len(detections) - 1
+    controller.undo()
+    assert annotations(window) == ()
+    # Nothing is chosen: Delete is silent.
+    controller.select(frozenset())
+    QTest.keyClick(window.workspace.canvas, Qt.Key.Key_Delete)
+    assert window.notices.shown == ()

@@ -68,6 +68,29 @@ def export(window: MainWindow, qtbot: QtBot) -> LongExport:
     return made
 
 
+def test_a_second_close_while_the_question_is_open_asks_nothing_more(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.project.path = tmp_path / "work.cvstudio"
+    window.controller.set_look("show_masks", False)
+    assert window.controller.session.modified
+    asked: list[str] = []
+
+    def question(parent: object, title: str, reason: str, choices: object) -> QMessageBox.StandardButton:
+        asked.append(reason)
+        if len(asked) < 3:
+            window.close()  # the window manager asks again
+        return QMessageBox.StandardButton.Cancel
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    window.close()
+    assert len(asked) == 1
+    assert window.isVisible()
+    # Later it asks again.
+    window.close()
+    assert len(asked) == 2
+
+
 def test_without_work_nothing_is_asked(window):
     window.close()
     assert not window.isVisible()

@@ -59,6 +59,7 @@ class CatalogueCard(QWidget):
         self.get.setToolTip(self.tr("Shows size, licence and source of the weights before they are downloaded"))
         self.get.clicked.connect(lambda: self._emit(self.get_requested))
         self.measure = QPushButton(icon("gauge"), self.tr("Measure"))
+        self.measure.setToolTip(self.tr("Runs the model a few times to tell its speed on this device"))
         self.measure.clicked.connect(lambda: self._emit(self.measure_requested))
         self.figures = QLabel()
         self.figures.setObjectName("quiet")

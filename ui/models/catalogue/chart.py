@@ -23,7 +23,7 @@ from cvstudio.models.catalogue.chart import Bubble, Cost, bubbles
 from cvstudio.models.catalogue.columns import bytes_text, count_text, speed_text
 from cvstudio.models.catalogue.entries import CatalogueEntry
 from ui.base import theme
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.models.catalogue.labels import place_labels
 from ui.widgets.elided_label import ElidedLabel
 
@@ -270,7 +270,7 @@ class SummaryChart(QWidget):
         ]
         others = len(colours) - len(spans)
         if others:
-            text = self.tr("{count} other families").format(count=others)
+            text = counted(others, self.tr("{count} other family"), self.tr("{count} other families"))
             spans.append(f'<span style="color:{grey}">●</span>&nbsp;{text}')
         self.legend.setText(" &nbsp; ".join(spans))
 

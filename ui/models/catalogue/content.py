@@ -33,7 +33,7 @@ from cvstudio.models.inspection.text import field_text
 from cvstudio.models.terms import Place
 from ui.base.icons import icon
 from ui.base.settings import Settings
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.control.controller import Controller
 from ui.models.catalogue.card import WIDTH, CatalogueCard
 from ui.models.catalogue.chart_tools import ChartTools
@@ -133,6 +133,7 @@ class CatalogueContent(QWidget):
         self.search.setObjectName("catalogue-search")
         self.search.setPlaceholderText(self.tr("Search name, family, paper …"))
         self.search.setAccessibleName(self.search.placeholderText())
+        self.search.setToolTip(self.tr("Lists the models in which all words occur (Ctrl+F)"))
         self.search.setClearButtonEnabled(True)
         self.search.setMinimumWidth(120)
         self.search.setMaximumWidth(280)
@@ -176,6 +177,7 @@ class CatalogueContent(QWidget):
         for number, (name, text) in enumerate((("table", self.tr("Table")), ("activity", self.tr("Chart")))):
             button = QPushButton(icon(name), text)
             button.setCheckable(True)
+            button.setToolTip((self.tr("Models in rows, to be sorted"), self.tr("Accuracy over cost"))[number])
             self._views.addButton(button, number)
             self._head.addWidget(button)
         self._views.button(TABLE).setChecked(True)
@@ -335,11 +337,8 @@ class CatalogueContent(QWidget):
         """Measure the speed of models on the accelerator's thread."""
         pipeline = self._controller.pipeline
         work = time_models([entry.spec for entry in entries], pipeline.host)
-        title = (
-            self.tr("Measuring {model}").format(model=entries[0].spec.title)
-            if len(entries) == 1
-            else self.tr("Measuring {count} models").format(count=len(entries))
-        )
+        one, many = self.tr("Measuring {model}"), self.tr("Measuring {count} models")
+        title = counted(len(entries), one, many, model=entries[0].spec.title)
         self.card.measure.setEnabled(False)
         pipeline.submit("accelerator", Job(MEASURE, title, work, background=True))
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.models.catalogue.identify import Identified
 from cvstudio.weights.differences import Differences
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.models.checkpoints.differences_view import DifferencesView
 from ui.models.model_card import CardView
 
@@ -128,7 +128,7 @@ class ImportDialog(_Dialog):
         card.head(identified.path.name, False)
         facts = [translated(identified.kind.value)]
         if identified.n_tensors:
-            facts.append(self.tr("{count} tensors").format(count=identified.n_tensors))
+            facts.append(counted(identified.n_tensors, self.tr("{count} tensor"), self.tr("{count} tensors")))
             facts.append(self.tr("{count} M values").format(count=f"{identified.n_numbers / 1e6:.1f}"))
         card.text(" · ".join(facts), "quiet")
         for note in identified.notes:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.models.shared.labels import SIZES
 from ui.base.settings import downloads_folder, first_folder
+from ui.base.translate import counted
 from ui.widgets.rows.choice_rows import Combo
 
 SET_TITLES = {
@@ -134,7 +135,7 @@ class LabelsField(QWidget):
         label_set = self.set.value
         self.text.setVisible(not label_set)
         count = SIZES[label_set] if label_set else len(self.value())
-        self.count.setText(self.tr("{count} labels").format(count=count))
+        self.count.setText(counted(count, self.tr("{count} label"), self.tr("{count} labels")))
 
     def _load(self) -> None:
         kinds = self.tr("Text files (*.txt *.names *.csv);;All files (*)")

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from cvstudio.foundation.params import Doc, Field, Range
 from ui.base.icons import icon
+from ui.base.translate import counted
 from ui.control.labelling import Labelling
 from ui.widgets.rows.slider_row import SliderRow
 
@@ -42,6 +43,7 @@ class AcceptPage(QWidget):
         self.score.setToolTip(self.tr("Predictions with this score or more become labels."))
         self.score.changed.connect(lambda value, dragging: self.count())
         self.accept = QPushButton(icon("check"), "")
+        self.accept.setToolTip(self.tr("Takes the predictions on this picture over as labels, which can be corrected"))
         self.accept.clicked.connect(self._accept)
         self.all = QPushButton(icon("layers"), self.tr("Accept on all pictures"))
         self.all.setToolTip(
@@ -78,8 +80,9 @@ class AcceptPage(QWidget):
             self.score.configure(bounds=Range(min(low, 0.0), max(high, 1.0)), options=(), histogram=None)
         count = count_accepted(self._labelling.labels, predictions, float(self.score.value()))
         self.accept.setEnabled(count > 0)
-        text = self.tr("Accept {count} of {total} predictions")
-        self.accept.setText(text.format(count=f"{count:,}", total=f"{len(predictions):,}"))
+        total = len(predictions)
+        one, many = self.tr("Accept {done} of {count} prediction"), self.tr("Accept {done} of {count} predictions")
+        self.accept.setText(counted(total, one, many, done=f"{count:,}"))
         self.text.setText(self.tr("Objects that are labelled already (IoU of 0.9 or more) are left out."))
 
     def _accept(self) -> None:

@@ -15,7 +15,7 @@ LIST_WIDTH = 300
 
 
 class ConfusionPage(QWidget):
-    """The matrix; a click on a cell lists its pictures beside it.
+    """The matrix; a cell that is chosen lists its pictures beside it.
 
     Signals
     -------
@@ -38,6 +38,7 @@ class ConfusionPage(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(self.view)
+        self.view.cell_in_view.connect(lambda cell: scroll.ensureVisible(cell.center().x(), cell.center().y()))
         self._list = QWidget()
         self._list.setFixedWidth(LIST_WIDTH)
         column = QVBoxLayout(self._list)

@@ -208,7 +208,7 @@ class MeasureContent(QWidget):
         self.tabs.turned.connect(lambda _: self.update_page())
         self.export_button = QPushButton(icon("share"), self.tr("Export …"))
         self.export_button.setToolTip(
-            self.tr("Write figures as CSV, all tables as JSON, or a folder with plots as PNG")
+            self.tr("Write CSV, JSON, or a folder with plots. Without it figures come again from kept predictions.")
         )
         self.export_button.clicked.connect(self.choose_export)
         top = QHBoxLayout()

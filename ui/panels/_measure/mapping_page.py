@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from cvstudio.evaluation.class_mapping import ClassMapping, read_pairs
 from cvstudio.foundation.errors import UserError
 from ui.base.icons import icon
-from ui.base.translate import translated
+from ui.base.translate import counted, translated
 from ui.widgets.elided_combo import ElidedCombo
 
 LABEL, CATEGORY = range(2)
@@ -48,6 +48,7 @@ class MappingPage(QWidget):
         self._mappings: tuple[tuple[str, ClassMapping], ...] = ()
         self.model = ElidedCombo()
         self.model.setAccessibleName(self.tr("Model whose labels are mapped"))
+        self.model.setToolTip(self.model.accessibleName())
         self.model.currentIndexChanged.connect(lambda _: self._fill())
         self.load_button = QPushButton(icon("folder-open"), self.tr("Load …"))
         self.load_button.setToolTip(self.tr("Take the mapping of a JSON file over, class of the set by label"))
@@ -114,12 +115,11 @@ class MappingPage(QWidget):
         missing = mapping.unmatched_categories
         if missing:
             names = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
-            text = (
-                self.tr("{count} class of the set has no label and is not measured: {names}")
-                if len(missing) == 1
-                else self.tr("{count} classes of the set have no label and are not measured: {names}")
+            one, many = (
+                self.tr("{count} class of the set has no label and is not measured: {names}"),
+                self.tr("{count} classes of the set have no label and are not measured: {names}"),
             )
-            self.rest.setText(text.format(count=len(missing), names=names))
+            self.rest.setText(counted(len(missing), one, many, names=names))
         self.rest.setVisible(bool(missing))
 
     def _edit(self, row: int, column: int) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
 
+from ui.base.translate import counted
+
 if TYPE_CHECKING:
     from cvstudio.evaluation.evaluation import Evaluation
 
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
 def summary_text(evaluation: Evaluation) -> str:
     """How much was measured."""
     count, of = len(evaluation.names), len(evaluation.category_names)
-    if count == 1:
-        text = QCoreApplication.translate("MeasureContent", "{pictures} picture, {measured} of {classes} classes")
-    else:
-        text = QCoreApplication.translate("MeasureContent", "{pictures} pictures, {measured} of {classes} classes")
-    return text.format(pictures=f"{count:,}", measured=len(evaluation.measured), classes=of)
+    one = QCoreApplication.translate("MeasureContent", "{count} picture, {measured} of {classes} classes")
+    many = QCoreApplication.translate("MeasureContent", "{count} pictures, {measured} of {classes} classes")
+    return counted(count, one, many, measured=len(evaluation.measured), classes=of)

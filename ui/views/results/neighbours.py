@@ -16,6 +16,7 @@ from cvstudio.draw.neighbours import distance_text, filling
 from cvstudio.media.examples.files import sample_place
 from cvstudio.results.classification import Classification
 from cvstudio.results.neighbours import Neighbours
+from ui.base.translate import counted
 from ui.views.results.classification import Guesses
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 
@@ -72,8 +73,12 @@ class NeighboursView(QWidget):
         return self.tr("{count} nearest").format(count=len(result))
 
     def _summary(self, result: Neighbours) -> str:
-        summary = self.tr("{count} pictures of {folder}, {metric} distance").format(
-            count=f"{result.compared:,}", folder=self._folder(result), metric=result.metric
+        summary = counted(
+            result.compared,
+            self.tr("{count} picture of {folder}, {metric} distance"),
+            self.tr("{count} pictures of {folder}, {metric} distance"),
+            folder=self._folder(result),
+            metric=result.metric,
         )
         remaining = result.total - result.compared - result.unread
         parts = [summary]

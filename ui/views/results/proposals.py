@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cvstudio.data.boxes import iou_with
 from cvstudio.results.proposals import Proposals
+from ui.base.translate import counted
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
@@ -52,7 +53,7 @@ class ProposalsView(QWidget):
             )
             self.levels.set_rows(_level_rows(result))
             self.levels.set_selected((result.level,))
-            return self.tr("{count} anchors").format(count=f"{len(result.anchors):,}")
+            return counted(len(result.anchors), self.tr("{count} anchor"), self.tr("{count} anchors"))
         if result.two_stages:
             text = self.tr("Before: objectness of the region. After: confidence in the class.")
         else:
@@ -60,8 +61,10 @@ class ProposalsView(QWidget):
         self.sentence.setText(text)
         self.regions.set_rows(_region_rows(result))
         self.regions.set_selected(() if pointed is None else (pointed,))
-        name = self.tr("{count} proposals") if result.two_stages else self.tr("{count} best places")
-        return name.format(count=f"{len(result.proposal_boxes):,}")
+        count = len(result.proposal_boxes)
+        if result.two_stages:
+            return counted(count, self.tr("{count} proposal"), self.tr("{count} proposals"))
+        return counted(count, self.tr("{count} best place"), self.tr("{count} best places"))
 
 
 def _level_rows(result: Proposals) -> list[TableRow]:

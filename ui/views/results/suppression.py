@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWi
 
 from cvstudio.results.suppression import Suppression
 from ui.base.icons import icon
+from ui.base.translate import counted
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
@@ -80,8 +81,11 @@ class SuppressionView(QWidget):
     def _sentence(self, result: Suppression) -> str:
         candidates, pairs = result.candidates, result.pairs()
         if pairs is None:
-            text = self.tr("{count} candidates go in; {kept} will stay.")
-            return text.format(count=len(candidates), kept=len(result.kept))
+            one, many = (
+                self.tr("{count} candidate goes in; {kept} will stay."),
+                self.tr("{count} candidates go in; {kept} will stay."),
+            )
+            return counted(len(candidates), one, many, kept=len(result.kept))
         name, score = candidates.label(pairs.taken), f"{candidates.scores[pairs.taken]:.2f}"
         if not result.dropping:
             return self.tr("Select the best remaining box: {name} {score}.").format(name=name, score=score)

@@ -45,6 +45,7 @@ from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base import theme
 from ui.base.keys import PRESS_KEYS, claims
+from ui.base.translate import counted
 from ui.widgets.rows.row import ROW_HEIGHT, Row
 from ui.widgets.swatch import swatch
 
@@ -142,7 +143,8 @@ class ClassPopup(QFrame):
         self.setObjectName("popup")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search {count} classes").format(count=len(options)))
+        one, many = self.tr("Search {count} class"), self.tr("Search {count} classes")
+        self.search.setPlaceholderText(counted(len(options), one, many))
         self.search.setAccessibleName(self.tr("Search classes"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)

@@ -74,6 +74,7 @@ class InputRow(QWidget):
         combo = ElidedCombo()
         combo.setObjectName(f"slot-{slot.name}")
         combo.setAccessibleName(title)
+        combo.setToolTip(self.tr("What the analysis is given as {what}").format(what=f"“{title}”"))
         media = bool(slot.kinds or slot.several)
         hint = self.tr("open or choose {what}") if media else self.tr("{what}: none yet")
         combo.setPlaceholderText(hint.format(what=title.lower() if media else title))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cvstudio.foundation.params import Field
+from ui.base.translate import counted
 from ui.widgets.rows.choice_rows import PointRow
 
 ICONS = {"box": "square", "polygon": "shapes", "strokes": "activity", "lines": "arrow-left-right", "zones": "shapes"}
@@ -31,4 +32,4 @@ class ShapeRow(PointRow):
             return self.tr("{count} points").format(count=len(value))
         if self.field.kind in ("lines", "zones"):
             return ", ".join(shape.name for shape in value)
-        return self.tr("1 stroke") if len(value) == 1 else self.tr("{count} strokes").format(count=len(value))
+        return counted(len(value), self.tr("{count} stroke"), self.tr("{count} strokes"))
