@@ -27,6 +27,9 @@ AHEAD = 6
 """Maximum number of decoded frames not shown yet, at the speed "every frame"; at half of it, more are decoded."""
 LEAST_EVERY_SECS = 1.0
 """Seconds between results while a recording cannot keep up otherwise."""
+LATE_SHARE = 0.25
+"""How old a frame that waits for the network may grow before a newer one is decoded in its place, as a part of the time
+from one result to the next: decoding frames that a slow network never sees takes the processor from it."""
 REMEMBERED = 64
 """Maximum number of frames in flight when playback follows the clock; rarely reached, as replaced ones are dropped."""
 
@@ -146,6 +149,8 @@ class LivePlayback:
         self._results: ViewState | None = None
         self._wanted: Hashable = None  # tag of the last request to the decoder; frames of other tags are outdated
         self._started_secs = 0.0  # when a frame was last started
+        self._completed_secs: float | None = None  # when a frame was last complete
+        self._pace_secs = 0.0  # time from the result before the last one to the last one
         self.smooth = False
 
     @property
@@ -158,6 +163,7 @@ class LivePlayback:
         self._flight.clear()
         self._results = None
         self._wanted = None
+        self._completed_secs, self._pace_secs = None, 0.0
 
     def moved(self, media: Media, position_secs: float) -> None:
         """Request the next frames from the decoder for the clock position `position_secs`."""
@@ -171,12 +177,20 @@ class LivePlayback:
         if flight.newest is not None and position_secs < flight.newest - frame_secs and not flight.every_frame:
             self.clear()  # the loop restarted
         frame_count = flight.wanted(position_secs, frame_secs)
-        if self._pipeline.decoding or not frame_count:
+        if self._pipeline.decoding or not frame_count or self._one_waits(position_secs):
             return
         if flight.every_frame and flight.newest is not None:
             self._wanted = self._pipeline.request_next(media, flight.newest, frame_count)
         else:
             self._wanted = self._pipeline.request_sample(media, position_secs)
+
+    def _one_waits(self, position_secs: float) -> bool:
+        """Whether a frame that is new enough waits while the network is at another, so that none is to be decoded."""
+        newest = self._flight.newest
+        by_the_clock = not (self.smooth or self._flight.every_frame)
+        if newest is None or not by_the_clock or len(self._flight) < 2:
+            return False
+        return position_secs - newest < LATE_SHARE * self._pace_secs
 
     def decoded(self, pts: float, tag: Hashable) -> None:
         """Add the decoded frame at `pts` seconds, which is in the cache; `tag` is that of the decoder's job."""
@@ -200,6 +214,9 @@ class LivePlayback:
         if complete_frame is not None:
             self._flight.shown(complete_frame[0])
             self._results = complete_frame[1]
+            now = time.monotonic()
+            self._pace_secs = now - self._completed_secs if self._completed_secs is not None else 0.0
+            self._completed_secs = now
         elif changed and self._results is not None and (pts := self._results.pts) is not None:
             view = self._inline(pts)
             if self._complete(view):

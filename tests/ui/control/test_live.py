@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.stages import Stage
+from cvstudio.foundation.lanes import Event
 from cvstudio.media import MediaKind, camera
 from cvstudio.media.examples.files import sample_path
 from cvstudio.media.formats.simulated_camera import simulated_camera
@@ -175,6 +176,28 @@ def test_a_network_that_is_much_slower_than_the_video_is_waited_for(playing, fra
     qtbot.waitUntil(lambda: len({shown.pts for shown in frames}) >= 4, timeout=60_000)
     assert all(results(shown)[0].source.pts == shown.pts for shown in frames)
     qtbot.waitUntil(lambda: len({shown.pts for shown in frames}) >= 3, timeout=60_000)
+
+
+def test_frames_that_a_slow_network_never_sees_are_mostly_not_decoded(playing, frames, network, qtbot):
+    network.least_secs = 0.6
+    playback, decoded = playing.controller.playback, []
+
+    def count(event: Event) -> None:
+        if event.kind == "output" and event.job.owner == "sample":
+            decoded.append(event.value.pts)
+
+    playing.controller.pipeline.job_event.connect(count)
+    playback.set_speed(0.5)
+    playback.play()
+    qtbot.waitUntil(lambda: len(network.seen) >= 3, timeout=60_000)
+    decoded.clear()
+    began_secs = playback.position_secs
+    qtbot.waitUntil(lambda: len(network.seen) >= 6, timeout=60_000)
+    due = (playback.position_secs - began_secs) * 30
+    assert len(decoded) < due / 2
+    # The newest that waits is never old.
+    assert network.seen == sorted(network.seen)
+    playback.pause()
 
 
 def test_smooth_playing_goes_on_with_results_that_tell_their_age(playing, frames, network, qtbot):
