@@ -116,6 +116,7 @@ def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
     from cvstudio.media.folders import kinds_by_suffix
     from cvstudio.models import MODELS
     from cvstudio.models.checkpoints import chosen_checkpoint
+    from cvstudio.results.detections import Detections
     from cvstudio.running.accepted_parts import AcceptedParts, accepted_key
     from cvstudio.running.batch.sources import find_files
     from cvstudio.running.pseudo_labels import accept_predictions, empty_set, pictures_of
@@ -125,6 +126,11 @@ def _accept(options: argparse.Namespace, bar: Bar, progress: Progress) -> int:
         raise ParamsError(f"--score is expected to be 0 to 1, found {options.score}.")
     key = options.model or ANALYSES["detect"].first_model
     spec = next((item for item in ANALYSES if item.takes(MODELS[key])), ANALYSES["detect"])
+    if not issubclass(spec.result, Detections):
+        raise ParamsError(
+            f"Expected a model that finds boxes, found {MODELS[key].title} for {spec.title.lower()}; choose one of "
+            "object detection from `cvstudio list`."
+        )
     values = parsed(values_of_texts(options.values), spec, MODELS[key])
     values = {**values, "score": options.score, **({"classes": tuple(options.classes)} if options.classes else {})}
     instance = AnalysisInstance(1, spec.key, {}, key, options.weights or chosen_checkpoint(key), values)

@@ -51,6 +51,20 @@ def without(labels: PictureLabels, numbers: Collection[int]) -> PictureLabels:
     return replace(labels, annotations=tuple(a for n, a in enumerate(labels.annotations) if n not in numbers))
 
 
+def picture_classes(classes: tuple[int, ...], category: int | None, *, several: bool) -> tuple[int, ...]:
+    """The classes of a picture with one more, or without it where it is among them; none for None.
+
+    Parameters
+    ----------
+    several : whether it comes beside the others, and not in their place
+    """
+    if category is None:
+        return ()
+    if category in classes:
+        return tuple(item for item in classes if item != category)
+    return (*classes, category) if several else (category,)
+
+
 def with_category(labels: PictureLabels, numbers: Collection[int], category: int) -> PictureLabels:
     """`labels` with the objects at `numbers` of another class.
 

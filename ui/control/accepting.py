@@ -13,6 +13,8 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.class_numbers import renumbered
 from cvstudio.data.labels import Category, LabelledSet
 from cvstudio.foundation.progress import Progress
+from cvstudio.session.label_edits import with_annotations, with_labels_on_top
+from cvstudio.session.session import State
 from ui.base.translate import counted, translated
 
 if TYPE_CHECKING:
@@ -114,6 +116,21 @@ def with_accepted(now: AnnotationSet, labelled: LabelledSet, done: AcceptedOnAll
             pictures[name] = done.accepted.labelled.pictures[name]
     merged = dataclasses.replace(now, edits=edits, categories=(*now.categories, *added), pictures=pictures)
     return Merged(merged, n_new, skipped)
+
+
+def state_with_accepted(
+    state: State, now: AnnotationSet, labelled: LabelledSet, done: AcceptedOnAll
+) -> tuple[State, Merged]:
+    """State with `with_accepted`, its layers above the predictions that the labels were."""
+    merged = with_accepted(now, labelled, done)
+    if not merged.pictures:
+        return state, merged
+    return with_labels_on_top(with_annotations(state, now, merged.annotations), merged.annotations), merged
+
+
+def stopped_text(tr: Callable[[str], str]) -> str:
+    """That a job which was stopped can go on, as a translated sentence."""
+    return tr("Stopped; what was found so far is kept. Accept on all pictures again to go on from there.")
 
 
 def outcome_text(merged: Merged, accepted: AcceptedSet, tr: Callable[[str], str]) -> str:

@@ -159,6 +159,16 @@ class ComparisonController(QObject):
             state = with_current(self._session.state, self._ids[side])
             self._session.change(self.tr("Choose layer"), state, undoable=False)
 
+    def click_side(self, side: int, x: float, y: float) -> None:
+        """Choose the side whose part at a pixel of the picture the user clicks on, or on whose picture its analysis is
+        told a place; beside all of that the current side stays."""
+        sides, layer = self.sides, self.shown[side]
+        if sides is None:
+            return
+        part = layer.result.part_at(x, y) if layer is not None and layer.result is not None else None
+        if part is not None or sides[side].spec.pick is not None:
+            self.choose_side(side)
+
     def swap(self) -> None:
         """Swap the two sides."""
         if self._ids is not None:

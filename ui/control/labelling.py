@@ -34,7 +34,7 @@ from cvstudio.session.label_edits import (
 )
 from cvstudio.session.session import Session, State
 from ui.base.translate import translated
-from ui.control.accepting import JOB, AcceptedOnAll, accept_on_all, outcome_text, with_accepted
+from ui.control.accepting import JOB, AcceptedOnAll, accept_on_all, outcome_text, state_with_accepted, stopped_text
 from ui.control.labelled_frames import LabelledFrames, read_tracks
 from ui.control.pipeline import Pipeline
 
@@ -174,6 +174,8 @@ class Labelling(QObject):
     def _job_event(self, event: Event) -> None:
         if event.job.owner == JOB and event.kind == "output":
             self._take_accepted(event.value)
+        if event.job.owner == JOB and event.kind == "cancelled":
+            self.say(stopped_text(self.tr))
         if event.job.tag != OWNER:
             return
         annotations = self.annotations
@@ -366,20 +368,20 @@ class Labelling(QObject):
     def set_picture_class(self, category: int | None) -> None:
         """Give the whole picture a class, or take it away where it has it; None takes all away.
 
-        Another class takes the place of the one before, unless a picture may have `several_classes`.
+        Another class takes the place of the one before, unless the picture `takes_several`.
         """
         if not self.ready or (category is not None and not 0 <= category < len(self.categories)):
             return
         before = self.labels.classes
-        if category is None:
-            after: tuple[int, ...] = ()
-        elif category in before:
-            after = tuple(item for item in before if item != category)
-        else:
-            after = (*before, category) if self.several_classes else (category,)
+        after = editing.picture_classes(before, category, several=self.takes_several)
         if after != before:
             labels = dataclasses.replace(self.labels, classes=after)
             self.edit(self.tr("Class of the picture"), labels, selected=self.selected)
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether a further class of the picture comes beside the others: as the user chose, or as it has several."""
+        return self.several_classes or len(self.labels.classes) > 1
 
     def set_several_classes(self, several: bool) -> None:
         """Choose whether a picture may have several classes."""
@@ -414,7 +416,7 @@ class Labelling(QObject):
             return names.index(name)
         number, title = self.selected, self.tr("Add class {name}").format(name=name)
         if self.mode == "classes" and self.active:
-            classes = (*self.labels.classes, len(names)) if self.several_classes else (len(names),)
+            classes = (*self.labels.classes, len(names)) if self.takes_several else (len(names),)
             self._edit(title, dataclasses.replace(self.labels, classes=classes), (Category(name),), number)
             return len(names)
         if number is not None:
@@ -488,10 +490,8 @@ class Labelling(QObject):
         if now is None or labelled is None or now.file != done.annotations.file:
             self.notice.emit("error", self.tr("The labels are not open now; open them and accept again: it goes fast."))
             return
-        merged = with_accepted(now, labelled, done)
+        state, merged = state_with_accepted(self._session.state, now, labelled, done)
         if merged.pictures:
-            state = with_annotations(self._session.state, now, merged.annotations)
-            state = with_labels_on_top(state, merged.annotations)
             self._session.change(self.tr("Accept predictions on all pictures"), state)
         done.forget()
         level = "warning" if done.accepted.failed or merged.skipped else "info"

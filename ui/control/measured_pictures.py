@@ -87,7 +87,8 @@ def with_truth(state: State, annotations: AnnotationSet, model: str, next_id: Ca
     """State with the labels as a layer on the canvas, of the type that the predictions of `model` have; as it is where
     no analysis shows them so."""
     media, result = state.active_media, _analysis_of(model).result
-    if media is None or any(annotations_of(item) == annotations for item in layers_on(state)):
+    bound = (annotations_of(item) for item in layers_on(state))
+    if media is None or any(item is not None and _same_labels(item, annotations) for item in bound):
         return state
     specs = [item for item in ANALYSES if labels_slot(item) is not None and item.shows(media)]
     spec = next((item for item in specs if issubclass(item.result, result)), None)
@@ -99,6 +100,13 @@ def with_truth(state: State, annotations: AnnotationSet, model: str, next_id: Ca
     assert slot is not None
     assert instance is not None
     return replace_instance(state, instance.with_binding(slot.name, annotations))
+
+
+def _same_labels(one: AnnotationSet, other: AnnotationSet) -> bool:
+    """Whether both are one set, which may have been edited in between: a second layer of it would be edited apart."""
+    if one.path is None and other.path is None:
+        return one == other or bool(one.edits.keys() & other.edits.keys())
+    return one.path == other.path
 
 
 def with_prediction(state: State, shown: ShownModel, number: int, next_id: Callable[[], int]) -> State:

@@ -101,6 +101,7 @@ class ResultsPanel(QWidget):
             self._summary.clear()
             self._bring(self.empty)
             return
+        result = self._in_shared_colours(result)
         spec = view_of(type(result))
         if spec is not None:
             self._show_in_view(spec, result)
@@ -130,6 +131,17 @@ class ResultsPanel(QWidget):
             self._export.setToolTip(self.tr("Writes the result as a picture, a table or another file (Ctrl+E)"))
         else:
             self._export.setToolTip(self.tr("There is no result to export yet; open a file and choose an analysis."))
+
+    def _in_shared_colours(self, result: Any) -> Any:
+        """A result with the classes of the predictions beside it, as on the canvas: there labels have their colours."""
+        predictions = self._controller.predictions()
+        if predictions is None or result is predictions:
+            return result
+        from cvstudio.draw.render import in_shared_colours
+
+        look = self._controller.look()
+        shared, _ = in_shared_colours([(result, look), (predictions, look)])
+        return shared[0]
 
     @property
     def table(self) -> QTableView:

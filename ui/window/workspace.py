@@ -455,7 +455,7 @@ class Workspace(QWidget):
         asked, self._asked_point = self._asked_point, ""
         clicked_side = self._side_at(x, side)
         if clicked_side is not None:
-            self._controller.comparison.choose_side(clicked_side)
+            self._controller.comparison.click_side(clicked_side, x, y)
         instance = self._controller.session.state.instance
         if instance is not None and (instance.spec.pick is not None or asked):
             width, height = self._size or (x, y)

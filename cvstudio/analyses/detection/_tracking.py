@@ -137,8 +137,9 @@ class TrackParams:
         Pick("zones"),
         Doc(
             "Counting zones",
-            "Counts the objects inside of each zone, those that enter and leave it, and how long they stay.",
-            "Draw one around a crossing or a queue.",
+            "Counts the objects inside of each zone, those that enter and leave it, and how long they stay; what "
+            "passes through a whole zone between two frames is in it on none of them, and does not count.",
+            "Draw one around a crossing or a queue; for fast objects draw a line, which counts every passage.",
             later=True,
         ),
     ] = ()

@@ -22,6 +22,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations._cvat_skeletons import skeleton_drawing, skeleton_lines
 from cvstudio.media.annotations._cvat_tracks import (
     SHAPES,
     CvatShape,
@@ -133,10 +134,17 @@ def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
         elif element.tag in ("tag", "track") or (element.tag in SHAPES and element.tag != "points"):
             declared.setdefault(element.get("label") or "", [])
             used.add(element.get("label") or "")
+    lines = {
+        name: skeleton_lines(label, declared[name])
+        for label in root.findall("meta//label")
+        if not text_in(label, "parent") and declared.get(name := text_in(label, "name"))
+    }
     # A point of a skeleton may be called as a class.
     parts = {name for points in declared.values() for name in points} - used
     return tuple(
-        Category(name, keypoints=tuple(points)) for name, points in declared.items() if name and name not in parts
+        Category(name, keypoints=tuple(points), skeleton=lines.get(name, ()))
+        for name, points in declared.items()
+        if name and name not in parts
     )
 
 
@@ -285,8 +293,11 @@ def _meta(categories: tuple[Category, ...]) -> ElementTree.Element:
         kinds += [(point, "points", category.name) for point in category.keypoints]
         for name, kind, parent in kinds:
             label = ElementTree.SubElement(labels, "label")
-            for tag, value in (("name", name), ("type", kind), *((("parent", parent),) if parent else ())):
-                ElementTree.SubElement(label, tag).text = value
+            facts = {"name": name, "type": kind, "parent": parent}
+            facts["svg"] = skeleton_drawing(category) if kind == "skeleton" else ""
+            for tag, value in facts.items():
+                if value:
+                    ElementTree.SubElement(label, tag).text = value
     return meta
 
 

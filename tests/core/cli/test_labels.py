@@ -193,3 +193,12 @@ def test_pictures_are_moved_into_folders_of_their_classes_or_only_planned(tmp_pa
     assert main([*convert, "class-folders", "--move"]) == 0
     assert (out / "cat" / "a.png").exists()
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_model_that_finds_no_boxes_is_refused_in_one_sentence(rectangles, colour_models, tmp_path, capsys):
+    run = ["labels", "accept", str(rectangles), "--model", "colour-points", "--score", "0.2", "-o", str(tmp_path / "o")]
+    assert main(run) == 1
+    assert capsys.readouterr().err.strip() == (
+        "cvstudio: Expected a model that finds boxes, found Colour Points for keypoint detection; choose one of object "
+        "detection from `cvstudio list`."
+    )

@@ -20,11 +20,14 @@ from PIL import Image as Pillow
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame, Image
 from cvstudio.exporters import EXPORTERS, export
+from cvstudio.exporters.base import ExportItem
 from cvstudio.exporters.coco import compressed
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media.annotations import ANNOTATION_FORMATS
 from cvstudio.results.detections import Detections
+from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.masks import PrototypeMasks
 
 # pycocotools is written for an older NumPy.
@@ -464,3 +467,29 @@ def test_a_table_of_what_is_not_followed_has_an_empty_column_and_json_no_key(put
     assert [row["track_id"] for row in rows] == ["", "", ""]
     (frame,) = json.loads(put("json", masked, "a.json").read_text())["frames"]
     assert all("track_id" not in row for row in frame["detections"])
+
+
+def test_coco_has_key_points_that_pycocotools_reads(tmp_path: Path, photo: Media) -> None:
+    from pycocotools.coco import COCO
+
+    points = np.array(
+        [[[10, 20], [30.5, 40], [50, 60]], [[1, 2], [3, 4], [0, 0]], [[5, 5], [6, 6], [7, 7]]], np.float32
+    )
+    scores = np.array([[0.9, 0.5, 0.7], [0.8, 0.4, 0.1], [0.1, 0.1, 0.1]], np.float32)
+    names = ("nose", "left hand", "right hand")
+    result = Keypoints(points, scores, names, np.arange(3), SIZE, ((0, 1), (0, 2)), threshold=0.3)
+    path = tmp_path / "poses.coco.json"
+    export(EXPORTERS["coco"], path, ExportItem(photo, None, result, {}, {}), Progress())
+    with contextlib.redirect_stdout(io.StringIO()):
+        read = COCO(str(path))
+        loaded = read.loadRes(list(read.anns.values()))
+    (category,) = read.cats.values()
+    assert (category["keypoints"], category["skeleton"]) == (list(names), [[1, 2], [1, 3]])
+    first, second = read.anns.values()
+    assert first["keypoints"] == [10, 20, 2, 30.5, 40, 2, 50, 60, 2]
+    assert (second["keypoints"], second["num_keypoints"]) == ([1, 2, 2, 3, 4, 2, 0, 0, 0], 2)
+    assert first["bbox"] == [10, 20, 40, 40]
+    assert first["score"] == pytest.approx(0.7)
+    assert len(loaded.anns) == 2
+    labelled = ANNOTATION_FORMATS["coco"].read(path)
+    assert labelled.categories[0].keypoints == names

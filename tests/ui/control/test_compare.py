@@ -325,3 +325,22 @@ def test_a_video_is_compared_while_it_plays_and_in_a_file(
         width = 2 * media.size.width + GAP
         assert (stream.width, stream.height) == (width + width % 2, media.size.height + media.size.height % 2)
         assert sum(1 for _ in container.decode(video=0)) >= 5
+
+
+def test_a_click_beside_every_object_leaves_the_current_side(
+    cat: MainWindow, settle: Callable[[], None], qtbot: QtBot
+) -> None:
+    comparison = cat.controller.comparison
+    comparison.start_settings()
+    settle()
+    assert comparison.current_side == 1
+    left, _ = results(cat)
+    clicked = cat.workspace.canvas.clicked
+    width, height = left.size
+    corners = [(x, y) for x in (1.0, width - 1.0) for y in (1.0, height - 1.0)]
+    clicked.emit(*next(place for place in corners if left.part_at(*place) is None), Qt.KeyboardModifier.NoModifier)
+    assert comparison.current_side == 1
+    x1, y1, x2, y2 = left.boxes[0].tolist()
+    clicked.emit((x1 + x2) / 2, (y1 + y2) / 2, Qt.KeyboardModifier.NoModifier)
+    assert comparison.current_side == 0
+    assert cat.controller.session.state.selection == {int(left.ids[0])}

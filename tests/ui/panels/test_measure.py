@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from cvstudio.cli.main import main
+from cvstudio.data.labels import PictureLabels
 from cvstudio.evaluation.tables import class_table
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
@@ -345,6 +346,25 @@ def test_a_click_shows_the_labels_too(content: MeasureContent, window: MainWindo
     kinds = {item.analysis for item in controller.session.state.instances}
     assert {"detect", "labelled-boxes"} <= kinds
     qtbot.waitUntil(lambda: content.source.count() == 2, timeout=5000)
+    controller.session.load(State())
+
+
+def test_labels_that_were_edited_since_are_not_shown_twice(
+    content: MeasureContent, window: MainWindow, labels: Path, qtbot: QtBot
+) -> None:
+    controller, labelling = window.controller, window.controller.labelling
+    window.open_paths([labels])
+    qtbot.waitUntil(lambda: labelling.ready, timeout=30_000)
+    measure(content, qtbot)
+    labelling.edit("Delete label", PictureLabels(labelling.labels.size))
+    edited = labelling.annotations
+    content.worst.picked.emit(1)
+    qtbot.waitUntil(
+        lambda: any(item.model == "colour-boxes" for item in controller.session.state.instances), timeout=30_000
+    )
+    state = controller.session.state
+    assert [item.analysis for item in state.instances].count("labelled-boxes") == 1
+    assert labelling.annotations == edited, "and what is edited next is the same set"
     controller.session.load(State())
 
 

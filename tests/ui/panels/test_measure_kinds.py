@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from cvstudio.data.labels import Annotation, LabelledMask, LabelledSet, PictureLabels
@@ -20,6 +21,7 @@ from tests.core.media.conftest import write_media
 from tests.ui.panels.measuring_steps import measure, set_score, texts
 from ui.panels._measure.content import TASKS, MeasureContent
 from ui.panels._measure.curve_page import CurvePlot, ReliabilityPlot
+from ui.panels._measure.messages import source_titles
 from ui.window.main_window import MainWindow
 
 FIGURES, CLASSES, CURVES, CONFUSION, ERRORS, WORST, MAPPING, LEFT_OUT = range(8)
@@ -183,3 +185,20 @@ def test_a_click_on_the_worst_frame_shows_it(
     labelling = controller.labelling
     qtbot.waitUntil(lambda: len(labelling.labels.annotations) == 1, timeout=30_000)
     assert labelling.frames.number == 3
+
+
+def test_two_sets_of_one_name_are_told_apart(
+    content: MeasureContent, window: MainWindow, labels: Path, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window.controller.open_paths([labels.parent / "000.png"])
+    labelling = window.controller.labelling
+    qtbot.waitUntil(lambda: labelling.media is not None, timeout=30_000)
+    labelling.begin(["car"])
+    labelling.begin(["dog", "cat"])
+    source = content.source
+    titles = [source.itemText(row) for row in range(source.count())]
+    assert titles == ["New labels 1", "New labels 2", "labels.json"]
+    tips = [source.itemData(row, Qt.ItemDataRole.ToolTipRole) for row in range(source.count())]
+    assert tips == ["car", "dog, cat", str(labels)]
+    other = tmp_path / "other" / "labels.json"
+    assert source_titles([labels, other])[0] == ["labels.json (set)", "labels.json (other)"]

@@ -18,6 +18,7 @@ from cvstudio.models import MODELS
 from cvstudio.session.session import State
 from cvstudio.session.transitions import with_active
 from tests.ui.window.labelling_steps import annotations, begin
+from ui.control.accepting import JOB
 from ui.window.main_window import MainWindow
 
 
@@ -78,5 +79,16 @@ def test_a_job_accepts_on_all_pictures_as_one_step(
         qtbot.waitUntil(lambda: len(notices) == 3, timeout=60_000)
         assert notices[-1][0] == "error"
         assert kept()
+        qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
+        # One that is stopped says how it goes on.
+        session.change("show", with_active(session.state, picture, session.next_id))
+        qtbot.waitUntil(lambda: labelling.ready, timeout=30_000)
+        labelling.accept_on_all(instance, 0.25, paths)
+        controller.pipeline.lanes.cancel(JOB)
+        qtbot.waitUntil(lambda: len(notices) == 4, timeout=60_000)
+        assert notices[-1] == (
+            "info",
+            "Stopped; what was found so far is kept. Accept on all pictures again to go on from there.",
+        )
         qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
         controller.session.load(State())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,27 @@ def test_digits_give_the_picture_one_class_or_several(labelling: MainWindow, qtb
     assert write_labels(controller.labelling.labelled, tmp_path / "out.csv", table, Progress()) == ()
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines == ["picture,classes", "one.png,car;dog", "two.png,cat"]
+
+
+def test_a_picture_with_several_classes_says_nothing_about_the_next(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot, "car, dog, cat")
+    key(labelling, Qt.Key.Key_W)
+    controller.labelling.edit("two", dataclasses.replace(controller.labelling.labels, classes=(0, 1)))
+    shown_panel = panel(labelling)
+    shown_panel.lists.setCurrentIndex(1)
+    several = shown_panel.class_page.several
+    qtbot.waitUntil(several.isChecked)
+    editor(labelling).setFocus()
+    key(labelling, Qt.Key.Key_3)
+    assert classes(labelling) == (0, 1, 2), "a picture that has several gets another one beside them"
+    key(labelling, Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: controller.session.state.active_media.name == "two.png", timeout=30_000)
+    qtbot.waitUntil(lambda: editor(labelling).tool is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: not several.isChecked())
+    key(labelling, Qt.Key.Key_1)
+    key(labelling, Qt.Key.Key_2)
+    assert classes(labelling) == (1,)
 
 
 def test_the_chips_are_painted_on_the_picture(labelling: MainWindow, qtbot: QtBot) -> None:

@@ -51,7 +51,8 @@ class ClassesPage(QWidget):
         self._renaming: int | None = None
         self.several = QCheckBox(self.tr("Several classes for a picture"))
         self.several.setToolTip(self.tr("A picture may have several classes; otherwise another takes its place"))
-        self.several.toggled.connect(labelling.set_several_classes)
+        # By the user alone: what a picture happens to have says nothing about the next one.
+        self.several.clicked.connect(labelling.set_several_classes)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -70,7 +71,7 @@ class ClassesPage(QWidget):
         labelling = self._labelling
         of_picture = labelling.active and labelling.mode == "classes"
         self.table.set_selected(labelling.labels.classes if of_picture else {labelling.category})
-        self.several.setChecked(labelling.several_classes or len(labelling.labels.classes) > 1)
+        self.several.setChecked(labelling.takes_several)
         self.several.setVisible(of_picture)
 
     def menu(self, number: int) -> QMenu:

@@ -42,7 +42,7 @@ from ui.panels._measure.export_target import ask_target
 from ui.panels._measure.filling_stack import FillingStack
 from ui.panels._measure.job import Measured, measure_models, path_of, prepare_overlap
 from ui.panels._measure.mapping_page import MappingPage
-from ui.panels._measure.messages import summary_text
+from ui.panels._measure.messages import source_titles, summary_text
 from ui.panels._measure.tables import ResultTable
 from ui.panels._measure.thresholds import DEFAULT_IOU, NARROWEST_COMBO, Thresholds
 from ui.widgets.elided_combo import ElidedCombo
@@ -246,8 +246,9 @@ class MeasureContent(QWidget):
         current = self.source.currentData()
         self.source.blockSignals(True)
         self.source.clear()
-        for source in sources:
-            self.source.addItem(source.name, source)
+        for title, tip, source in zip(*source_titles(sources), sources, strict=True):
+            self.source.addItem(title, source)
+            self.source.setItemData(self.source.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         places = [row for row, source in enumerate(sources) if source == current]
         if current is not None:
             # Edits make another set of the same file.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.data import label_editing as editing
@@ -319,12 +319,22 @@ class LabelEditor(QWidget):
     # Keyboard -------------------------------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and self._takes_back(event):
+            event.accept()
+            return True
         return claims(event, KEYS) or super().event(event)
+
+    def _takes_back(self, event: QEvent) -> bool:
+        """Whether a key is Undo while corners or key points are placed: of these the last one is taken back."""
+        placing = self.tool is not None and (self.tool.skeleton is not None or bool(self.tool.corners))
+        return placing and isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Undo)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         tool, key = self.tool, Qt.Key(event.key())
         plain = not event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
-        if key not in KEYS or not plain:
+        if tool is not None and self._takes_back(event):
+            self._take(tool.delete())
+        elif key not in KEYS or not plain:
             event.ignore()
         elif key in ONCE and event.isAutoRepeat():
             pass

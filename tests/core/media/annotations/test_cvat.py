@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -222,3 +223,44 @@ def test_a_class_name_with_a_control_character_is_written_as_an_escape(tmp_path,
     labels = again.labels("a.png")
     assert (labels.annotations[0].category, labels.classes) == (0, (1,))
     assert labels.annotations[0].attributes == {"note": "x\\u0002"}
+
+
+CVAT_SVG = (
+    '&lt;line x1="1" y1="2" x2="3" y2="4" stroke="black" data-type="edge" data-node-from="2" stroke-width="0.5" '
+    'data-node-to="1"&gt;&lt;/line&gt;&lt;line data-type="edge" data-node-from="2" data-node-to="3"&gt;&lt;/line&gt;'
+    '&lt;circle r="0.75" data-type="element node" data-element-id="1" data-node-id="1" data-label-name="nose"&gt;'
+    '&lt;/circle&gt;&lt;circle data-node-id="2" data-label-name="left &amp;amp; up"&gt;&lt;/circle&gt;'
+    '&lt;circle data-node-id="3" data-label-name="tail"&gt;&lt;/circle&gt;'
+)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_lines_of_a_skeleton_are_those_of_cvats_drawing(tmp_path, named):
+    """The order of the points differs from that of the drawing, whose nodes name them; else they are numbered."""
+    svg = CVAT_SVG if named else re.sub("data-label-name=.*?&gt;", 'data-label-id="7"&gt;', CVAT_SVG)
+    points = ("tail", "nose", "left &amp; up") if named else ("nose", "left &amp; up", "tail")
+    parts = "".join(f"<label><name>{name}</name><type>points</type><parent>dog</parent></label>" for name in points)
+    path = tmp_path / "a.xml"
+    path.write_text(
+        f"<annotations><meta><task><labels><label><name>dog</name><type>skeleton</type><svg>{svg}</svg></label>{parts}"
+        '</labels></task></meta><image id="0" name="a.png" width="40" height="30"/></annotations>'
+    )
+    (dog,) = CVAT.read(path).categories
+    names = dog.keypoints
+    assert [(names[a], names[b]) for a, b in dog.skeleton] == [("left & up", "nose"), ("left & up", "tail")]
+
+
+def test_the_lines_of_a_skeleton_are_written_and_read_back(tmp_path, set_of):
+    names = ("nose", 'the "left" & <right>', "tail")
+    categories = (Category("dog", keypoints=names, skeleton=((0, 1), (2, 0))), Category("car"))
+    path = tmp_path / "a.xml"
+    pose = Annotation(0, (1, 2, 8, 9), keypoints=((1, 2, 2), (8, 9, 1), (0, 0, 0)))
+    assert (
+        write_labels(set_of({"a.png": PictureLabels(Size(40, 30), (pose,))}, categories), path, CVAT, Progress()) == ()
+    )
+    assert CVAT.read(path).categories == categories
+    drawing = ElementTree.parse(path).getroot().find("meta//label/svg").text
+    shapes = list(ElementTree.fromstring(f"<svg>{drawing}</svg>"))
+    assert [item.tag for item in shapes] == ["line", "line", "circle", "circle", "circle"]
+    assert (shapes[1].get("data-node-from"), shapes[1].get("data-node-to")) == ("3", "1")
+    assert [item.get("data-label-name") for item in shapes[2:]] == list(names)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QKeySequence, QShortcut
 from PySide6.QtTest import QTest
 
 from cvstudio.data.labels import Annotation, Category, PictureLabels
@@ -99,6 +99,34 @@ def test_escape_drops_points_and_another_mode_keeps_them(stage: Stage) -> None:
     stage.key(Qt.Key.Key_B)
     assert stage.changes == [Change.KEYPOINTS]
     assert stage.tool.mode is Mode.BOX
+
+
+def test_undo_takes_the_last_point_back_and_is_the_windows_again_behind_the_first(
+    stage: Stage, shown: Callable[..., Any]
+) -> None:
+    undone: list[bool] = []
+    QShortcut(QKeySequence.StandardKey.Undo, stage.canvas.window(), lambda: undone.append(True))
+
+    def undo() -> None:
+        QTest.keyClick(stage.editor, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+
+    begin(stage, PEOPLE)
+    stage.click(15, 15)
+    stage.click(10, 10)
+    stage.click(20, 10)
+    undo()
+    assert "left hand (2 of 3)" in stage.editor.hint()
+    undo()
+    assert stage.tool.skeleton is None
+    assert (undone, stage.edits) == ([], [])
+    undo()
+    assert undone == [True]
+    begin(stage, PEOPLE, mode=Mode.POLYGON)
+    for place in ((40, 30), (50, 30)):
+        stage.click(*place)
+    undo()
+    assert stage.tool.corners == ((40, 30),)
+    assert undone == [True]
 
 
 def test_a_point_is_dragged_toggled_nudged_and_removed(stage: Stage) -> None:

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cvstudio.analyses.detection import crossings
-from cvstudio.analyses.detection._tracking import Sighting
+from cvstudio.analyses.detection._tracking import Sighting, TrackParams
 from cvstudio.analyses.detection.crossings import CrossingCounter, Rules, places_of
 from cvstudio.exporters import EXPORTERS
+from cvstudio.foundation.params import fields_of
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import NamedShape
 from cvstudio.results.counts import write_crossings
@@ -140,6 +141,24 @@ def test_dwell_time_is_width_over_speed(speed, block):
     # Boxes are stored in float32.
     assert stay.since_secs == pytest.approx(30 / speed, rel=1e-5)
     assert stay.dwell_secs == pytest.approx(20 / speed, rel=1e-5)
+
+
+def test_what_passes_a_zone_between_two_frames_is_in_it_on_none_as_for_supervision():
+    """Its zone, too, asks for each frame which objects are inside; the tooltip says so."""
+    import supervision
+
+    frames = walk((0, 10), (40, 10), (20, 10), (0, 10))
+    border = np.array(YARD.points, np.int64)
+    theirs = supervision.PolygonZone(border, triggering_anchors=(supervision.Position.CENTER,))
+    inside = []
+    for ((_, x, y),) in frames:
+        box = np.array([[x - 1, y - 1, x + 1, y + 1]], np.float32)
+        inside.append(int(theirs.trigger(supervision.Detections(xyxy=box)).sum()))
+    assert inside == [0, 0, 1, 0]
+    tally = counted(frames, zones=[YARD]).at(np.inf).zones[0]
+    assert (tally.entries, tally.exits) == (1, 1), "of two passages the one that is seen inside"
+    (field,) = (item for item in fields_of(TrackParams) if item.name == "zones")
+    assert "between two frames" in field.doc.what
 
 
 def test_a_step_through_the_whole_zone_is_no_stay_and_an_oblique_path_takes_its_chord():
