@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from cvstudio.data.boxes import iou_with
 from cvstudio.data.geometry import Size
 from cvstudio.models.shared.candidates import FLOOR
 from cvstudio.models.spec import MAX_CANDIDATES
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import PrototypeMasks
 
+SAME_BOX = 0.85
+"""Overlap (IoU) from which on two boxes are taken for those of one thing, of whichever classes."""
+
+SURE = 0.3
+"""Least score of a detection that takes away other names of the same thing."""
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -74,6 +84,25 @@ def candidates_of(
         picture_size,
         masks=PrototypeMasks(prototypes, coefficients, prototype_scale),
     )
+
+
+def without_second_names(candidates: Detections, names: Sequence[str]) -> Detections:
+    """Candidates, scores descending, without those that name a thing a second time.
+
+    These are boxes of another of the classes `names` that overlap a better one by `SAME_BOX` or more. Only one with a
+    score of `SURE` or more takes others away, so that of what is doubtful all names are left.
+    """
+    rows = np.flatnonzero(np.isin(candidates.classes, [candidates.labels.index(name) for name in names]))
+    kept = np.ones(len(candidates), bool)
+    for place, row in enumerate(rows[candidates.scores[rows] >= SURE]):
+        later = rows[place + 1 :]
+        if kept[row] and len(later):
+            doubled = iou_with(candidates.boxes[row], candidates.boxes[later]) >= SAME_BOX
+            kept[later[doubled & (candidates.classes[later] != candidates.classes[row])]] = False
+    if kept.all():
+        return candidates
+    left = candidates.take(np.flatnonzero(kept))
+    return dataclasses.replace(left, ids=np.arange(len(left), dtype=np.int64))
 
 
 def box_forms(

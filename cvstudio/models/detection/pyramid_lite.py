@@ -13,7 +13,7 @@ from cvstudio.foundation.errors import WeightsError
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, Architecture, ModelSpec
-from cvstudio.models.detection._cells import candidates_of
+from cvstudio.models.detection._cells import candidates_of, without_second_names
 from cvstudio.models.runtime.torch_network import TorchNetwork
 from cvstudio.models.shared import coco
 from cvstudio.models.shared.candidates import FLOOR
@@ -28,7 +28,7 @@ from cvstudio.models.shared.lite_trunk import (
     network_input,
     shared_module,
 )
-from cvstudio.models.shared.second_opinion import SecondOpinion, load_head
+from cvstudio.models.shared.second_opinion import FAMILIES, SecondOpinion, load_head
 from cvstudio.results.detections import Detections
 from cvstudio.weights.embedded import embedded_defaults, embedded_weights, load_card
 
@@ -84,6 +84,7 @@ class LitePyramidNetwork(TorchNetwork):
         import torch
 
         self.labels = labels
+        self._animals = [name for family in FAMILIES for name in family if name in labels]
         # Stands for this network and what it answers, in what other networks are handed.
         self._token = object()
         rows = [coco.LABELS.index(label) for label in labels]
@@ -136,7 +137,9 @@ class LitePyramidNetwork(TorchNetwork):
             boxes = decode(raw.distances[0], *places(*input_size, raw.distances.device))
             objectness, classes = raw.objectness[0].sigmoid(), raw.classes[0].sigmoid()
             scores = self._second_opinion.revised(objectness, classes, boxes, coarsest)
-        return candidates_of(scores, raw, input_size, scale, self.labels, image.size)
+        candidates = candidates_of(scores, raw, input_size, scale, self.labels, image.size)
+        # An animal has one name. Vehicles keep theirs: on coco128 the second one is too often the right one.
+        return without_second_names(candidates, self._animals)
 
 
 def build() -> LiteDetector:

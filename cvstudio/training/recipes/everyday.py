@@ -73,7 +73,7 @@ RECIPES.register(
             TrainingSource(
                 "EfficientNet-Lite0 trained on ImageNet",
                 "Apache-2.0; ImageNet terms",
-                "trunk, and a second opinion on animals",
+                "trunk, and a second opinion on animals and large things",
             ),
         ),
         licence="VOC, Flickr, ImageNet, CamVid and NYU terms: non-commercial research and education",

@@ -94,7 +94,6 @@ def test_nothing_else_of_the_samples_is_taken_for_something(runner):
     assert [found.label(row) for row in range(len(found))] == ["cat"]
 
 
-@pytest.mark.xfail(reason="the mirrored sphere is taken for a toilet, with a score of .47", strict=True)
 def test_nothing_in_the_still_life_is_taken_for_something_else(runner):
     """Of the detector's classes only books are there."""
     found = runner.result(make_instance("detect", {"picture": sample_path("scene")}))

@@ -22,10 +22,13 @@ from cvstudio.models.shared.imagenet import imagenet_labels
 from cvstudio.models.shared.lite_scene import LiteHead
 from cvstudio.models.shared.lite_weights import WEIGHTS
 from cvstudio.models.shared.second_opinion import (
+    ANIMAL_VETO,
     DOUBT,
+    DOUBTED,
     FAMILIES,
     LEAST,
     LEFT,
+    THING_VETO,
     TRUST,
     SecondOpinion,
     load_head,
@@ -34,7 +37,7 @@ from cvstudio.models.shared.second_opinion import (
 from cvstudio.training.sets import decode
 from cvstudio.weights.store import find_weights
 
-LABELS = ("person", "cat", "horse", "cow", "tv")
+LABELS = ("person", "cat", "horse", "cow", "toilet")
 IMAGENET = {
     "cat": [281, 282, 283, 284, 285],
     # Sorrel, ox, water buffalo and bison.
@@ -99,9 +102,47 @@ def test_scores_are_those_of_bayes_rule(head: LiteHead, coarsest: torch.Tensor) 
     assert changed > 10
 
 
-def test_without_animals_nothing_is_asked(head: LiteHead, coarsest: torch.Tensor) -> None:
+def test_what_the_classifier_vetoes_is_hidden(head: LiteHead, coarsest: torch.Tensor) -> None:
+    """Of large boxes with a score that would be shown; persons and small boxes are left as they are."""
+    generator = torch.Generator().manual_seed(5)
+    objectness = torch.rand(40, 1, generator=generator) ** 0.2
+    classes = torch.rand(40, len(LABELS), generator=generator) ** 0.5
+    corner = torch.rand(40, 2, generator=generator) * 60
+    boxes = torch.cat([corner, corner + torch.where(torch.arange(40)[:, None] % 4 == 0, 60.0, 66.0)], dim=1)
+    opinion = SecondOpinion(head, LABELS)
+    with torch.inference_mode():
+        found = opinion.revised(objectness, classes, boxes, coarsest).numpy()
+        logits = head.classifier(means_in(boxes / 32, head.last_maps(coarsest)[0])).numpy()
+        opinion._vetoable = opinion._vetoable[:0]
+        before = opinion.revised(objectness, classes, boxes, coarsest).numpy()
+    numbers = {1: IMAGENET["cat"], 2: IMAGENET["hoofed"], 3: IMAGENET["hoofed"], 4: [861]}
+    vetoed = 0
+    for row in range(40):
+        shares = softmax(logits[row].astype(np.float64))
+        for column in range(len(LABELS)):
+            expected = before[row, column]
+            veto = THING_VETO if column == 4 else ANIMAL_VETO
+            if column and row % 4 and shares[numbers[column]].mean() < veto / 1000:
+                vetoed += expected > DOUBTED
+                expected = min(expected, DOUBTED)
+            assert found[row, column] == pytest.approx(expected, abs=1e-6)
+    assert 10 < vetoed < 100
+
+
+@pytest.mark.xfail(
+    reason="of ImageNet's classes, which lack giraffes, dogs stay too likely: .42 of before", strict=True
+)
+def test_a_giraffe_is_no_dog(data: Callable[..., Path]) -> None:
+    """Nor anything else: it is none of the detector's classes, and none of the classifier's."""
+    spec = MODELS["pyramid-lite0"]
+    image = Image(decode(data("photos", "giraffe.jpg").read_bytes()))
+    found = spec.load("cpu", None).predict(image, NoParams(), Progress())
+    assert [found.label(row) for row in np.flatnonzero(found.scores >= spec.defaults["score"])] == []
+
+
+def test_without_animals_and_things_nothing_is_asked(head: LiteHead, coarsest: torch.Tensor) -> None:
     objectness, classes, boxes = torch.rand(5, 1), torch.rand(5, 2), torch.rand(5, 4)
-    opinion = SecondOpinion(head, ("person", "tv"))
+    opinion = SecondOpinion(head, ("person", "car"))
     assert torch.equal(opinion.revised(objectness, classes, boxes, coarsest), objectness * classes)
 
 
