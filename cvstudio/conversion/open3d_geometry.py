@@ -77,7 +77,7 @@ def ray_scene(mesh: TriangleMesh, origin: NDArray[np.float64]) -> Any:
     import open3d as o3d
 
     scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(tensor(mesh.vertices - origin), o3d.core.Tensor(mesh.triangles.astype(np.uint32)))
+    scene.add_triangles(tensor(mesh.vertices - origin), o3d.core.Tensor.from_numpy(mesh.triangles.astype(np.uint32)))
     return scene
 
 
@@ -85,7 +85,8 @@ def tensor(values: NDArray[np.floating]) -> Any:
     """A float32 `open3d.core.Tensor`."""
     import open3d as o3d
 
-    return o3d.core.Tensor(np.ascontiguousarray(values, np.float32))
+    # A copy, as what is read-only is not taken.
+    return o3d.core.Tensor.from_numpy(np.array(values, np.float32, order="C"))
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ def _colours(mesh: TriangleMesh, rows: NDArray[np.int64], weights: NDArray[np.fl
     if mesh.colours is None:
         return None
     corners = mesh.colours[mesh.triangles[rows]].astype(np.float64)
-    return np.rint(np.einsum("nk,nkj->nj", weights, corners)).astype(np.uint8)
+    return np.asarray(np.rint(np.einsum("nk,nkj->nj", weights, corners)), np.uint8)
 
 
 def poisson_disk_points(mesh: TriangleMesh, count: int, seed: int = 0) -> PointCloud:

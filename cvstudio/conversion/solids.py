@@ -124,7 +124,7 @@ def _owners(mesh: TriangleMesh) -> NDArray[np.int64]:
     a, b, c = (mesh.vertices[mesh.triangles[:, corner]] for corner in range(3))
     edges = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
     shares = np.random.default_rng(0).random(_SURFACE_SAMPLES) * edges[-1]
-    return np.minimum(np.searchsorted(edges, shares, side="right"), len(edges) - 1)
+    return np.asarray(np.minimum(np.searchsorted(edges, shares, side="right"), len(edges) - 1), np.int64)
 
 
 def _squared_to_triangles(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:

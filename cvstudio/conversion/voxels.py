@@ -133,7 +133,9 @@ def isosurface(field: DistanceField, level: float) -> TriangleMesh:
         if not mask.any():
             return nothing
     try:
-        places, faces, _, _ = marching_cubes(values, level, gradient_direction="descent", mask=mask)
+        places, faces, _, _ = marching_cubes(  # type: ignore[no-untyped-call]
+            values, level, gradient_direction="descent", mask=mask
+        )
     except RuntimeError:  # no cube that is whole holds the level
         return nothing
     return TriangleMesh(
