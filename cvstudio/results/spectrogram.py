@@ -32,6 +32,7 @@ class Spectrogram(Result):
     axis : scale of the frequency axis that it is drawn on
     band_limits_hz : of a mel spectrogram, lower and upper limit of all bands, whose centres are evenly spaced in mels;
         None where the rows are the bins of the transform
+    window_kind : shape of the window, as SciPy calls it
     """
 
     placement: ClassVar[Placement] = Placement.OWN_VIEW
@@ -48,6 +49,7 @@ class Spectrogram(Result):
     show_high_db: float = 0.0
     axis: Scale = "linear"
     band_limits_hz: tuple[float, float] | None = None
+    window_kind: str = "hann"
 
     def __post_init__(self) -> None:
         if self.levels.ndim != 2 or self.levels.dtype != np.uint8:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -35,6 +35,9 @@ from cvstudio.models.runtime.host import Host
 from cvstudio.session.resolve import CanvasLayer, ViewState
 from ui.base.jobs_bridge import JobsBridge
 
+if TYPE_CHECKING:
+    from cvstudio.media.formats.audio import AudioReader
+
 QUICK_SECS = 0.1
 """Below this time per frame in seconds, a network leaves one core to the window: the last core speeds it up little."""
 
@@ -47,6 +50,9 @@ READING = ("sample", "next", "step")
 BESIDE = "beside"
 """Name of the second lane of networks on the CPU, for playing every frame of a video."""
 
+
+SOUND = "sound"
+"""Name of the lane that reads what the views of a sound show."""
 
 RECORD, RECORD_NICENESS = "record", 1
 """Name and priority offset of the lane that writes what a camera sends: before the networks, after the window."""
@@ -89,6 +95,7 @@ class Pipeline(QObject):
                 BESIDE: self._close_readers,
                 "decode": self._close_readers,
                 "pool": self._close_readers,
+                SOUND: self._close_readers,
             },
             {RECORD: RECORD_NICENESS},
         )
@@ -105,6 +112,11 @@ class Pipeline(QObject):
             self._local.readers = Readers()
         readers: Readers = self._local.readers
         return readers
+
+    def sound_reader(self, media: Media) -> AudioReader:
+        """The open reader of the sound of `media` that belongs to the lane whose thread asks. Raises MediaError."""
+        reader: AudioReader = self._readers().get(media, sound=True)
+        return reader
 
     def _close_readers(self) -> None:
         self._readers().close()

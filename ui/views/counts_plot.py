@@ -15,7 +15,7 @@ from cvstudio.analyses.detection.counting import steps
 from cvstudio.draw.palette import RGB
 from ui.base import theme
 from ui.views.curve_widget import CurveWidget, unbroken
-from ui.views.spectrogram_plot import TimeAxis
+from ui.views.sound.axes import TimeAxis
 
 if TYPE_CHECKING:
     from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent

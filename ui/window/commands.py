@@ -17,6 +17,7 @@ from ui.panels import PANELS
 from ui.window.compare_commands import compare_commands
 from ui.window.precision_commands import precision_commands
 from ui.window.side_columns import SIDES
+from ui.window.sound_commands import sound_commands
 from ui.window.step_commands import step_commands
 from ui.window.top_bar import FOLD_KEYS
 
@@ -36,6 +37,7 @@ def window_commands(window: Window) -> list[Command]:
         *_view(window),
         *_playback(window),
         *step_commands(window.controller),
+        *sound_commands(lambda: window.workspace.sound),
         *_help(window),
         *_panels(window),
     ]

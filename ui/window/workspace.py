@@ -18,8 +18,6 @@ from cvstudio.draw.samples.depth import depth_picture
 from cvstudio.media import MediaKind
 from cvstudio.results.detections import Detections
 from cvstudio.results.keypoints import Keypoints
-from cvstudio.results.separation import Separation
-from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.session.label_edits import annotations_of
 from cvstudio.session.layers import on_canvas
 from ui.control.controller import Controller
@@ -33,6 +31,7 @@ from ui.widgets.empty_state import EmptyState
 from ui.window.tools.label_editing import LabelEditing
 from ui.window.tools.oriented import Oriented, adjustments_on_canvas, shade_outside
 from ui.window.tools.shape_editing import ShapeEditing
+from ui.window.tools.sound_panes import SoundPanes
 
 if TYPE_CHECKING:
     from ui.views.mesh_view import MeshView
@@ -75,7 +74,6 @@ class Workspace(QWidget):
         self.labels.hidden_changed.connect(self.refresh)
         self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
-        self.spectrogram: SpectrogramView | None = None
         self.model: MeshView | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
@@ -83,6 +81,8 @@ class Workspace(QWidget):
         self.splitter.addWidget(self.area)
         self.nothing = EmptyState("images", self.tr("Nothing is shown. Choose a file in the list, or drop one here."))
         self.splitter.addWidget(self.nothing)
+        self.sound = SoundPanes(controller, self.splitter, self)
+        self.sound.read_out.connect(self.read_out)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -154,20 +154,10 @@ class Workspace(QWidget):
         playback.position_changed.connect(self._position)
         playback.playing_changed.connect(self.timeline.set_playing)
 
-    def _make_spectrogram(self) -> SpectrogramView:
-        """The spectrogram view; its plots are imported with the first sound, so that the window does not wait."""
-        if self.spectrogram is None:
-            from ui.views.spectrogram_view import SpectrogramView
-
-            view = self.spectrogram = SpectrogramView()
-            self.splitter.addWidget(view)
-            self.splitter.setStretchFactor(0, 3)
-            self.splitter.setStretchFactor(self.splitter.count() - 1, 2)
-            view.seek_requested.connect(self._controller.playback.seek)
-            view.hovered.connect(lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB"))
-            view.left.connect(lambda: self.read_out.emit(""))
-            view.set_colour_map(self._controller.look().colour_map)
-        return self.spectrogram
+    @property
+    def spectrogram(self) -> SpectrogramView | None:
+        """The view of the sound; None before the first one."""
+        return self.sound.view
 
     def _show_model(self, sample: Any) -> None:
         """Show a mesh or a point cloud in place of the canvas; its view is imported with the first one."""
@@ -199,13 +189,7 @@ class Workspace(QWidget):
         self._show_alone()
         self._orient()
         self._arrange()
-        spectrograms = [
-            layer
-            for layer in shown.layers
-            if isinstance(layer.result, Spectrogram | Separation) and layer.layer.instance.visible
-        ]
-        if spectrograms:
-            self._make_spectrogram().show_result(spectrograms[-1].result)
+        self.sound.show_results(shown)
         ages = [layer.age_secs for layer in shown.layers if layer.layer.instance.visible and layer.result is not None]
         self.canvas.set_age(max(ages, default=0.0))
         self._show_stale()
@@ -237,19 +221,11 @@ class Workspace(QWidget):
     def _arrange(self) -> None:
         state = self._controller.session.state
         media = state.active_media
-        has_spectrogram = any(
-            item.spec.result in (Spectrogram, Separation) and item.visible and media in item.media
-            for item in state.instances
-        )
-        only_sound = media is not None and media.kind is MediaKind.AUDIO
         alone = state.instance is not None and state.instance.spec.canvas_slot is None
         self.nothing.setVisible(media is None and not alone)
         self.area.setVisible(alone if media is None else media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
         self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
-        if has_spectrogram or only_sound:
-            self._make_spectrogram().show()
-        elif self.spectrogram is not None:
-            self.spectrogram.hide()
+        self.sound.arrange(media)
         self.timeline.setVisible(media is not None and (media.moving or media.kind is MediaKind.AUDIO))
 
     def _show_exposure(self) -> None:
@@ -389,9 +365,8 @@ class Workspace(QWidget):
         self.refresh()
 
     def _changed(self, look: bool, selection: bool) -> None:
-        if look and self.spectrogram is not None:
-            self.spectrogram.set_colour_map(self._controller.look().colour_map)
         if look:
+            self.sound.set_colour_map(self._controller.look().colour_map)
             self._show_exposure()
         if look or selection:
             self.refresh()
@@ -479,14 +454,12 @@ class Workspace(QWidget):
         self.timeline.set_has_sound(has_sound)
         self.timeline.set_frame_rate(media.frame_rate if media else None)
         self.timeline.set_live(media is not None and media.kind is MediaKind.CAMERA)
-        if self.spectrogram is not None:
-            self.spectrogram.clear()
+        self.sound.clear()
         self.canvas.fit()
 
     def _position(self, secs: float) -> None:
         self.timeline.set_position(secs)
-        if self.spectrogram is not None and self.spectrogram.isVisible():
-            self.spectrogram.set_position(secs)
+        self.sound.set_position(secs)
 
 
 def _picture_of(sample: Any) -> Image | None:

@@ -147,6 +147,7 @@ def stream(
             last,
             axis="linear" if filters is None else "mel",
             band_limits_hz=limits,
+            window_kind=kind,
         )
 
 

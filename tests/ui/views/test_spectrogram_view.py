@@ -15,7 +15,9 @@ from PySide6.QtTest import QTest
 
 from cvstudio.results.source import Source
 from cvstudio.results.spectrogram import Spectrogram
-from ui.views.spectrogram_plot import FrequencyAxis, SpectrogramPlot, TimeAxis, decibels_at
+from ui.views.sound.axes import FrequencyAxis, TimeAxis
+from ui.views.sound.contents import decibels_at
+from ui.views.spectrogram_plot import SpectrogramPlot
 from ui.views.spectrogram_view import SpectrogramView
 
 RATE, HOP, WINDOW, COLUMNS = 16000, 160, 320, 2000  # 20 s, 10 ms a column, 50 Hz a band
@@ -116,12 +118,19 @@ def test_showing_a_position_seeks_nothing_and_turns_the_page(view: SpectrogramVi
 
 
 def test_hovering_tells_time_frequency_and_loudness(view: SpectrogramView, qtbot: Any) -> None:
-    with qtbot.waitSignal(view.hovered) as hover:
+    told: list[str] = []
+    view.told.connect(told.append)
+    with qtbot.waitSignal(plot_of(view).hovered) as hover:
         QTest.mouseMove(plot_of(view).viewport(), place(view, 10, 4000))
     secs, hz, db = hover.args
     assert secs == pytest.approx(10, abs=0.1)
     assert hz == pytest.approx(4000, abs=40)
     assert db in (0.0, pytest.approx(-120 + 40 / 255 * 120))
+    words = told[-1].split(" · ")
+    assert words[0].endswith(" s")
+    assert words[1].endswith(" Hz")
+    assert words[2].split()[0] in ("B7", "C8")
+    assert words[3].endswith(" dB")
 
 
 def test_loudness_is_read_from_the_level() -> None:
@@ -182,6 +191,6 @@ def test_stems_are_shown_in_their_colours_and_the_louder_one_is_read(view: Spect
     qtbot.waitUntil(lambda: plot.image.image is not None and plot.image.image.ndim == 3)
     assert tuple(plot.image.image.max((0, 1))) == track_colour(found, "one")
     told: list[float] = []
-    view.hovered.connect(lambda secs, hz, db: told.append(db))
+    plot.hovered.connect(lambda secs, hz, db: told.append(db))
     plot._moved(plot._box.mapViewToScene(QPointF(5.0, 4000.0)))
     assert told == [0.0]
