@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
 
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Size, View
-from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
+from cvstudio.data.samples import DepthMap, Image
 from cvstudio.draw import Emphasis, Renderer, faded, scaled
 from cvstudio.draw.samples.depth import depth_picture
 from cvstudio.media import MediaKind
@@ -34,8 +34,8 @@ from ui.window.tools.oriented import Oriented, adjustments_on_canvas
 from ui.window.tools.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
-    from ui.views.mesh_view import MeshView
     from ui.views.spectrogram_view import SpectrogramView
+    from ui.window.tools.spatial_area import SpatialArea
 
 
 OUTSIDE_DIVISOR = 3
@@ -77,11 +77,15 @@ class Workspace(QWidget):
         self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
         self.spectrogram: SpectrogramView | None = None
-        self.model: MeshView | None = None
+        self.space: SpatialArea | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.area)
+        # Things in space stand beside the picture that they come from.
+        self._row = QSplitter(Qt.Orientation.Horizontal)
+        self._row.setChildrenCollapsible(False)
+        self._row.addWidget(self.area)
+        self.splitter.addWidget(self._row)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -105,6 +109,7 @@ class Workspace(QWidget):
     def _connect(self) -> None:
         controller, playback = self._controller, self._controller.playback
         controller.view_changed.connect(self._show)
+        controller.spatial.scene_changed.connect(lambda scene: self._arrange())
         controller.pipeline.stopped.connect(lambda: self.area.set_stale(False, False))
         controller.state_changed.connect(
             lambda old, new: self._changed(old.look != new.look, old.selection != new.selection)
@@ -158,22 +163,18 @@ class Workspace(QWidget):
             view.set_colour_map(self._controller.look().colour_map)
         return self.spectrogram
 
-    def _show_model(self, sample: Any) -> None:
-        """Show a mesh or a point cloud in place of the canvas; its view is imported with the first one."""
-        media = self._controller.session.state.active_media
-        if media is None or media.kind is not MediaKind.GEOMETRY:
-            if self.model is not None:
-                self.model.hide()
-                self.model.show_model(None)
-            return
-        if self.model is None:
-            from ui.views.mesh_view import MeshView
+    def _show_space(self) -> bool:
+        """Show the 3D view where something is in space, which is imported with the first such thing."""
+        wanted = bool(self._controller.spatial.scene.rows)
+        if wanted and self.space is None:
+            from ui.window.tools.spatial_area import SpatialArea
 
-            self.model = MeshView(lambda job: self._controller.pipeline.submit("preview", job))
-            self._controller.pipeline.job_event.connect(self.model.job_event)
-            self.splitter.insertWidget(1, self.model)
-        self.model.show()
-        self.model.show_model(sample, z_up=media.details.get("up") == "z")
+            self.space = SpatialArea(self._controller)
+            self.space.read_out.connect(self.read_out)
+            self._row.addWidget(self.space)
+        if self.space is not None:
+            self.space.setVisible(wanted)
+        return wanted
 
     # Painting -------------------------------------------------------------------------------------------------------
 
@@ -233,8 +234,9 @@ class Workspace(QWidget):
             for item in self._controller.session.state.instances
         )
         only_sound = media is not None and media.kind is MediaKind.AUDIO
-        self.area.setVisible(media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
-        self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
+        has_picture = media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY)
+        self.area.setVisible(has_picture)
+        self._row.setVisible(self._show_space() or has_picture)
         if has_spectrogram or only_sound:
             self._make_spectrogram().show()
         elif self.spectrogram is not None:
