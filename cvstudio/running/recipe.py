@@ -23,6 +23,7 @@ from cvstudio.data.labels_json import (
     skeleton_from_json,
 )
 from cvstudio.draw.base import Look
+from cvstudio.draw.spatial.look import SpatialLook
 from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.foundation.params import fields_of, from_mapping, to_mapping, values_of
 from cvstudio.foundation.version import __version__
@@ -280,6 +281,12 @@ def _file_adjustments(
 def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
     """Values of `Look` from a file. Raises ParamsError: painting would find it out at every frame."""
     from_mapping(Look, saved)
+    return dict(saved)
+
+
+def checked_spatial_look(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of `SpatialLook` from a file. Raises ParamsError."""
+    from_mapping(SpatialLook, saved)
     return dict(saved)
 
 

@@ -19,6 +19,7 @@ from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
 from cvstudio.running.recipe import (
     checked_look,
+    checked_spatial_look,
     instance_from_json,
     instance_to_json,
     media_from_json,
@@ -72,6 +73,9 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
         ],
         "current": state.current,
         "look": dict(state.look),
+        # Files of projects without anything in space stay as they were.
+        **({"spatial_look": dict(state.spatial_look)} if state.spatial_look else {}),
+        **({"in_space": dict(state.in_space)} if state.in_space else {}),
         "position_secs": position_secs,
     }
     text = json_text(saved, indent=2)
@@ -224,6 +228,8 @@ def _load(
             instances=tuple(instances),
             current=int(saved["current"]),
             look=checked_look(saved["look"]),
+            spatial_look=checked_spatial_look(saved.get("spatial_look", {})),
+            in_space={str(key): bool(shown) for key, shown in saved.get("in_space", {}).items()},
         )
         check_acyclic(state)
         position_secs = float(saved.get("position_secs", 0.0))

@@ -30,6 +30,8 @@ class State:
     instances : analyses in use, in drawing order, the lowest first
     current : id of the instance whose controls are shown; 0 for none
     look : values of `cvstudio.draw.Look` by name
+    spatial_look : values of `cvstudio.draw.spatial.look.SpatialLook` by name
+    in_space : whether an object of the 3D view is visible, by its key; what is not named is as it begins
     selection : part ids in the result of the current instance
     sets : open folders
     current_set : path of the folder that is browsed; None for the open files
@@ -41,6 +43,8 @@ class State:
     instances: tuple[AnalysisInstance, ...] = ()
     current: int = 0
     look: Mapping[str, Any] = field(default_factory=dict)
+    spatial_look: Mapping[str, Any] = field(default_factory=dict)
+    in_space: Mapping[str, bool] = field(default_factory=dict)
     selection: frozenset[int] = frozenset()
     sets: tuple[MediaSet, ...] = ()
     current_set: Path | None = None

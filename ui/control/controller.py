@@ -41,6 +41,7 @@ from ui.control.long_work import LongWork
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 from ui.control.presenter import Presenter
+from ui.control.spatial import SpatialController
 from ui.control.tuning import PrecisionTuning
 from ui.control.unfinished import UnfinishedWork
 from ui.control.window_requests import WindowRequests
@@ -96,6 +97,8 @@ class Controller(QObject):
         # The presenter's own signal objects: forwarding them would add a call to each tick of a slider.
         self.view_changed = self.presenter.view_changed
         self.smooth_changed = self.presenter.smooth_changed
+        self.spatial = SpatialController(self.session, self.pipeline, self)
+        self.view_changed.connect(self.spatial.follow)
         self.hovered_id: int | None = None
         self.session.listen(self._state_changed)
         self.view_changed.connect(self.comparison.look_at)

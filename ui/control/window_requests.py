@@ -23,6 +23,7 @@ class WindowRequests(QObject):
     custom_model : path of a network or declaration to add as a custom model; None shows a file dialog
     timm_search : show the list of timm's classifiers
     show_medium : show the panel with the facts and the read settings of the active medium
+    show_spatial : show the panel with the objects and the look of the 3D view
     status : text for the status line, painted before `emit` returns, as the window may be blocked afterwards
     """
 
@@ -41,4 +42,5 @@ class WindowRequests(QObject):
     custom_model = Signal(object)
     timm_search = Signal()
     show_medium = Signal()
+    show_spatial = Signal()
     status = Signal(str)

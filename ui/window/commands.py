@@ -19,6 +19,7 @@ from ui.window.precision_commands import precision_commands
 from ui.window.side_columns import SIDES
 from ui.window.sound_commands import sound_commands
 from ui.window.step_commands import step_commands
+from ui.window.tools.spatial_commands import spatial_commands
 from ui.window.top_bar import FOLD_KEYS
 
 if TYPE_CHECKING:
@@ -196,13 +197,25 @@ def _view(window: Window) -> list[Command]:
     )
 
     def zoom(factor: float) -> Callable[[], None]:
-        return lambda: workspace.canvas.zoom_to(workspace.canvas.view().scale * factor)
+        def run() -> None:
+            if workspace.space is not None and not workspace.area.isVisible():
+                workspace.space.view.zoom(factor)
+            else:
+                workspace.canvas.zoom_to(workspace.canvas.view().scale * factor)
+
+        return run
+
+    def fit() -> None:
+        if workspace.space is not None and not workspace.area.isVisible():
+            workspace.space.view.fit()
+        else:
+            workspace.canvas.fit()
 
     compare = HoldKey(
         window, Qt.Key.Key_C, lambda: workspace.set_original(True), lambda _: workspace.set_original(False)
     )
     return [
-        Command("fit", tr("Zoom to Fit"), workspace.canvas.fit, "view", ("Ctrl+F",), "scan", ("fit", "맞춤")),
+        Command("fit", tr("Zoom to Fit"), fit, "view", ("Ctrl+F",), "scan", ("fit", "맞춤")),
         Command(
             *("actual-size", tr("Zoom to 100 %"), workspace.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
             ("actual size", "pixel for pixel", "1:1"),
@@ -259,6 +272,7 @@ def _view(window: Window) -> list[Command]:
         *_themes(window),
         Command("layout", tr("Reset Panels"), window.reset_layout, "view", (), "", (), True),
         *_files(window),
+        *spatial_commands(window),
         *precision_commands(window.controller, window.settings),
     ]
 

@@ -46,6 +46,7 @@ from ui.window.window_base import Window
 
 if TYPE_CHECKING:
     from ui.base.uncaught import Uncaught, UncaughtErrors
+    from ui.control.spatial import SpatialScene
     from ui.control.unfinished import Unfinished
     from ui.window.palette import CommandPalette, Entry
 
@@ -175,7 +176,7 @@ class MainWindow(Window):
         self._tab = TabOrder(self, self.workspace.canvas, self.toggle_all_panels, lambda: self.dock_layout.away)
         QuitKey(self, next(command.shortcuts for command in self.commands if command.key == "quit"))
         # Menus of their own: with all their lines the menu would be higher than a small screen.
-        for key in ("theme", "files", "panels"):
+        for key in ("space", "theme", "files", "panels"):
             self._menus["view"].insertMenu(self.actions_by_key["layout"], self._menus[key])
         self._menus["file"].insertMenu(self.actions_by_key["project-open"], self.opener.recent_menu)
         self.setAcceptDrops(True)
@@ -216,6 +217,8 @@ class MainWindow(Window):
         offer_picture_menu(self, self.workspace.canvas)
         self.workspace.area.made.connect(lambda canvas: offer_picture_menu(self, canvas))
         self._connect_requests(controller.requests)
+        controller.spatial.scene_changed.connect(self._scene_changed)
+        self._scene_changed(controller.spatial.scene)
 
     def _connect_requests(self, requests: WindowRequests) -> None:
         """Connect the requests of panels and dialogs with what answers them."""
@@ -227,7 +230,11 @@ class MainWindow(Window):
         requests.open_labels.connect(self.opener.ask_labels)
         requests.new_labels.connect(self.begin_labels)
         requests.show_medium.connect(lambda: self.show_panel("medium"))
+<<<<<<< HEAD
         requests.delete_parts.connect(lambda: delete_parts(self))
+=======
+        requests.show_spatial.connect(lambda: self.show_panel("spatial"))
+>>>>>>> part-view
         requests.export.connect(self.exporting.ask)
         requests.class_keypoints.connect(self.workspace.labels.ask_keypoints)
         requests.export_labels.connect(self.label_export.ask)
@@ -260,6 +267,7 @@ class MainWindow(Window):
             "help": self.tr("&Help"),
         }
         within = {"theme": self.tr("Theme"), "panels": self.tr("Panels"), "files": self.tr("Files")}
+        within["space"] = self.tr("3D View")
         bar = {key: self.top.menus.addMenu(title) for key, title in titles.items()}
         return bar | {key: QMenu(title, bar["view"]) for key, title in within.items()}
 
@@ -294,6 +302,12 @@ class MainWindow(Window):
     def _view_changed(self, shown: FrameOnScreen) -> None:
         self.actions_by_key["export-again"].setEnabled(self.controller.current_result() is not None)
         self.actions_by_key["export"].setEnabled(may_export(self.controller))
+
+    def _scene_changed(self, scene: SpatialScene) -> None:
+        """Let the keys of the 3D view belong to others while it is away."""
+        for key, action in self.actions_by_key.items():
+            if key.startswith("space-"):
+                action.setEnabled(bool(scene.rows))
 
     def offer_log(self, path: Path) -> None:
         """Offer to show the log of the previous session, which crashed."""
@@ -444,5 +458,7 @@ class MainWindow(Window):
         self.dock_layout.close()
         if self._complete:
             self.recorder.close(max(0.0, end - time.monotonic()))
+            if self.workspace.space is not None:
+                self.workspace.space.view.close_drawer()
         self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()))
         event.accept()

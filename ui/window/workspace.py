@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
 
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Size, View
-from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
+from cvstudio.data.samples import DepthMap, Image
 from cvstudio.draw import Emphasis, Renderer, faded, scaled
 from cvstudio.draw.samples.depth import depth_picture
 from cvstudio.media import MediaKind
@@ -34,8 +34,8 @@ from ui.window.tools.shape_editing import ShapeEditing
 from ui.window.tools.sound_panes import SoundPanes
 
 if TYPE_CHECKING:
-    from ui.views.mesh_view import MeshView
     from ui.views.spectrogram_view import SpectrogramView
+    from ui.window.tools.spatial_area import SpatialArea
 
 
 OLD_OPACITY = 0.6
@@ -74,6 +74,7 @@ class Workspace(QWidget):
         self.labels.hidden_changed.connect(self.refresh)
         self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
+<<<<<<< HEAD
         self.model: MeshView | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
@@ -83,6 +84,18 @@ class Workspace(QWidget):
         self.splitter.addWidget(self.nothing)
         self.sound = SoundPanes(controller, self.splitter, self)
         self.sound.read_out.connect(self.read_out)
+=======
+        self.spectrogram: SpectrogramView | None = None
+        self.space: SpatialArea | None = None
+        self.timeline = Timeline()
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.setChildrenCollapsible(False)
+        # Things in space stand beside the picture that they come from.
+        self._row = QSplitter(Qt.Orientation.Horizontal)
+        self._row.setChildrenCollapsible(False)
+        self._row.addWidget(self.area)
+        self.splitter.addWidget(self._row)
+>>>>>>> part-view
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -116,6 +129,7 @@ class Workspace(QWidget):
     def _connect(self) -> None:
         controller, playback = self._controller, self._controller.playback
         controller.view_changed.connect(self._show)
+        controller.spatial.scene_changed.connect(lambda scene: self._arrange())
         controller.pipeline.stopped.connect(lambda: self.area.set_stale(False, False))
         controller.state_changed.connect(
             lambda old, new: self._changed(old.look != new.look, old.selection != new.selection)
@@ -159,22 +173,18 @@ class Workspace(QWidget):
         """The view of the sound; None before the first one."""
         return self.sound.view
 
-    def _show_model(self, sample: Any) -> None:
-        """Show a mesh or a point cloud in place of the canvas; its view is imported with the first one."""
-        media = self._controller.session.state.active_media
-        if media is None or media.kind is not MediaKind.GEOMETRY:
-            if self.model is not None:
-                self.model.hide()
-                self.model.show_model(None)
-            return
-        if self.model is None:
-            from ui.views.mesh_view import MeshView
+    def _show_space(self) -> bool:
+        """Show the 3D view where something is in space, which is imported with the first such thing."""
+        wanted = bool(self._controller.spatial.scene.rows)
+        if wanted and self.space is None:
+            from ui.window.tools.spatial_area import SpatialArea
 
-            self.model = MeshView(lambda job: self._controller.pipeline.submit("preview", job))
-            self._controller.pipeline.job_event.connect(self.model.job_event)
-            self.splitter.insertWidget(1, self.model)
-        self.model.show()
-        self.model.show_model(sample, z_up=media.details.get("up") == "z")
+            self.space = SpatialArea(self._controller)
+            self.space.read_out.connect(self.read_out)
+            self._row.addWidget(self.space)
+        if self.space is not None:
+            self.space.setVisible(wanted)
+        return wanted
 
     # Painting -------------------------------------------------------------------------------------------------------
 
@@ -219,6 +229,7 @@ class Workspace(QWidget):
             self.canvas.set_content_size(size)
 
     def _arrange(self) -> None:
+<<<<<<< HEAD
         state = self._controller.session.state
         media = state.active_media
         alone = state.instance is not None and state.instance.spec.canvas_slot is None
@@ -226,6 +237,24 @@ class Workspace(QWidget):
         self.area.setVisible(alone if media is None else media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
         self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
         self.sound.arrange(media)
+=======
+        media = self._controller.session.state.active_media
+        has_spectrogram = any(
+            item.spec.result in (Spectrogram, Separation)
+            and item.visible
+            and media is not None
+            and any(bound.id == media.id for bound in item.media)
+            for item in self._controller.session.state.instances
+        )
+        only_sound = media is not None and media.kind is MediaKind.AUDIO
+        has_picture = media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY)
+        self.area.setVisible(has_picture)
+        self._row.setVisible(self._show_space() or has_picture)
+        if has_spectrogram or only_sound:
+            self._make_spectrogram().show()
+        elif self.spectrogram is not None:
+            self.spectrogram.hide()
+>>>>>>> part-view
         self.timeline.setVisible(media is not None and (media.moving or media.kind is MediaKind.AUDIO))
 
     def _show_exposure(self) -> None:

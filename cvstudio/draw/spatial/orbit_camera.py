@@ -203,7 +203,7 @@ class OrbitCamera:
 
 def _is_level(level: Floats) -> bool:
     """Whether the upright axis is upright in the picture, and points up."""
-    return abs(level[0, 1]) < 1e-6 and level[1, 1] > -1e-6
+    return bool(abs(level[0, 1]) < 1e-6 and level[1, 1] > -1e-6)
 
 
 def _orthonormal(rotation: Floats) -> Floats:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,13 +129,14 @@ def _camera(camera: PosedCamera, depth: float) -> tuple[Prepared, ...]:
 
 def _zero_level(field: DistanceField) -> TriangleMesh:
     """The surface of a distance field (Lorensen and Cline, "Marching cubes", 1987); empty where nothing is inside."""
-    from skimage.measure import marching_cubes
+    from skimage import measure
 
     low, high = field.extent
     if not low < 0 < high:
         return TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
     known = np.isfinite(field.values)
     values = np.where(known, field.values, np.float32(high))
-    vertices, triangles, _, _ = marching_cubes(values, 0.0, mask=known, gradient_direction="ascent")
+    cubes: Callable[..., tuple[NDArray[np.float32], NDArray[np.int32], Any, Any]] = measure.marching_cubes
+    vertices, triangles, _, _ = cubes(values, 0.0, mask=known, gradient_direction="ascent")
     placed = field.origin + vertices.astype(np.float64) * field.spacing
     return TriangleMesh(readonly(placed), triangles.astype(np.int32))

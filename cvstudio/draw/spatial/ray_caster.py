@@ -111,7 +111,7 @@ class RayCaster:
             for surface in surfaces:
                 level = surface.levels[0]
                 places = (level.positions + (surface.origin - picture.centre)).astype(np.float32)
-                tensor = open3d.core.Tensor
+                tensor: Any = open3d.core.Tensor
                 self._scene.add_triangles(tensor(places), tensor(level.triangles.astype(np.uint32)))
             # The surfaces are kept, so that no other gets the identity of one that is gone.
             self._key, self._kept = key, surfaces
@@ -140,6 +140,7 @@ class RayCaster:
         import open3d
 
         scene = self._surfaces(picture, filled)
+        tensor: Any = open3d.core.Tensor
         start = np.zeros(rays.shape[:-1], np.float32)
         end = np.full(rays.shape[:-1], np.inf, np.float32)
         if picture.clip is not None:
@@ -154,7 +155,7 @@ class RayCaster:
             end = np.where(~hidden & (climb > 0), crossing, np.inf).astype(np.float32)
             rays = rays.copy()
             rays[..., :3] += np.where(np.isfinite(start), start, 0)[..., None] * rays[..., 3:]
-        cast = {name: value.numpy() for name, value in scene.cast_rays(open3d.core.Tensor(rays)).items()}
+        cast = {name: value.numpy() for name, value in scene.cast_rays(tensor(rays)).items()}
         cast["t_hit"] = np.where(np.isfinite(start), cast["t_hit"] + start, np.inf)
         cast["t_hit"] = np.where(cast["t_hit"] <= end, cast["t_hit"], np.inf)
         return cast
@@ -241,13 +242,13 @@ def _albedo(
             height, width = pixels.shape[:2]
             column = np.minimum((place[:, 0] * width).astype(np.int64), width - 1)
             row = np.minimum(((1 - place[:, 1]) * height).astype(np.int64), height - 1)
-            return pixels[row, column].astype(np.float32) / 255
+            return np.asarray(pixels[row, column].astype(np.float32) / np.float32(255))
     if part.normal_colours:
         return np.asarray(0.5 + 0.5 * outside, np.float32)
     if part.colours is not None:
-        painted = part.colours[level.source[corners]].astype(np.float32) / 255
+        painted = part.colours[level.source[corners]].astype(np.float32) / np.float32(255)
         return np.asarray((painted * weights).sum(axis=1), np.float32)
-    return np.broadcast_to(np.array(part.colour, np.float32) / 255, outside.shape)
+    return np.broadcast_to(np.array(part.colour, np.float32) / np.float32(255), outside.shape)
 
 
 def _shown(picture: SpatialPicture, origin: NDArray[np.float64], positions: Floats) -> NDArray[np.bool_]:
@@ -265,9 +266,9 @@ def _points(picture: SpatialPicture, part: DrawnPart, cloud: PreparedPoints, can
     places = picture.camera.places(positions + cloud.origin, picture.size)
     shown = _shown(picture, cloud.origin, positions)
     rows = cloud.order[:count]
-    albedo = np.broadcast_to(np.array(part.colour, np.float32) / 255, (count, 3))
+    albedo = np.broadcast_to(np.array(part.colour, np.float32) / np.float32(255), (count, 3))
     if part.colours is not None:
-        albedo = part.colours[rows].astype(np.float32) / 255
+        albedo = part.colours[rows].astype(np.float32) / np.float32(255)
     if cloud.normals is not None:
         normals = cloud.normals[:count, :3].astype(np.float32) / np.float32(32767)
         if part.normal_colours:
@@ -321,9 +322,9 @@ def _edges_and_vertices(picture: SpatialPicture, part: DrawnPart, surface: Prepa
         level = surface.levels[0]
         places = picture.camera.places(level.positions + surface.origin, picture.size)
         shown = _shown(picture, surface.origin, level.positions)
-        albedo = np.broadcast_to(np.array(part.colour, np.float32) / 255, level.positions.shape)
+        albedo = np.broadcast_to(np.array(part.colour, np.float32) / np.float32(255), level.positions.shape)
         if part.colours is not None:
-            albedo = part.colours[level.source].astype(np.float32) / 255
+            albedo = part.colours[level.source].astype(np.float32) / np.float32(255)
         _splat(canvas, picture, places[shown], albedo[shown], part.point_size)
 
 
@@ -342,21 +343,21 @@ def _lines(
         return
     camera, size = picture.camera, picture.size
     near, _ = camera.depths(picture.centre, picture.radius)
-    ends = _in_front(ends.astype(np.float64), camera.view_from(origin), near if not camera.orthographic else None)
-    places = camera.places(ends.reshape(-1, 3) + origin, size)[:, :2].reshape(-1, 2, 2)
+    seen = _in_front(ends.astype(np.float64), camera.view_from(origin), near if not camera.orthographic else None)
+    places = camera.places(seen.reshape(-1, 3) + origin, size)[:, :2].reshape(-1, 2, 2)
     length = np.nan_to_num(np.abs(places[:, 1] - places[:, 0]).max(axis=1))
     steps = np.clip(np.ceil(length / _STEP_PIXELS), 1, _MOST_STEPS).astype(np.int64) + 1
-    owner = np.repeat(np.arange(len(ends)), steps)
+    owner = np.repeat(np.arange(len(seen)), steps)
     rank = np.arange(len(owner)) - np.repeat(np.cumsum(steps) - steps, steps)
     share = (rank / np.repeat(steps - 1, steps))[:, None]
-    positions = (ends[owner, 0] * (1 - share) + ends[owner, 1] * share).astype(np.float32)
+    positions = (seen[owner, 0] * (1 - share) + seen[owner, 1] * share).astype(np.float32)
     placed = camera.places(positions + origin, size)
     placed[:, 2] *= 1 - bias
     shown = _shown(picture, origin, positions)
     if colours is not None:
-        painted = colours[owner].astype(np.float32) / 255
+        painted = colours[owner].astype(np.float32) / np.float32(255)
     else:
-        painted = np.broadcast_to(np.array(colour, np.float32) / 255, positions.shape)
+        painted = np.broadcast_to(np.array(colour, np.float32) / np.float32(255), positions.shape)
     _splat(canvas, picture, placed[shown], painted[shown], part.width)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.draw.spatial.guides import box_lines, extent_axes, ground_grid
 from cvstudio.draw.spatial.look import SpatialLook
 from cvstudio.draw.spatial.orbit_camera import OrbitCamera
@@ -24,6 +25,8 @@ NO_VALUE: RGB = (90, 94, 100)
 _INK: RGB = (44, 48, 56)
 """Colour of the edges of triangles on a surface."""
 _AXES = "xyz"
+_MOST_COLOURED = 64
+"""So many objects have their colours kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +61,7 @@ class ScenePictures:
     """Makes pictures of scenes, and keeps the colours of their vertices while the objects and their look stay."""
 
     def __init__(self) -> None:
-        self._colours: dict[tuple[Any, ...], NDArray[np.uint8]] = {}
-        self._used: set[tuple[Any, ...]] = set()
+        self._colours: dict[tuple[Any, ...], tuple[TriangleMesh | PointCloud, NDArray[np.uint8]]] = {}
         self._guides: tuple[tuple[Any, ...], tuple[DrawnPart, ...]] = ((), ())
 
     def picture(
@@ -72,6 +74,7 @@ class ScenePictures:
         *,
         backdrop: Backdrop = Backdrop(),
         marked: int | None = None,
+        legend: Legend | None = None,
     ) -> SpatialPicture:
         """Describe a picture.
 
@@ -80,17 +83,15 @@ class ScenePictures:
         objects : that are visible; the owner of a part is the index of its object, and -1 for guides
         bounds : float64 (2, 3), of the whole scene, also of what is hidden
         marked : index of the object around which a box is drawn
+        legend : what colours mean over all pictures beside one another; by default over these objects
         """
-        self._used = set()
-        legend = legend_of(objects, look, bounds)
+        legend = legend or legend_of(objects, look, bounds)
         parts = [
             part
             for number, ready in enumerate(objects)
             for prepared in ready.parts
             for part in self._parts(prepared, ready.item, number, look, legend)
         ]
-        for key in [key for key in self._colours if key not in self._used]:
-            del self._colours[key]
         guides = self._around(bounds, look, camera.up, backdrop)
         if marked is not None and np.isfinite(objects[marked].item.bounds).all():
             box = box_lines(objects[marked].item.bounds)
@@ -152,13 +153,17 @@ class ScenePictures:
         if legend is None or look.colour_by in ("plain", "normals"):
             return None
         key = (id(source), look.colour_by, look.scalar, legend)
-        self._used.add(key)
-        if key not in self._colours:
+        known = self._colours.pop(key, None)
+        # Another object may have the identity of one that is gone.
+        if known is None or known[0] is not source:
             values = values_of(prepared, look)
             if values is None:
                 return None
-            self._colours[key] = coloured(values, legend)
-        return self._colours[key]
+            known = source, coloured(values, legend)
+        self._colours[key] = known
+        for oldest in list(self._colours)[:-_MOST_COLOURED]:
+            del self._colours[oldest]
+        return known[1]
 
 
 def values_of(prepared: Prepared, look: SpatialLook) -> NDArray[np.floating] | None:
@@ -167,7 +172,7 @@ def values_of(prepared: Prepared, look: SpatialLook) -> NDArray[np.floating] | N
         return None
     source = prepared.mesh if isinstance(prepared, PreparedSurface) else prepared.cloud
     if look.colour_by in _AXES:
-        points = source.vertices if isinstance(prepared, PreparedSurface) else source.points
+        points = prepared.mesh.vertices if isinstance(prepared, PreparedSurface) else prepared.cloud.points
         return np.asarray(points[:, _AXES.index(look.colour_by)])
     if look.colour_by != "scalar":
         return None

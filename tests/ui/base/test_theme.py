@@ -19,7 +19,7 @@ from cvstudio.data.samples import TriangleMesh
 from cvstudio.draw.samples.mesh import Preview, ViewCamera
 from ui.base import theme
 from ui.base.icons import icon
-from ui.views.mesh_view import MeshView
+from ui.views.spatial.view import SpatialView
 
 TEXTS = ("text", "quiet", "link", "error", "warning", "success")
 GROUNDS = ("window", "panel", "raised")
@@ -83,9 +83,10 @@ def test_a_model_without_colours_stands_out(palette: theme.ThemeColours, turn_de
 
 
 def test_models_lie_on_the_same_ground_in_both_themes(qapp: QApplication) -> None:
-    view = MeshView(lambda job: None)
+    view = SpatialView(lambda job: None)
     theme.apply_theme(qapp, "light")
     assert view.grab().toImage().pixelColor(5, 5).name() == theme.DARK.space
+    view.close_drawer()
 
 
 def test_light_mirrors_dark() -> None:

@@ -1,4 +1,4 @@
-"""The medium in the window: its facts, how it is read, exposure, and models that turn."""
+"""The medium in the window: its facts, how it is read, exposure, and models."""
 
 from __future__ import annotations
 
@@ -13,20 +13,15 @@ import numpy as np
 import OpenEXR
 import pytest
 import trimesh
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from cvstudio.data.samples import DepthMap, PointCloud, TriangleMesh
+from cvstudio.data.samples import DepthMap, TriangleMesh
 from cvstudio.data.srgb import srgb8
-from cvstudio.draw.samples.mesh import ViewCamera
-from cvstudio.foundation.lanes import Event
 from cvstudio.media import Media, MediaKind
 from ui.panels.medium import MediumPanel
 from ui.tour.input_events import move_mouse, pause
-from ui.views.mesh_view import MeshView, size_text
 from ui.window.main_window import MainWindow
 
 
@@ -237,85 +232,21 @@ def test_both_bars_have_room_on_a_narrow_canvas(window, show, light):
     assert not bar.geometry().intersects(canvas.bar.geometry())
 
 
-def shown_model(window: MainWindow) -> MeshView:
-    view = window.workspace.model
-    assert view is not None
-    return view
-
-
-def test_a_model_takes_the_place_of_the_canvas_and_turns(qtbot, window, show, panel, ball, picture):
+def test_a_model_takes_the_place_of_the_canvas(qtbot, window, show, panel, ball, picture):
     show(ball)
-    view = shown_model(window)
+    space = window.workspace.space
     assert isinstance(window.controller.shown.sample, TriangleMesh)
-    assert view.isVisible()
+    assert space.isVisible()
     assert not window.workspace.canvas.isVisible()
-    qtbot.waitUntil(lambda: view._image is not None, timeout=30_000)
-    before = view.camera.rotation
-    qtbot.waitUntil(lambda: not np.allclose(view.camera.rotation, before), timeout=10_000)
+    qtbot.waitUntil(lambda: space.view.at_rest, timeout=30_000)
     qtbot.waitUntil(lambda: panel.rows().get("Watertight") == "yes")
     assert (panel.rows()["Vertices"], panel.rows()["Faces"]) == ("162", "320 triangles")
     show(picture)
     assert window.workspace.canvas.isVisible()
-    assert not view.isVisible()
-    assert not view._turn.isActive()
+    assert not space.isVisible()
     show(ball)
-    assert shown_model(window).isVisible()
-    qtbot.waitUntil(lambda: view._image is not None)
-
-
-def test_a_hand_turns_it_and_then_it_rests_and_becomes_sharp(qtbot, window, show, ball):
-    show(ball)
-    view = shown_model(window)
-    qtbot.waitUntil(lambda: view._image is not None, timeout=30_000)
-    centre = view.rect().center()
-    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=centre)
-    before = view.camera.rotation
-    for step in range(1, 6):
-        move_mouse(view, centre + QPoint(8 * step, 3 * step), Qt.MouseButton.LeftButton)
-        pause(10)
-    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=centre + QPoint(40, 15))
-    turned = view.camera.rotation
-    # The front went to the right and down: what was seen in the middle is there now.
-    moved = turned @ before.T @ np.array([0, 0, 1.0])
-    assert moved[0] > 0.1
-    assert moved[1] < -0.03
-    assert not view.turning
-    pause(300)
-    assert np.array_equal(view.camera.rotation, turned)
-    qtbot.waitUntil(lambda: view.sharp)
-    event = QWheelEvent(
-        QPointF(centre), QPointF(view.mapToGlobal(centre)), QPoint(), QPoint(0, 240), Qt.MouseButton.NoButton,
-        Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
-    )  # fmt: skip
-    QApplication.sendEvent(view, event)
-    assert view.camera.zoom == pytest.approx(1.44)
-    qtbot.waitUntil(lambda: view.sharp and not view._rest.isActive())
-    QTest.mouseDClick(view, Qt.MouseButton.LeftButton, pos=centre)
-    assert view.camera.zoom == 1
-    assert view.turning
-
-
-def test_a_model_turns_once_and_then_costs_nothing(qtbot, window, show, ball, monkeypatch):
-    monkeypatch.setattr("ui.views.mesh_view.TURN_DEG_PER_SEC", 900.0)
-    show(ball)
-    view = shown_model(window)
-    qtbot.waitUntil(lambda: view._image is not None, timeout=30_000)
-    qtbot.waitUntil(lambda: not view.turning, timeout=20_000)
-    # One whole round ends where it began.
-    assert np.allclose(view.camera.rotation, ViewCamera().rotation, atol=1e-6)
-    qtbot.waitUntil(lambda: view.sharp, timeout=20_000)
-    jobs: list[Event] = []
-    window.controller.pipeline.job_event.connect(jobs.append)
-    pause(400)
-    assert not view._turn.isActive()
-    assert [event for event in jobs if event.job.owner == "model-view"] == []
-
-
-def test_the_size_of_a_model_agrees_in_number() -> None:
-    corners = np.eye(3)
-    assert size_text(TriangleMesh(corners, np.array([[0, 1, 2]], np.int32))) == "3 vertices · 1 triangle"
-    assert size_text(TriangleMesh(corners, np.array([[0, 1, 2]] * 2, np.int32))) == "3 vertices · 2 triangles"
-    assert (size_text(PointCloud(corners[:1])), size_text(PointCloud(corners))) == ("1 point", "3 points")
+    assert space.isVisible()
+    qtbot.waitUntil(lambda: space.view.at_rest, timeout=30_000)
 
 
 def test_a_damaged_model_is_told_and_what_was_open_stays(qtbot, window, show, picture, tmp_path):

@@ -21,6 +21,12 @@ MOST_TEXELS = 8192
 """Longest side of a texture; larger ones are shrunk."""
 
 
+def at(place: int | NDArray[Any]) -> Any:
+    """An offset into the bound buffer, or the memory of an array, as OpenGL's functions take it: Qt's own declarations
+    call both a number."""
+    return VoidPtr(place) if isinstance(place, int) else place
+
+
 def _buffer(kind: QOpenGLBuffer.Type, values: NDArray[Any]) -> QOpenGLBuffer:
     buffer = QOpenGLBuffer(kind)
     buffer.create()
@@ -74,7 +80,7 @@ class Vertices:
         self._buffers[location] = _buffer(QOpenGLBuffer.Type.VertexBuffer, values)
         self.gl.glEnableVertexAttribArray(location)
         whole = values.dtype.kind != "f"
-        self.gl.glVertexAttribPointer(location, values.shape[1], _TYPES[values.dtype.kind], int(whole), 0, VoidPtr(0))
+        self.gl.glVertexAttribPointer(location, values.shape[1], _TYPES[values.dtype.kind], int(whole), 0, at(0))
 
     def paint(self, colours: NDArray[np.uint8]) -> None:
         """Set the colours (n, 3) of the mesh, the cloud or the lines; the same array again costs nothing."""
@@ -110,6 +116,7 @@ class UploadedPart:
 
     def _upload(self, number: int) -> Vertices:
         prepared = self.prepared
+        attributes: dict[int, NDArray[Any] | None]
         if isinstance(prepared, PreparedSurface):
             level = prepared.levels[number]
             attributes = {POSITION: level.positions, NORMAL: level.normals, PLACE: level.uv}

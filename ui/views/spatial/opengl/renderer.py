@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +17,12 @@ from PySide6.QtOpenGL import (
     QOpenGLTexture,
     QOpenGLVertexArrayObject,
 )
-from shiboken6 import VoidPtr
 
 from cvstudio.data.geometry import Size
 from cvstudio.draw.spatial.picture import DrawnPart, Hit, SpatialPicture
 from cvstudio.draw.spatial.prepared import Prepared, PreparedLines, PreparedPoints
 from cvstudio.draw.spatial.surface import PreparedSurface
-from ui.views.spatial.opengl.buffers import UploadedPart, elements_of
+from ui.views.spatial.opengl.buffers import UploadedPart, at, elements_of
 from ui.views.spatial.opengl.context import MemoryContext
 from ui.views.spatial.opengl.shaders import Programs
 
@@ -115,14 +114,14 @@ class OpenGLRenderer:
     def picture(self, picture: SpatialPicture, detail: Detail = WHOLE) -> QImage:
         """Draw at once."""
         steps = self.steps(picture, detail)
-        while True:
-            try:
+        try:
+            while True:
                 next(steps)
-            except StopIteration as end:
-                image: QImage = end.value
-                return image
+        except StopIteration as end:
+            image: QImage = end.value
+            return image
 
-    def steps(self, picture: SpatialPicture, detail: Detail) -> Iterator[None]:
+    def steps(self, picture: SpatialPicture, detail: Detail) -> Generator[None, None, QImage]:
         """Draw in pieces of a few milliseconds, between which other pictures may be drawn; returns the image."""
         scale = detail.samples
         large = picture.resized(Size(picture.size.width * scale, picture.size.height * scale), scale)
@@ -144,7 +143,8 @@ class OpenGLRenderer:
         gl = self.context.gl
         target.buffer.bind()
         gl.glViewport(0, 0, *target.size)
-        gl.glClearColor(*(value / 255 for value in picture.background), 1.0)
+        red, green, blue = (value / 255 for value in picture.background)
+        gl.glClearColor(red, green, blue, 1.0)
         gl.glClear(_COLOUR_BIT | _DEPTH_BIT)
         gl.glEnable(_DEPTH_TEST)
         # The picture is drawn upside down, as its rows are read from below: what was counterclockwise is clockwise.
@@ -233,7 +233,7 @@ class OpenGLRenderer:
         for first in range(0, count, _CHUNK * each):
             size = min(_CHUNK * each, count - first)
             if indexed:
-                self.context.gl.glDrawElements(kind, size, _UNSIGNED_INT, VoidPtr(4 * first))
+                self.context.gl.glDrawElements(kind, size, _UNSIGNED_INT, at(4 * first))
             else:
                 self.context.gl.glDrawArrays(kind, first, size)
             if first + size < count:
@@ -250,7 +250,7 @@ class OpenGLRenderer:
     def _use(self, picture: SpatialPicture, part: DrawnPart, names: list[str], colour: tuple[int, int, int]) -> None:
         program = self._programs.surface(*names)
         self._place(program, picture, part)
-        program.setUniformValue("plain", QVector3D(*(value / 255 for value in colour)))
+        program.setUniformValue(program.uniformLocation("plain"), QVector3D(*(value / 255 for value in colour)))
 
     def _place(self, program: QOpenGLShaderProgram, picture: SpatialPicture, part: DrawnPart) -> None:
         """Bind a program, and tell it where the part is: all differences are taken in doubles."""
@@ -259,11 +259,13 @@ class OpenGLRenderer:
         view = camera.view_from(origin)
         clip = camera.projection(picture.size, *camera.depths(picture.centre, picture.radius)) @ view
         clip[1] *= -1
-        program.setUniformValue("clip_from_local", QMatrix4x4(*clip.ravel().tolist()))
-        program.setUniformValue("view_from_local", QMatrix4x4(*view.ravel().tolist()))
+        program.setUniformValue(program.uniformLocation("clip_from_local"), QMatrix4x4(*clip.ravel().tolist()))
+        program.setUniformValue(program.uniformLocation("view_from_local"), QMatrix4x4(*view.ravel().tolist()))
         if picture.clip is not None:
             offset = picture.clip.offset - float(picture.clip.normal @ origin)
-            program.setUniformValue("cut", QVector4D(*picture.clip.normal.tolist(), offset))
+            program.setUniformValue(
+                program.uniformLocation("cut"), QVector4D(QVector3D(*picture.clip.normal.tolist()), offset)
+            )
 
     def _darkened(self, picture: SpatialPicture, source: _Target, scale: int) -> _Target:
         gl, camera = self.context.gl, picture.camera
@@ -276,11 +278,15 @@ class OpenGLRenderer:
         gl.glActiveTexture(_TEXTURE0)
         gl.glBindTexture(_TEXTURE_2D, source.buffer.texture())
         source.depths.bind(1)
-        program.setUniformValue1i("colours", 0)
-        program.setUniformValue1i("depths", 1)
-        program.setUniformValue("pixel", QVector2D(scale / source.size.width, scale / source.size.height))
-        program.setUniformValue("planes", QVector2D(*camera.depths(picture.centre, picture.radius)))
-        program.setUniformValue1i("parallel", int(camera.orthographic))
+        program.setUniformValue1i(program.uniformLocation("colours"), 0)
+        program.setUniformValue1i(program.uniformLocation("depths"), 1)
+        program.setUniformValue(
+            program.uniformLocation("pixel"), QVector2D(scale / source.size.width, scale / source.size.height)
+        )
+        program.setUniformValue(
+            program.uniformLocation("planes"), QVector2D(*camera.depths(picture.centre, picture.radius))
+        )
+        program.setUniformValue1i(program.uniformLocation("parallel"), int(camera.orthographic))
         self._nothing.bind()
         gl.glDrawArrays(_TRIANGLES, 0, 3)
         self._nothing.release()
@@ -302,7 +308,7 @@ class OpenGLRenderer:
             target = small
         target.buffer.bind()
         pixels = np.empty((size.height, size.width, 4), np.uint8)
-        gl.glReadPixels(0, 0, *size, _BGRA, _BYTES_REVERSED, pixels)
+        gl.glReadPixels(0, 0, *size, _BGRA, _BYTES_REVERSED, at(pixels))
         # A copy of its own, as the memory belongs to the array.
         return QImage(pixels.data, size.width, size.height, 4 * size.width, QImage.Format.Format_RGB32).copy()
 
@@ -327,15 +333,15 @@ class OpenGLRenderer:
             gl.glLineWidth(max(part.width, 4.0))
             vertices = uploaded.level(0)
             vertices.array.bind()
-            program.setUniformValue1i("first", first)
+            program.setUniformValue1i(program.uniformLocation("first"), first)
             if vertices.indexed:
-                gl.glDrawElements(kind, vertices.count, _UNSIGNED_INT, VoidPtr(0))
+                gl.glDrawElements(kind, vertices.count, _UNSIGNED_INT, at(0))
             else:
                 gl.glDrawArrays(kind, 0, vertices.count)
             vertices.array.release()
             first += elements_of(part.prepared)
         digits = np.empty((picture.size.height, picture.size.width, 4), np.uint8)
-        gl.glReadPixels(0, 0, *picture.size, _RGBA, _UNSIGNED_BYTE, digits)
+        gl.glReadPixels(0, 0, *picture.size, _RGBA, _UNSIGNED_BYTE, at(digits))
         return PickMap(digits.view(np.uint32)[..., 0], np.array(firsts), picture)
 
 

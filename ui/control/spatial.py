@@ -1,0 +1,243 @@
+"""What is in the 3D view: open files and results, their visibility and look."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.params import from_mapping
+from cvstudio.foundation.progress import Progress
+from cvstudio.media import Media, MediaKind, open_reader
+from cvstudio.session.session import Session
+from ui.base.translate import translated
+from ui.control.frame_on_screen import FrameOnScreen
+from ui.control.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from cvstudio.draw.spatial.look import SpatialLook
+    from cvstudio.results.scene3d import LinkedPixels, Object3D
+
+FILE = "space-file"
+
+
+@dataclass(frozen=True, eq=False)
+class SceneRow:
+    """A row of the tree of objects.
+
+    Parameters
+    ----------
+    key : by which the session keeps its visibility
+    title : name of the file or object
+    group : titles of the groups that it stands in, the outermost first
+    item : the object; None for a file that is not read yet
+    visible : whether it is drawn
+    media : the file; None for the object of a result
+    links : where its points are seen in the picture on the canvas; None where they are not
+    """
+
+    key: str
+    title: str
+    group: tuple[str, ...]
+    item: Object3D | None
+    visible: bool
+    media: Media | None = None
+    links: LinkedPixels | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialScene:
+    """All that can be seen in the 3D view.
+
+    Parameters
+    ----------
+    rows : objects, in the order of the tree
+    up : axis that points up: "y", "z" or "-y"
+    unit : of the coordinates; empty where it is not known
+    side_by_side : whether the groups stand beside one another
+    identity : of the scene; another one is seen from where a scene is first seen
+    """
+
+    rows: tuple[SceneRow, ...] = ()
+    up: str = "y"
+    unit: str = ""
+    side_by_side: bool = False
+    identity: Hashable = None
+
+    def same(self, other: SpatialScene) -> bool:
+        """Whether both look the same and have the same rows."""
+
+        def key(scene: SpatialScene) -> Any:
+            rows = [(row.key, row.title, row.group, id(row.item), row.visible) for row in scene.rows]
+            return scene.up, scene.unit, scene.side_by_side, scene.identity, rows
+
+        return bool(key(self) == key(other))
+
+
+class SpatialController(QObject):
+    """Part of the controller for the 3D view. Main thread only.
+
+    Signals
+    -------
+    scene_changed : `scene` is another one
+    look_changed : the `SpatialLook` is another one
+    marked_changed : key of the object that is chosen; "" for none
+    """
+
+    scene_changed = Signal(object)
+    look_changed = Signal(object)
+    marked_changed = Signal(str)
+
+    def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session, self._pipeline = session, pipeline
+        self.scene = SpatialScene()
+        self.marked = ""
+        self._shown = FrameOnScreen(None, None, ())
+        self._files: dict[str, Object3D | None] = {}
+        self._look_values = session.state.spatial_look
+        pipeline.job_event.connect(self._job_event)
+
+    # Intents --------------------------------------------------------------------------------------------------------
+
+    def set_visible(self, key: str, visible: bool) -> None:
+        """Show or hide an object."""
+        row = next(row for row in self.scene.rows if row.key == key)
+        title = self.tr("Show {name}") if visible else self.tr("Hide {name}")
+        self._set_in_space(title.format(name=row.title), {key: visible})
+
+    def show_only(self, key: str) -> None:
+        """Hide all objects but one."""
+        row = next(row for row in self.scene.rows if row.key == key)
+        title = self.tr("Show only {name}").format(name=row.title)
+        self._set_in_space(title, {other.key: other.key == key for other in self.scene.rows})
+
+    def show_all(self) -> None:
+        """Show all objects."""
+        self._set_in_space(self.tr("Show all objects"), {row.key: True for row in self.scene.rows})
+
+    def _set_in_space(self, title: str, visible: dict[str, bool]) -> None:
+        state = self._session.state
+        self._session.change(title, dataclasses.replace(state, in_space={**state.in_space, **visible}))
+
+    def mark(self, key: str) -> None:
+        """Choose an object, which is no change of the session; "" chooses none."""
+        if key != self.marked:
+            self.marked = key
+            self.marked_changed.emit(key)
+
+    def set_look(self, name: str, value: Any, *, dragging: bool = False) -> None:
+        """Set an option of `SpatialLook`; changes while `dragging` are one undo step."""
+        state = self._session.state
+        new = dataclasses.replace(state, spatial_look={**state.spatial_look, name: value})
+        self._session.change(self.tr("Change the 3D view"), new, merge=f"spatial.{name}" if dragging else None)
+
+    def look(self) -> SpatialLook:
+        """The look of the session."""
+        from cvstudio.draw.spatial.look import SpatialLook
+
+        return from_mapping(SpatialLook, self._session.state.spatial_look)
+
+    # The scene ------------------------------------------------------------------------------------------------------
+
+    def follow(self, shown: FrameOnScreen) -> None:
+        """Take what is on screen: the sample of a 3D file, and results in space."""
+        self._shown = shown
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the session again."""
+        values = self._session.state.spatial_look
+        if values is not self._look_values and values != self._look_values:
+            self.look_changed.emit(self.look())
+        self._look_values = values
+        scene = self._made()
+        if not scene.same(self.scene):
+            self.scene = scene
+            if self.marked not in {row.key for row in scene.rows}:
+                self.mark("")
+            self.scene_changed.emit(scene)
+
+    def _made(self) -> SpatialScene:
+        state = self._session.state
+        active = state.active_media
+        files = [media for media in state.media if media.kind is MediaKind.GEOMETRY]
+        results = self._results()
+        if not results and (active is None or active.kind is not MediaKind.GEOMETRY):
+            # Files beside a picture are no reason to look at anything in space.
+            self._files.clear()
+            return SpatialScene()
+        for identity in [identity for identity in self._files if identity not in {media.id for media in files}]:
+            del self._files[identity]
+        rows = [self._file_row(media, alone=not results) for media in files]
+        for number, title, scene in results:
+            rows += [
+                SceneRow(
+                    f"layer {number}/{item.name}",
+                    item.name,
+                    (title, *filter(None, item.group.split("/"))),
+                    item,
+                    state.in_space.get(f"layer {number}/{item.name}", item.visible),
+                    links=scene.linked if scene.linked is not None and scene.linked.name == item.name else None,
+                )
+                for item in scene.objects
+            ]
+        up = active.details.get("up", "y") if active is not None and active.kind is MediaKind.GEOMETRY else "y"
+        up = next((scene.up for *_, scene in results if scene.up), up)
+        unit = next((scene.unit for *_, scene in results if scene.unit), "")
+        beside = any(scene.side_by_side for *_, scene in results)
+        seen = (active.file_id if active is not None else "", tuple(number for number, *_ in results), up)
+        return SpatialScene(tuple(rows), up, unit, beside, seen)
+
+    def _results(self) -> list[tuple[int, str, Any]]:
+        """Number, title and scene of each visible layer with a result in space."""
+        drawn = [layer for layer in self._shown.layers if layer.result is not None and layer.layer.instance.visible]
+        if not drawn:
+            return []
+        from cvstudio.results.scene3d import Scene3D
+
+        return [
+            (layer.layer.instance.id, translated(layer.layer.instance.spec.title), layer.result)
+            for layer in drawn
+            if isinstance(layer.result, Scene3D)
+        ]
+
+    def _file_row(self, media: Media, *, alone: bool) -> SceneRow:
+        state = self._session.state
+        active = media.id == state.active
+        visible = state.in_space.get(f"file {media.file_id}", active and alone)
+        if active and self._shown.sample is not None:
+            known = self._files.get(media.id)
+            if known is None or known.geometry is not self._shown.sample:
+                self._files[media.id] = _object(media, self._shown.sample)
+        elif visible and not active and media.id not in self._files:
+            self._read(media)
+        return SceneRow(f"file {media.file_id}", media.name, (), self._files.get(media.id), visible, media)
+
+    def _read(self, media: Media) -> None:
+        """Read a file that is shown beside the one on the canvas."""
+        self._files[media.id] = None
+
+        def work(progress: Progress) -> Iterator[Any]:
+            with open_reader(media) as reader:
+                yield _object(media, reader.read())
+
+        title = self.tr("Reading {name}").format(name=media.name)
+        self._pipeline.submit("preview", Job((FILE, media.id), title, work))
+
+    def _job_event(self, event: Event) -> None:
+        owner = event.job.owner
+        if event.kind == "output" and isinstance(owner, tuple) and owner[0] == FILE and owner[1] in self._files:
+            self._files[owner[1]] = event.value
+            self.refresh()
+
+
+def _object(media: Media, sample: Any) -> Object3D | None:
+    from cvstudio.data.samples import PointCloud, TriangleMesh
+    from cvstudio.results.scene3d import Object3D
+
+    return Object3D(media.name, sample) if isinstance(sample, TriangleMesh | PointCloud) else None
