@@ -230,11 +230,8 @@ class MainWindow(Window):
         requests.open_labels.connect(self.opener.ask_labels)
         requests.new_labels.connect(self.begin_labels)
         requests.show_medium.connect(lambda: self.show_panel("medium"))
-<<<<<<< HEAD
         requests.delete_parts.connect(lambda: delete_parts(self))
-=======
         requests.show_spatial.connect(lambda: self.show_panel("spatial"))
->>>>>>> part-view
         requests.export.connect(self.exporting.ask)
         requests.class_keypoints.connect(self.workspace.labels.ask_keypoints)
         requests.export_labels.connect(self.label_export.ask)

@@ -74,18 +74,6 @@ class Workspace(QWidget):
         self.labels.hidden_changed.connect(self.refresh)
         self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
-<<<<<<< HEAD
-        self.model: MeshView | None = None
-        self.timeline = Timeline()
-        self.splitter = QSplitter(Qt.Orientation.Vertical)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.area)
-        self.nothing = EmptyState("images", self.tr("Nothing is shown. Choose a file in the list, or drop one here."))
-        self.splitter.addWidget(self.nothing)
-        self.sound = SoundPanes(controller, self.splitter, self)
-        self.sound.read_out.connect(self.read_out)
-=======
-        self.spectrogram: SpectrogramView | None = None
         self.space: SpatialArea | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
@@ -95,7 +83,10 @@ class Workspace(QWidget):
         self._row.setChildrenCollapsible(False)
         self._row.addWidget(self.area)
         self.splitter.addWidget(self._row)
->>>>>>> part-view
+        self.nothing = EmptyState("images", self.tr("Nothing is shown. Choose a file in the list, or drop one here."))
+        self.splitter.addWidget(self.nothing)
+        self.sound = SoundPanes(controller, self.splitter, self)
+        self.sound.read_out.connect(self.read_out)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -229,32 +220,15 @@ class Workspace(QWidget):
             self.canvas.set_content_size(size)
 
     def _arrange(self) -> None:
-<<<<<<< HEAD
         state = self._controller.session.state
         media = state.active_media
         alone = state.instance is not None and state.instance.spec.canvas_slot is None
-        self.nothing.setVisible(media is None and not alone)
-        self.area.setVisible(alone if media is None else media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
-        self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
-        self.sound.arrange(media)
-=======
-        media = self._controller.session.state.active_media
-        has_spectrogram = any(
-            item.spec.result in (Spectrogram, Separation)
-            and item.visible
-            and media is not None
-            and any(bound.id == media.id for bound in item.media)
-            for item in self._controller.session.state.instances
-        )
-        only_sound = media is not None and media.kind is MediaKind.AUDIO
-        has_picture = media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY)
+        has_picture = alone if media is None else media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY)
+        has_space = self._show_space()
+        self.nothing.setVisible(media is None and not alone and not has_space)
         self.area.setVisible(has_picture)
-        self._row.setVisible(self._show_space() or has_picture)
-        if has_spectrogram or only_sound:
-            self._make_spectrogram().show()
-        elif self.spectrogram is not None:
-            self.spectrogram.hide()
->>>>>>> part-view
+        self._row.setVisible(has_space or has_picture)
+        self.sound.arrange(media)
         self.timeline.setVisible(media is not None and (media.moving or media.kind is MediaKind.AUDIO))
 
     def _show_exposure(self) -> None:
