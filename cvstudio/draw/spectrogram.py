@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, View, readonly
 from cvstudio.draw.base import Emphasis, Look, grid_origin, paints
-from cvstudio.draw.spectrogram_levels import render_levels
+from cvstudio.draw.sound.spectrogram_levels import render_levels
 from cvstudio.results.spectrogram import Spectrogram
 
 _NUDGE = 1e-3

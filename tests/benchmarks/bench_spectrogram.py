@@ -13,7 +13,7 @@ import numpy as np
 from cvstudio.analyses.sound._spectrum import stream
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Waveform
-from cvstudio.draw.spectrogram_levels import render_levels
+from cvstudio.draw.sound.spectrogram_levels import render_levels
 from cvstudio.foundation.progress import Progress
 
 ROUNDS = 3

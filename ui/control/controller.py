@@ -33,7 +33,6 @@ from ui.control.binding import Binder
 from ui.control.chosen_checkpoints import ChosenCheckpoints, with_checkpoint
 from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
-from ui.control.heard_mix import HeardMix
 from ui.control.labelling import Labelling
 from ui.control.layers import LayerStack
 from ui.control.library import Library
@@ -41,6 +40,7 @@ from ui.control.long_work import LongWork
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 from ui.control.presenter import Presenter
+from ui.control.sound.heard_mix import HeardMix
 from ui.control.spatial import SpatialController
 from ui.control.tuning import PrecisionTuning
 from ui.control.unfinished import UnfinishedWork

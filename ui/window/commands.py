@@ -14,11 +14,11 @@ from ui.base.command import Command
 from ui.base.command_words import KOREAN
 from ui.base.hold_key import HoldKey
 from ui.panels import PANELS
-from ui.window.compare_commands import compare_commands
-from ui.window.precision_commands import precision_commands
+from ui.window.command_groups.compare_commands import compare_commands
+from ui.window.command_groups.precision_commands import precision_commands
+from ui.window.command_groups.sound_commands import sound_commands
+from ui.window.command_groups.step_commands import step_commands
 from ui.window.side_columns import SIDES
-from ui.window.sound_commands import sound_commands
-from ui.window.step_commands import step_commands
 from ui.window.tools.spatial_commands import spatial_commands
 from ui.window.top_bar import FOLD_KEYS
 

@@ -222,7 +222,7 @@ class MainWindow(Window):
 
     def _connect_requests(self, requests: WindowRequests) -> None:
         """Connect the requests of panels and dialogs with what answers them."""
-        from ui.window.compare_commands import choose
+        from ui.window.command_groups.compare_commands import choose
         from ui.window.picture_menu import delete_parts
 
         requests.open_files.connect(self.opener.ask_files)

@@ -14,7 +14,7 @@ from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.terms import Place, terms
 from ui.base.translate import translated
 from ui.panels import PANELS
-from ui.window.compare_commands import compare_entries
+from ui.window.command_groups.compare_commands import compare_entries
 from ui.window.palette import CommandPalette, Entry
 
 if TYPE_CHECKING:

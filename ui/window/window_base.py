@@ -195,7 +195,7 @@ class Window(QMainWindow):
 
     def set_precision(self, precision: RequestedPrecision) -> None:
         """Compute networks in `precision`, and store it."""
-        from ui.window.precision_commands import use_precision
+        from ui.window.command_groups.precision_commands import use_precision
 
         use_precision(self.controller, self.settings, precision)
 

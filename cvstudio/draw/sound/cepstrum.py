@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.draw.base import Emphasis, Look, paints
+from cvstudio.draw.sound.spectrogram_levels import cells_of
 from cvstudio.draw.spectrogram import colour_lut, paint_columns
-from cvstudio.draw.spectrogram_levels import cells_of
 from cvstudio.results.cepstrum import ROW_PIXELS, Cepstrum
 
 SPAN = 3.0

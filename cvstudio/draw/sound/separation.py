@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.draw.base import Emphasis, Look, paints
 from cvstudio.draw.palette import RGB, class_colour
+from cvstudio.draw.sound.spectrogram_levels import render_levels
 from cvstudio.draw.spectrogram import extent, paint_columns
-from cvstudio.draw.spectrogram_levels import render_levels
 from cvstudio.results.separation import Separation
 
 

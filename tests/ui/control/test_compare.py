@@ -25,7 +25,7 @@ from cvstudio.results.detections import Detections
 from ui.panels.comparison import ComparePanel
 from ui.tour.input_events import move_mouse
 from ui.views.canvas import Canvas
-from ui.window.compare_commands import choose, compare_entries
+from ui.window.command_groups.compare_commands import choose, compare_entries
 from ui.window.main_window import MainWindow
 
 

@@ -20,8 +20,8 @@ from cvstudio.results.source import Source
 from tests.example_results import EXAMPLES
 from ui.control import playback as module
 from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
-from ui.control.heard_mix import HeardMix
 from ui.control.playback import Playback
+from ui.control.sound.heard_mix import HeardMix
 
 
 class OpenPlayer:

@@ -11,7 +11,7 @@ import soundfile
 
 from cvstudio.media import open_media
 from ui.control.controller import Controller
-from ui.control.sound_wave import MeasuredStretch, SamplesRead, SoundWave
+from ui.control.sound.sound_wave import MeasuredStretch, SamplesRead, SoundWave
 
 RATE = 16_000
 

@@ -19,7 +19,7 @@ from cvstudio.weights.store import WeightsNeededError
 from ui.base.settings import first_folder
 from ui.models.model_chooser import READY
 from ui.widgets.elided_combo import ElidedCombo
-from ui.window.compare_commands import compare_entries
+from ui.window.command_groups.compare_commands import compare_entries
 from ui.window.main_window import MainWindow
 from ui.window.status import took
 

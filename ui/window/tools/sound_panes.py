@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSplitter
 from cvstudio.media import Media, MediaKind
 from ui.control.controller import Controller
 from ui.control.frame_on_screen import FrameOnScreen
-from ui.control.sound_wave import MeasuredStretch, SamplesRead, SoundWave
+from ui.control.sound.sound_wave import MeasuredStretch, SamplesRead, SoundWave
 
 if TYPE_CHECKING:
     from ui.views.spectrogram_view import SpectrogramView

@@ -16,8 +16,8 @@ from cvstudio.analyses.stages import Inputs
 from cvstudio.data.geometry import Rect, Size
 from cvstudio.data.samples import Waveform
 from cvstudio.data.sound.spectra import WINDOWS, window_samples
+from cvstudio.draw.sound.spectrogram_levels import render_levels
 from cvstudio.draw.spectrogram import extent
-from cvstudio.draw.spectrogram_levels import render_levels
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.cepstrum import Cepstrum

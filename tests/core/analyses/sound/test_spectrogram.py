@@ -15,7 +15,7 @@ from cvstudio.analyses.sound.spectrogram import HOPS, LevelsParams, TransformPar
 from cvstudio.analyses.stages import Providers, Request, first_missing, run_chain, stage_keys
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Waveform
-from cvstudio.draw.spectrogram_levels import render_levels
+from cvstudio.draw.sound.spectrogram_levels import render_levels
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import Cancelled, MediaError, ParamsError
 from cvstudio.foundation.progress import Progress

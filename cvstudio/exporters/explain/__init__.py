@@ -1,0 +1,1 @@
+"""Formats of what explains a network: heat maps and feature maps."""

@@ -1,0 +1,1 @@
+"""Commands of the main window by subject, beside those of `ui.window.commands`."""
