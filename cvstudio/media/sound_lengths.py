@@ -177,16 +177,21 @@ def wav_length(path: Path) -> tuple[Correction | None, str]:
     length = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
-        if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        if len(head) < 12 or head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
             return None, ""
         (whole,) = struct.unpack("<I", head[4:8])
-        rate = 0
+        rate = size64 = 0
         while len(chunk := file.read(8)) == 8:
             (size,) = struct.unpack("<I", chunk[4:])
+            if chunk[:4] == b"data" and head[:4] == b"RF64":
+                return None, _cut_text(size64, rate) if size64 > length - file.tell() else ""
             if chunk[:4] == b"data":
                 return _wav_data(file.tell(), size, whole, length, rate)
-            content = file.read(min(size, 12)) if chunk[:4] == b"fmt " else b""
-            rate = struct.unpack("<I", content[8:])[0] if len(content) == 12 else rate
+            content = file.read(min(size, 16)) if chunk[:4] in (b"fmt ", b"ds64") else b""
+            if len(content) == 16 and chunk[:4] == b"ds64":  # the sizes in 64 bits (EBU Tech 3306)
+                (size64,) = struct.unpack("<Q", content[8:])
+            elif len(content) == 16:
+                (rate,) = struct.unpack("<I", content[8:12])
             file.seek(size + size % 2 - len(content), 1)
     return None, ""
 
@@ -203,8 +208,12 @@ def _wav_data(start: int, size: int, whole: int, length: int, rate: int) -> tupl
         return None, ""
     if size >= _STREAMED:
         return None, _RECORDER
+    return None, _cut_text(size, rate)
+
+
+def _cut_text(size: int, rate: int) -> str:
     stated = f"{size / rate:,.2f} s" if rate else f"{size:,} bytes"
-    return None, f"{stated} stated, but the file ends before; read to its end"
+    return f"{stated} stated, but the file ends before; read to its end"
 
 
 def stated_length(path: Path) -> tuple[Correction | None, str, bool]:

@@ -30,6 +30,8 @@ _LEAP, _EVEN = 1.5, 0.8
 """A gap of so many usual intervals lacks frames, where that share of all intervals is usual: the rate is constant."""
 _AROUND = 17
 """Frames before and behind a gap that may be stored on its other side, as they are in the order of decoding."""
+_MARGIN_BYTES = 64
+"""More than the headers of a frame of FLAC."""
 _LEAST_BYTES = 0.25
 """Bytes that belong to no packet and stand for one that is missing, as a share of the usual packet."""
 
@@ -71,13 +73,16 @@ def find_gaps(media: Media) -> None:
         places, end = _places(container, streams, by_bytes=name in _WITHOUT_TABLE)
         # Asked for here: a closed container has no streams.
         shown = [] if frames is None else places[frames.index]
+        listed = sum(entry.size > 0 for entry in frames.index_entries) if frames is not None and name == "avi" else 0
         heard = [(places[sound.index], time_base(sound)) for sound in sounds]
-    absent, _ = _absent(shown)
+        raw = sum(sound.codec_context.format.bytes * sound.codec_context.layout.nb_channels for sound in sounds)
+    # Behind damage FFmpeg may not find what the index of an AVI lists.
+    absent = max(listed - len(shown), _absent(shown)[0])
     if absent:
         LOSSES.add_absent(media, absent, len(shown) + absent)
     for number, (packets, tick) in enumerate(heard, 1):
         _, ticks = _absent(packets)
-        if name == "flac" and _leaves_out(packets, media.path.stat().st_size - end):
+        if name == "flac" and _leaves_out(packets, media.path.stat().st_size - end, raw):
             LOSSES.add_content(media, "some of its frames are damaged and left out")
         if ticks and number == chosen_track(media):
             LOSSES.add_sound(media, number, _BETWEEN, float(ticks * tick))
@@ -129,8 +134,15 @@ def _absent(places: Sequence[_Place]) -> tuple[int, int]:
     return absent, round(absent * usual)
 
 
-def _leaves_out(places: Sequence[_Place], behind: int) -> bool:
-    """Whether bytes between `places`, or `behind` the last one, belong to none: FFmpeg goes on counting the samples of
-    a FLAC stream as if nothing were missing."""
+def _leaves_out(places: Sequence[_Place], behind: int, raw: int) -> bool:
+    """Whether bytes of a FLAC stream belong to no frame: FFmpeg goes on counting as if nothing were missing.
+
+    They are between `places`, or `behind` the last one, or in a packet that is longer than its samples, which take
+    `raw` bytes each.
+    """
+    if len(places) < 2:
+        return False
     n_bytes = max([behind, *(place.unread for place in places)])
-    return bool(places) and n_bytes >= _LEAST_BYTES * mean(place.n_bytes for place in places)
+    longest = _MARGIN_BYTES + raw * max(after.time - before.time for before, after in pairwise(places))
+    largest = max(place.n_bytes for place in places)
+    return largest > longest or n_bytes >= _LEAST_BYTES * mean(place.n_bytes for place in places)

@@ -175,6 +175,20 @@ def test_a_damaged_last_frame_is_counted(tmp_path: Path, whole: dict[str, bytes]
     assert dict(facts(media))["Damage"].startswith(f"{lost} of 50 frame")
 
 
+def test_frames_that_only_the_index_of_an_avi_knows_are_counted(tmp_path: Path) -> None:
+    times = [40 * number for number in range(COUNT)]
+    options = {"g": "12"}
+    path = write_media(
+        tmp_path / "a.avi", times, codec="mpeg4", options=options, pictures=noisy, sound=tone(2, 44100), rate_hz=44100
+    )
+    there = read_all(open_media(path))
+    path.write_bytes(zeroed(path.read_bytes(), 0.4, 0.95))
+    media = open_media(path)
+    lost = len(there) - len(read_all(media))
+    assert lost > 20
+    assert int(dict(facts(media))["Damage"].split()[0]) == pytest.approx(lost, abs=1)
+
+
 def test_a_long_video_is_not_decoded_for_its_facts(
     tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

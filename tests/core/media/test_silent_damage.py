@@ -190,6 +190,25 @@ def test_a_lost_frame_of_a_streamed_flac_is_told(tmp_path: Path) -> None:
     assert damage_of(path).startswith("some of its frames are damaged and left out")
 
 
+def test_a_cut_rf64_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.rf64"
+    soundfile.write(path, tone(2, 44100).T, 44100, format="RF64")
+    assert "Length" not in dict(facts(open_media(path)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert dict(facts(open_media(path)))["Length"] == "2.00 s stated, but the file ends before; read to its end"
+
+
+def test_zeros_within_a_streamed_flac_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, tone(0.5, 44100).T, 44100)
+    content = bytearray(path.read_bytes())
+    content[22:26] = bytes(4)
+    start = len(content) * 2 // 3
+    content[start : start + 8000] = bytes(8000)
+    path.write_bytes(content)
+    assert damage_of(path).startswith("some of its frames are damaged and left out")
+
+
 def test_a_matroska_sound_that_ends_before_its_length(tmp_path: Path) -> None:
     path = tmp_path / "a.mka"
     write_media(path, sound=tone(4, 48000), sound_codec="flac")
