@@ -27,7 +27,7 @@ class SlicesLine(QWidget):
         self.button = QPushButton(self.tr("In slices"))
         self.button.setObjectName("slices-button")
         self.button.setToolTip(
-            self.tr("Runs the model on overlapping parts of the picture, so that it sees small things")
+            self.tr("Runs the model on overlapping parts of the picture, so that it finds small objects")
         )
         self.button.clicked.connect(lambda: self.wanted.emit(self._tile))
         layout = QHBoxLayout(self)

@@ -36,6 +36,7 @@ class CataloguePanel(QWidget):
             context = self._context
             self.content = CatalogueContent(context.controller, context.settings, context.canvas)
             self._stack.addWidget(self.content)
+            self.setFocusProxy(self.content.search)
         else:
             self.content.reload()
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ui.widgets.rows.row import Row
 
 WIDEST_LABEL = 146
-LEAST_LABEL = 90
 LEAST_SLIDER = 110
 """Pixels that a slider gets, its ends included, where its label fits on two lines."""
 ROW_GAP = 8
@@ -181,7 +180,8 @@ class ParamForm(QWidget):
         label_width = max(self.label_width, self._least_label_width)
         if value_width:
             room = self.width() - 2 * ROW_GAP - value_width - LEAST_SLIDER
-            label_width = min(label_width, max(room, LEAST_LABEL))
+            least = max(row.label.least_width for row in visible_rows if row.field.kind != "bool")
+            label_width = min(label_width, max(room, least))
         for row in self._rows.values():
             row.set_label_width(label_width)
             row.set_value_width(max(value_width, row.value_width))

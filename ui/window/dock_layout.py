@@ -223,8 +223,13 @@ class DockLayout:
         self.columns.reveal(key)
         self._shares.keep(key)
         float_over(self._window, self.docks[key])
-        self.docks[key].show()
-        self.docks[key].raise_()
+        dock = self.docks[key]
+        dock.show()
+        dock.raise_()
+        if dock.isFloating() and dock.content is not None:
+            # What is typed next is meant for this window, and would be shortcuts of the one behind it.
+            dock.activateWindow()
+            dock.content.setFocus()
         self.column.reveal(key)
 
     @property

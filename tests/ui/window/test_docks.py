@@ -87,3 +87,18 @@ def test_the_comparison_goes_with_what_was_compared(window: MainWindow, qtbot: Q
     pause(100)
     assert window.docks["comparison"].isHidden()
     assert not window.docks["results"].visibleRegion().isEmpty()
+
+
+def test_what_is_typed_after_the_catalogue_has_opened_is_searched_there(window: MainWindow, qtbot: QtBot) -> None:
+    labels = window.docks["labels"].isVisible()
+    for _ in range(2):
+        window.toggle_panel("catalogue")
+        panel = window.docks["catalogue"].widget()
+        qtbot.waitUntil(
+            lambda panel=panel: panel.content is not None and panel.content.search.hasFocus(), timeout=30_000
+        )
+        QTest.keyClicks(panel.content.search, "yolox")
+        assert panel.content.search.text() == "yolox"
+        panel.content.search.clear()
+        window.toggle_panel("catalogue")
+    assert window.docks["labels"].isVisible() == labels

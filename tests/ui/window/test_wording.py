@@ -121,6 +121,12 @@ def test_no_text_speaks_otherwise(texts: set[str], pattern: str) -> None:
     assert [text for text in texts if re.search(pattern, text, re.IGNORECASE)] == []
 
 
+def whole(label: RowLabel) -> bool:
+    """Whether all of a title is seen, on one line or two."""
+    lines = label.lines(label.width())
+    return " ".join(lines) == label._text and label.height() >= len(lines) * label.fontMetrics().lineSpacing()
+
+
 def elided(root: QWidget) -> list[str]:
     """Titles of parameters that have no room."""
     labels = [label for label in root.findChildren(RowLabel) if label.isVisible()]
@@ -128,7 +134,7 @@ def elided(root: QWidget) -> list[str]:
     return [
         label._text
         for label, row in zip(labels, rows, strict=True)
-        if getattr(row, "field", None) is not None and label.sizeHint().width() > label.width()
+        if getattr(row, "field", None) is not None and not whole(label)
     ]
 
 

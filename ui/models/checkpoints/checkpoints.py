@@ -272,14 +272,37 @@ class Checkpoints(QObject):
         self._controller.pipeline.submit(LOOKING_LANE, Job(("identify", str(path)), title, work))
 
     def use(self, model: str, path: Path, *, fits: bool = False) -> None:
-        """Use `model` with the weights of the checkpoint `path`; `fits` where its tensors were compared already."""
-        instance = self._controller.session.state.instance
+        """Use `model` with the weights of the checkpoint `path`; `fits` where its tensors were compared already.
+
+        Where its analysis cannot take what is open, the file is kept for the model, and what is seen stays.
+        """
+        state = self._controller.session.state
+        instance, media = state.instance, state.active_media
+        takers = [spec for spec in ANALYSES if spec.takes(MODELS[model])]
+        if media is not None and not any(slot.takes(media) for spec in takers for slot in spec.inputs):
+            self._keep(model, path, fits=fits)
+            return
         # An analysis of the same task may need what this model has not, as anchors.
         if instance is None or not instance.spec.takes(MODELS[model]):
-            self._controller.use_analysis(next(spec for spec in ANALYSES if spec.takes(MODELS[model])).key)
+            self._controller.use_analysis(takers[0].key)
         self._controller.set_model(model, path, fits=fits)
         if not self._controller.session.state.media:
             self._notices.post("info", self.tr("{name} is selected; open a picture to use it.").format(name=path.name))
+
+    def _keep(self, model: str, path: Path, *, fits: bool) -> None:
+        """Keep the checkpoint `path` for `model`, once the network was loaded with it."""
+        controller, spec = self._controller, MODELS[model]
+        controller.checkpoints.chosen(model, path, fits=fits)
+        if not fits:
+            host = controller.pipeline.host
+
+            def work(progress: Progress) -> Iterator[Any]:
+                yield host.network(spec, path, progress) is not None
+
+            title = self.tr("Loading {name}").format(name=path.name)
+            controller.pipeline.submit("accelerator", Job(("check checkpoint", model), title, work))
+        text = self.tr("{model} has its weights from {name}, and is there for files that it takes.")
+        self._notices.post("info", text.format(model=spec.title, name=path.name))
 
     def ask_for_current(self) -> None:
         """Choose another checkpoint file for the model in use."""

@@ -56,6 +56,13 @@ class RowLabel(QWidget):
         lines = [" ".join(words[:first]), " ".join(words[first:])]
         return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines if line]
 
+    @property
+    def least_width(self) -> int:
+        """Smallest width in pixels at which two lines hold the whole title."""
+        words, advance = self._text.split(" "), self.fontMetrics().horizontalAdvance
+        parts = ((" ".join(words[:place]), " ".join(words[place:])) for place in range(1, len(words) + 1))
+        return min(max(map(advance, lines)) for lines in parts) + DOT_ROOM + 1
+
     def set_width(self, width: int) -> None:
         """Give the title a width in pixels, and the height that its lines need there."""
         height = max(ROW_HEIGHT, len(self.lines(width)) * self.fontMetrics().lineSpacing())

@@ -21,6 +21,7 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.catalogue.identify import identify
 from cvstudio.models.checkpoints import chosen_checkpoint
+from cvstudio.models.terms import Place, terms
 from cvstudio.results.detections import Detections
 from cvstudio.weights.checks import load_into
 from cvstudio.weights.store import hub_folder, load_state_dict, require_weights
@@ -409,3 +410,20 @@ class TestFiles:
         assert form is not None
         assert form.isVisible()
         form.close()
+
+
+def test_a_file_for_a_model_of_sounds_is_kept_while_a_picture_is_open(
+    window: MainWindow, qtbot: Any, data: Callable[..., Path]
+) -> None:
+    path = data("weights", "gtcrn_dns3.tar")
+    controller, model = window.controller, MODELS["gtcrn-dns3"]
+    window.open_paths([sample_path("cat")])
+    qtbot.waitUntil(lambda: controller.current_result() is not None and not controller.pipeline.busy, timeout=120_000)
+    before = controller.session.state
+    assert terms(model).place is Place.ABSENT
+    window.checkpoints.use(model.key, path)
+    assert controller.session.state == before
+    assert any("GTCRN (DNS3) has its weights from gtcrn_dns3.tar" in text for text in notices(window))
+    # The catalogue says so, too, in this and later sessions.
+    qtbot.waitUntil(lambda: terms(model).place is Place.CHOSEN, timeout=120_000)
+    controller.checkpoints.forget(model.key)
