@@ -272,17 +272,6 @@ def numbered_clip(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def uneven_clip(tmp_path: Path) -> Path:
-    """A video of 8 frames of one grey each, 20 times the number of the frame: 25 a second, but frame 5 lasts 2.8 s."""
-    import numpy as np
-
-    from tests.core.media.conftest import write_media
-
-    times = [0, 40, 80, 120, 160, 200, 3000, 3040]
-    return write_media(tmp_path / "uneven.mp4", times, pictures=lambda n: np.full((48, 64, 3), 20 * n, np.uint8))
-
-
-@pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A folder with three pictures of one colour each, and a text."""
     from PIL import Image

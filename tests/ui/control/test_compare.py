@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cvstudio.cli.main import main
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.draw.pair import GAP
 from cvstudio.exporters import EXPORTERS
 from cvstudio.media.examples.files import sample_path
@@ -344,3 +345,29 @@ def test_a_click_beside_every_object_leaves_the_current_side(
     clicked.emit((x1 + x2) / 2, (y1 + y2) / 2, Qt.KeyboardModifier.NoModifier)
     assert comparison.current_side == 0
     assert cat.controller.session.state.selection == {int(left.ids[0])}
+
+
+def test_a_comparison_shows_a_turned_picture_as_its_file_has_it_and_then_turned_again(
+    cat: MainWindow, settle: Callable[[], None], qtbot: QtBot
+) -> None:
+    controller, comparison, canvas = cat.controller, cat.controller.comparison, cat.workspace.canvas
+    controller.set_adjustments(Adjustments(rotate=90))
+    settle()
+    qtbot.waitUntil(lambda: canvas._turn is not None, timeout=30_000)
+    comparison.start_settings()
+    settle()
+    qtbot.waitUntil(lambda: canvas._turn is None, timeout=30_000)
+    size = canvas.content_size
+    assert size is not None
+    assert second(cat).content_size == size
+    # A click on a box is one on that box, on either side.
+    left, right = results(cat)
+    for side, (shown, found) in enumerate(((canvas, left), (second(cat), right))):
+        x1, y1, x2, y2 = found.boxes[0].tolist()
+        place = shown.widget_position((x1 + x2) / 2, (y1 + y2) / 2).toPoint()
+        QTest.mouseClick(shown, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+        qtbot.waitUntil(lambda side=side: comparison.current_side == side, timeout=10_000)
+        assert controller.session.state.selection == {int(found.ids[0])}
+    comparison.end()
+    settle()
+    qtbot.waitUntil(lambda: canvas._turn is not None, timeout=30_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image as Pillow
 from pytestqt.qtbot import QtBot
 
 from cvstudio.session.session import State
+from tests.core.media.conftest import write_media
 from ui.window.main_window import MainWindow
 
 
@@ -27,3 +29,14 @@ def labelling(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> Iterator[Main
     yield window
     # What is registered goes after the window, which would ask for it.
     controller.session.load(State())
+
+
+@pytest.fixture
+def uneven_clip(tmp_path: Path) -> Path:
+    """A video of 8 frames of one grey each, 20 times the number of the frame: 25 a second, but frame 5 lasts 2.8 s."""
+
+    def picture(number: int) -> Any:
+        return np.full((48, 64, 3), 20 * number, np.uint8)
+
+    times = [0, 40, 80, 120, 160, 200, 3000, 3040]
+    return write_media(tmp_path / "uneven.mp4", times, pictures=picture)

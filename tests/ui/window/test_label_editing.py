@@ -244,6 +244,38 @@ def test_predictions_are_accepted_above_a_score(labelling: MainWindow, qtbot: Qt
     assert [category.name for category in controller.labelling.categories] == ["dog"]
 
 
+def test_the_keys_of_the_label_tool_go_on_behind_a_click_on_accept(labelling: MainWindow, qtbot: QtBot) -> None:
+    begin(labelling, qtbot, "dog")
+    shown, size = panel(labelling), labelling.controller.labelling.size
+    assert size is not None
+    predictions = Detections(
+        np.array([(10, 10, 40, 40), (50, 10, 90, 50)], np.float32),
+        np.array([0.9, 0.6], np.float32),
+        np.array([0, 0], np.int64),
+        ("dog",),
+        np.arange(2),
+        size,
+    )
+    shown.predictions = lambda: predictions  # type: ignore[method-assign]
+    shown.lists.setCurrentIndex(2)
+    shown.score.set_value(0.8, 0.5)
+    shown.update_now()
+    editor(labelling).setFocus()
+    QTest.mouseClick(shown.accept, LEFT)
+    assert len(annotations(labelling)) == 1
+    assert editor(labelling).hasFocus()
+    # With the keyboard: what takes the focus then is not the button for all pictures.
+    shown.score.set_value(0.5, 0.5)
+    shown.update_now()
+    shown.accept.setFocus()
+    assert shown.accept.isEnabled()
+    shown.accept.click()
+    shown.update_now()
+    assert len(annotations(labelling)) == 2
+    assert not shown.accept.isEnabled()
+    assert labelling.focusWidget() is shown.score.slider
+
+
 def test_a_right_click_offers_what_can_be_done_with_a_label(labelling: MainWindow, qtbot: QtBot) -> None:
     begin(labelling, qtbot)
     key(labelling, Qt.Key.Key_B)

@@ -81,3 +81,22 @@ def test_frames_of_a_turned_video_are_labelled(window: MainWindow, qtbot: QtBot,
     key(window, Qt.Key.Key_T)
     assert annotations(window)[0].box == pytest.approx((4, 8, 20, 24), abs=0.5)
     controller.session.load(State())
+
+
+def test_a_turned_video_plays_turned(window: MainWindow, qtbot: QtBot, numbered_clip: Path) -> None:
+    controller, canvas = window.controller, window.workspace.canvas
+    controller.open_paths([numbered_clip])
+    qtbot.waitUntil(lambda: canvas.content_size is not None, timeout=30_000)
+    controller.set_adjustments(Adjustments(rotate=90))
+    qtbot.waitUntil(lambda: canvas._turn is not None, timeout=30_000)
+    turns: list[bool] = []
+    controller.view_changed.connect(lambda shown: turns.append(canvas._turn is not None))
+    controller.playback.play()
+    qtbot.waitUntil(lambda: (controller.shown.pts or 0) > 0.5, timeout=60_000)
+    controller.playback.pause()
+    assert turns
+    assert all(turns), "no frame is shown upright in between"
+    corner, right = canvas.widget_position(0, 0), canvas.widget_position(64, 0)
+    assert abs(right.x() - corner.x()) < 1 < abs(right.y() - corner.y())
+    qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
+    controller.session.load(State())

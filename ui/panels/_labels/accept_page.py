@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from cvstudio.foundation.params import Doc, Field, Range
@@ -50,6 +51,9 @@ class AcceptPage(QWidget):
             self.tr("Runs the model on every picture of the set and takes what it finds above the score over as labels")
         )
         self.all.clicked.connect(lambda: accept_on_all(float(self.score.value())))
+        for button in (self.accept, self.all):
+            # The keys of the label tool go on working behind a click: D comes next.
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.text = QLabel()
         self.text.setObjectName("quiet")
         self.text.setWordWrap(True)
@@ -67,8 +71,8 @@ class AcceptPage(QWidget):
         predictions = self._predictions() if self._labelling.ready else None
         self.score.setEnabled(predictions is not None)
         self.all.setEnabled(predictions is not None)
-        self.accept.setEnabled(False)
         if predictions is None:
+            self.accept.setEnabled(False)
             self.accept.setText(self.tr("Accept predictions"))
             self.text.setText(self.tr("Add a layer that detects objects; what it finds can become labels."))
             return
@@ -88,4 +92,7 @@ class AcceptPage(QWidget):
     def _accept(self) -> None:
         predictions = self._predictions()
         if predictions is not None:
+            if self.accept.hasFocus():
+                # It is disabled then, and Qt would go on to the button for all pictures.
+                self.score.slider.setFocus()
             self._labelling.accept(predictions, float(self.score.value()))
