@@ -254,7 +254,7 @@ def test_the_window_is_gone_at_once_and_the_process_soon_after(after_ms, how, tm
         began = time.monotonic()
         process.wait(60)
         assert (word, process.returncode) == ("gone", 0)
-        # Well before the thread that is stuck ends; `bench_quit.py` has the figures.
+        # Well before the thread that is stuck ends.
         assert float(secs) < UNHURRIED_SECS
         assert time.monotonic() - began < UNHURRIED_SECS
     assert list(temporary.rglob("*")) == []
