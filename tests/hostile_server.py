@@ -192,7 +192,7 @@ def stalls(after: int) -> Behaviour:
         extra = {"Content_Range": f"bytes {offset}-{len(CONTENT) - 1}/{len(CONTENT)}"} if offset else {}
         handler.begin(206 if offset else 200, ETag='"one"', Content_Length=str(len(CONTENT) - offset), **extra)
         handler.wfile.write(CONTENT[offset : offset + after])
-        handler.stop.wait(20)
+        handler.stop.wait(300)
 
     return play
 

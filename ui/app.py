@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 STARTED_MS = 1000
 """Milliseconds after which the window is complete and garbage collection begins."""
 
+ENDING_SECS = 0.5
+"""Longest time that is waited for threads that have been told to end, where something was copied."""
 TEXT_FIELDS = ("QLineEdit", "QAbstractSpinBox", "QPlainTextEdit", "QTextEdit")
 """Classes of widgets in which text is typed, by name: importing them takes time, and the first picture has none."""
 
@@ -108,6 +111,7 @@ def run_window(arguments: Sequence[str]) -> NoReturn:
     errors = UncaughtErrors()
     errors.install()
     window = MainWindow(late=True)
+    window.process_ends = True
     window.tell_uncaught(errors)
     # What a closed window leaves is not worth collecting.
     garbage.busy = lambda: window.controller.playback.playing or window.closed
@@ -138,6 +142,16 @@ def _files(arguments: Sequence[str]) -> list[Path]:
     return files
 
 
+def _at_work() -> bool:
+    """Whether a thread of the program is in the middle of something; those that are ending are given a moment."""
+    end = time.monotonic() + ENDING_SECS
+    while any(thread.name.startswith("cvstudio-") for thread in threading.enumerate()):
+        if time.monotonic() > end:
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def end_process(app: QApplication, code: int) -> NoReturn:
     """End the process at once, without taking apart what it has loaded: with torch that takes up to ten seconds.
 
@@ -148,8 +162,7 @@ def end_process(app: QApplication, code: int) -> NoReturn:
     from ui.base.theme import remove_files
 
     remove_files()
-    at_work = any(thread.name.startswith("cvstudio-") for thread in threading.enumerate())
-    if app.clipboard().ownsClipboard() and not at_work:
+    if app.clipboard().ownsClipboard() and not _at_work():
         app.shutdown()  # what was copied goes to the desktop, where that keeps it
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -158,6 +158,11 @@ class Lane:
         self._thread.join(timeout_secs)
         return not self._thread.is_alive()
 
+    def abandon(self) -> None:
+        """Cancel all jobs, and leave the thread to the end of the process, which frees what `on_close` would."""
+        self._on_close = None
+        self.stop()
+
     def _take(self, *, interactive_only: bool) -> tuple[Job, Progress] | None:
         """Move the next job from waiting to running, at once: in between, `cancel` would not find it."""
         with self._condition:
@@ -263,9 +268,13 @@ class Lanes:
         counts = [lane.counts for lane in tuple(self._lanes.values())]
         return sum(running for running, _ in counts), sum(waiting for _, waiting in counts)
 
-    def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
-        """Cancel and join all lanes; False where one does not end within `timeout_secs`."""
-        return close_lanes(tuple(self._lanes.values()), timeout_secs)
+    def close(self, timeout_secs: float = CLOSE_SECS, *, abandoned: Collection[str] = ()) -> bool:
+        """Cancel and join all lanes but those that are `abandoned`, by name (see `Lane.abandon`); False where one does
+        not end within `timeout_secs`."""
+        for name in abandoned:
+            if name in self._lanes:
+                self._lanes[name].abandon()
+        return close_lanes(tuple(lane for name, lane in self._lanes.items() if name not in abandoned), timeout_secs)
 
 
 def close_lanes(lanes: Sequence[Lane], timeout_secs: float = CLOSE_SECS) -> bool:

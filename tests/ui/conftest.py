@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QCursor, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from ui.library import thumbnails
@@ -18,6 +18,34 @@ from ui.window import main_window
 from ui.window.main_window import MainWindow
 
 Drag = Callable[..., None]
+
+PATIENCE_MS = 60_000
+"""How long a test waits for what it expects: on a machine that many share everything may take many times as long. What
+does not come is seen late then, but what comes late is no failure."""
+
+
+class PatientQtBot(QtBot):
+    """Waits at least `PATIENCE_MS` for what a test expects, however short a time the test names."""
+
+    def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = PATIENCE_MS) -> None:
+        super().waitUntil(callback, timeout=max(timeout, PATIENCE_MS))
+
+    def waitActive(self, widget: QWidget, *, timeout: int = PATIENCE_MS) -> Any:
+        return super().waitActive(widget, timeout=max(timeout, PATIENCE_MS))
+
+    def waitExposed(self, widget: QWidget, *, timeout: int = PATIENCE_MS) -> Any:
+        return super().waitExposed(widget, timeout=max(timeout, PATIENCE_MS))
+
+    def waitSignal(self, signal: Any, *, timeout: int = PATIENCE_MS, raising: bool | None = None, **how: Any) -> Any:
+        # One that may stay away, such as for `assertNotEmitted`, is given the time that the test names.
+        least = 0 if raising is False else PATIENCE_MS
+        return super().waitSignal(signal, timeout=max(timeout, least), raising=raising, **how)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> PatientQtBot:
+    """As the plugin's, with more patience."""
+    return PatientQtBot(request)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -447,12 +447,12 @@ class Controller(QObject):
 
         return from_mapping(Look, self.session.state.look)
 
-    def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
-        """Stop playing and join all threads; False if one did not end within `timeout_secs`."""
+    def close(self, timeout_secs: float = CLOSE_SECS, *, process_ends: bool = False) -> bool:
+        """Stop playing and join all threads; False if one did not end within `timeout_secs`. See `Pipeline.close`."""
         self.unfinished.closing = True
         self.precision_tuning.close()
         self.playback.close()
         self.library.close()
-        ended = self.pipeline.close(timeout_secs)
+        ended = self.pipeline.close(timeout_secs, process_ends=process_ends)
         self.unfinished.close()
         return ended

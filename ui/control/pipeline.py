@@ -53,6 +53,8 @@ BESIDE = "beside"
 
 SOUND = "sound"
 """Name of the lane that reads what the views of a sound show."""
+WITHOUT_TRACE = ("accelerator", BESIDE, "decode")
+"""Lanes whose jobs write nothing that would be lost or left behind with the process."""
 
 RECORD, RECORD_NICENESS = "record", 1
 """Name and priority offset of the lane that writes what a camera sends: before the networks, after the window."""
@@ -451,11 +453,14 @@ class Pipeline(QObject):
         """Whether any job runs or waits."""
         return not self.lanes.idle or bool(self._asked)
 
-    def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
-        """Cancel all jobs and join the threads; False if one did not end within `timeout_secs`."""
+    def close(self, timeout_secs: float = CLOSE_SECS, *, process_ends: bool = False) -> bool:
+        """Cancel all jobs and join the threads; False if one did not end within `timeout_secs`.
+
+        Where the process ends, networks and decoders are neither waited for nor freed: they leave nothing behind.
+        """
         self._end_losses()
         self._bridge.close()
-        ended = self.lanes.close(timeout_secs)
+        ended = self.lanes.close(timeout_secs, abandoned=WITHOUT_TRACE if process_ends else ())
         self._starter.close()
         return ended
 

@@ -83,6 +83,8 @@ class MainWindow(Window):
         self._complete = self._asking = False
         self.closed = False
         """Whether the window is gone for good, and what runs is being ended."""
+        self.process_ends = False
+        """Whether the process ends with the window, and frees what that has loaded."""
         self.setDockNestingEnabled(True)
         fit_least_size(self)
         self.centre = QStackedWidget()
@@ -457,5 +459,5 @@ class MainWindow(Window):
             self.recorder.close(max(0.0, end - time.monotonic()))
             if self.workspace.space is not None:
                 self.workspace.space.view.close_drawer()
-        self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()))
+        self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()), process_ends=self.process_ends)
         event.accept()

@@ -22,7 +22,7 @@ def test_every_reader_gets_everything_in_order_and_in_a_thread_of_its_own():
 
 
 def test_the_source_and_a_reader_work_at_the_same_time():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     def source():
         yield 0
@@ -115,7 +115,7 @@ def test_a_reader_that_has_enough_is_left_out():
 
 
 def test_map_ordered_gives_results_in_order_from_as_many_threads_as_asked_for():
-    all_at_once = threading.Barrier(3, timeout=10)
+    all_at_once = threading.Barrier(3, timeout=60)
     begun = []
 
     def work(number):

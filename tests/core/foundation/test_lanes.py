@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cvstudio.foundation.lanes import Event, Job, Lane
+from cvstudio.foundation.lanes import Event, Job, Lane, Lanes
 from cvstudio.foundation.progress import Progress
 
 
@@ -22,7 +22,7 @@ def lane():
     assert not any(thread.name == "cvstudio-test" for thread in threading.enumerate())
 
 
-def until(lane: Any, kind: str, owner: Any, seconds: float = 5.0) -> list[Event]:
+def until(lane: Any, kind: str, owner: Any, seconds: float = 30.0) -> list[Event]:
     found = []
     end = time.monotonic() + seconds
     while True:
@@ -60,7 +60,7 @@ def test_a_job_is_told_as_queued_before_it_can_begin():
 
     lane = Lane("order", slow_listener)
     lane.submit(Job("a", "A", values([1, 2])))
-    assert ended.wait(5)
+    assert ended.wait(30)
     assert lane.close()
     assert events == ["queued", "started", "output", "output", "finished"]
 
@@ -69,7 +69,7 @@ def test_the_newest_wish_replaces_the_waiting_one_but_not_the_running_one(lane):
     release = threading.Event()
 
     def slow(progress: Progress) -> Iterator[Any]:
-        release.wait(5)
+        release.wait(30)
         yield "first"
 
     lane.submit(Job("a", "", slow))
@@ -129,7 +129,7 @@ def test_an_interactive_job_passes_between_the_outputs_of_a_long_one(lane):
         for number in range(3):
             order.append(f"long {number}")
             first.set()
-            go.wait(5)
+            go.wait(30)
             yield None
 
     def quick(progress: Progress) -> Iterator[Any]:
@@ -137,7 +137,7 @@ def test_an_interactive_job_passes_between_the_outputs_of_a_long_one(lane):
         yield None
 
     lane.submit(Job("long", "", long, background=True))
-    assert first.wait(5)
+    assert first.wait(30)
     lane.submit(Job("quick", "", quick))
     go.set()
     until(lane, "finished", "long")
@@ -186,7 +186,7 @@ def test_running_and_waiting_jobs_are_counted(lane):
     release = threading.Event()
 
     def slow(progress: Progress) -> Iterator[Any]:
-        release.wait(5)
+        release.wait(30)
         yield 1
 
     assert lane.counts == (0, 0)
@@ -199,3 +199,34 @@ def test_running_and_waiting_jobs_are_counted(lane):
     release.set()
     until(lane, "finished", "c")
     assert lane.counts == (0, 0)
+
+
+def test_an_abandoned_lane_is_told_to_end_and_neither_waited_for_nor_tidied_up():
+    events: queue.Queue[Event] = queue.Queue()
+    tidied: list[str] = []
+    free = threading.Event()
+
+    def stuck(progress: Progress) -> Iterator[Any]:
+        yield 1
+        free.wait()
+        progress.check()
+
+    def brief(progress: Progress) -> Iterator[Any]:
+        yield 2
+
+    lanes = Lanes(events.put, {"network": lambda: tidied.append("network"), "export": lambda: tidied.append("export")})
+    lanes["network"].submit(Job("a", "", stuck))
+    lanes["export"].submit(Job("b", "", brief))
+    wanted = {("output", "a"), ("finished", "b")}
+    while wanted:
+        event = events.get(timeout=30)
+        wanted.discard((event.kind, event.job.owner))
+    assert lanes.close(30, abandoned=("network", "not begun"))
+    assert tidied == ["export"]
+    (thread,) = (item for item in threading.enumerate() if item.name == "cvstudio-network")
+    assert thread.is_alive()
+    free.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert tidied == ["export"]
+    assert list(events.queue)[-1].kind == "cancelled"

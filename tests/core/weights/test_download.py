@@ -333,8 +333,8 @@ class TestCancelling:
         progress = Progress()
         threading.Timer(0.3, progress.cancel).start()
         with pytest.raises(Cancelled):
-            get(server.weights(), progress, stall_secs=60.0)
-        deadline = time.monotonic() + 10
+            get(server.weights(), progress, stall_secs=600.0)
+        deadline = time.monotonic() + 60
         while any(thread.name == "download" for thread in threading.enumerate()):
             assert time.monotonic() < deadline, "the thread still waits in its read"
             time.sleep(0.01)
@@ -436,7 +436,7 @@ class TestOffline:
         given_up = threading.Event()
 
         def lose(*_: Any, **__: Any) -> None:
-            given_up.wait(20)
+            given_up.wait(100)
             raise TimeoutError("timed out")
 
         monkeypatch.setattr(socket, "create_connection", lose)
@@ -450,7 +450,7 @@ class TestOffline:
         patience = Patience(connect_secs=0.2, backoff_secs=0.01)
         with pytest.raises(WeightsError, match="check the internet connection"):
             download(server.weights(), Progress(tell), patience=patience)
-        assert told[0] < 0.2 + 0.5
+        assert told[0] < 50  # while the first attempt goes on
         given_up.set()
         # The second attempt is for slow networks.
         assert time.monotonic() - began > 0.2 + 4 * 0.2

@@ -22,6 +22,10 @@ from ui.panels.jobs import JobRow
 from ui.window.main_window import MainWindow
 
 WAIT_MS = 60_000
+FRAMES = 12
+"""Frames of 0.4 s: as few as are not written before the window is closed."""
+PICTURES = 20
+"""Pictures of a batch, likewise."""
 
 
 def looking_for_faces(window: MainWindow, qtbot: QtBot, path: Path) -> None:
@@ -66,7 +70,7 @@ def ended_early(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> Path:
     looking_for_faces(window, qtbot, sample_path("clip"))
     target = tmp_path / "faces.mp4"
     options = {"quality": "small"}
-    window.exporting.export(EXPORTERS["mp4"], target, whole=True, options=options, start_secs=0.2, stop_secs=1.0)
+    window.exporting.export(EXPORTERS["mp4"], target, whole=True, options=options, start_secs=0.2, stop_secs=0.6)
     qtbot.waitUntil(lambda: any(work.fraction for work in window.controller.long_work.work), timeout=WAIT_MS)
     quit_now(window)
     assert not target.exists()
@@ -79,7 +83,7 @@ def test_an_export_is_made_after_all(ended_early, next_start, qtbot):
     go_on(next_start, "faces.mp4")
     qtbot.waitUntil(lambda: next_start.exporting.written == [ended_early], timeout=WAIT_MS)
     with av.open(str(ended_early)) as made:
-        assert sum(1 for _ in made.decode(video=0)) == 24
+        assert sum(1 for _ in made.decode(video=0)) == FRAMES
     # Not the name of the record, which says nothing.
     assert "Resuming faces.mp4" in jobs
     assert next_start.project.path is None
@@ -107,7 +111,7 @@ def test_what_goes_on_is_seen_and_leaves_what_is_open(ended_early, next_start, q
     assert {media.path for media in controller.session.state.media} == {sample_path("cat"), sample_path("astronaut")}
     # It is not of what is open now.
     with av.open(str(ended_early)) as made:
-        assert sum(1 for _ in made.decode(video=0)) == 24
+        assert sum(1 for _ in made.decode(video=0)) == FRAMES
 
 
 def test_an_export_of_a_comparison_is_made_after_all(window, next_start, qtbot, tmp_path):
@@ -117,7 +121,7 @@ def test_an_export_of_a_comparison_is_made_after_all(window, next_start, qtbot, 
     qtbot.waitUntil(lambda: comparison.composition is not None and not window.controller.pipeline.busy, timeout=WAIT_MS)
     comparison.show_beside(True)
     target = tmp_path / "both.mp4"
-    window.exporting.export(EXPORTERS["mp4"], target, whole=True, options={"quality": "small"}, stop_secs=0.6)
+    window.exporting.export(EXPORTERS["mp4"], target, whole=True, options={"quality": "small"}, stop_secs=0.4)
     qtbot.waitUntil(lambda: any(work.fraction for work in window.controller.long_work.work), timeout=WAIT_MS)
     quit_now(window)
     assert not target.exists()
@@ -132,7 +136,7 @@ def test_an_export_of_a_comparison_is_made_after_all(window, next_start, qtbot, 
 def test_a_batch_goes_on_where_it_was(window, qtbot, tmp_path):
     source = tmp_path / "many"
     source.mkdir()
-    for number in range(60):
+    for number in range(PICTURES):
         shutil.copy(sample_path("astronaut"), source / f"{number:02}.png")
     looking_for_faces(window, qtbot, source / "00.png")
     window.docks["batch"].show()
@@ -148,7 +152,7 @@ def test_a_batch_goes_on_where_it_was(window, qtbot, tmp_path):
         go_on(again, "out")
         panel = again.docks["batch"].widget().make()
         qtbot.waitUntil(lambda: panel.state == "ended", timeout=WAIT_MS)
-        assert "60 done (" in panel.message.text()
+        assert f"{PICTURES} done (" in panel.message.text()
         assert " before)" in panel.message.text()
         assert again.controller.unfinished.earlier() == []
     finally:

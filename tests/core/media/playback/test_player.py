@@ -37,7 +37,7 @@ class FakeReader:
         self.error: Exception | None = None
 
     def read(self, start: int, stop: int) -> Waveform:
-        self.open_gate.wait(10)
+        self.open_gate.wait(60)
         self.threads.add(threading.current_thread().name)
         if self.error is not None:
             raise self.error

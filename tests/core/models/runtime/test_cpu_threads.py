@@ -98,7 +98,7 @@ def test_blocks_of_two_threads_that_overlap_leave_all_cores_to_both() -> None:
         with cores_shared():
             torch.set_num_threads(1)
             entered.set()
-            gone.wait(10)
+            gone.wait(60)
         found["other"] = torch.get_num_threads()
 
     before = torch.get_num_threads()
@@ -108,7 +108,7 @@ def test_blocks_of_two_threads_that_overlap_leave_all_cores_to_both() -> None:
         with cores_shared():
             torch.set_num_threads(1)
             thread.start()
-            assert entered.wait(10)
+            assert entered.wait(60)
         found["first"] = torch.get_num_threads()
         gone.set()
         thread.join()
