@@ -22,7 +22,7 @@ def flow_picture(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     import cv2
 
-    known: NDArray[np.bool_] = np.isfinite(vectors).all(-1)
+    known = np.isfinite(vectors[..., 0]) & np.isfinite(vectors[..., 1])
     x, y = (np.where(known, vectors[..., axis], np.float32(0)).astype(np.float32) for axis in (0, 1))
     length, degrees = cv2.cartToPolar(x, y, angleInDegrees=True)
     full = max(SLOWEST, float(np.quantile(length[known], 0.99))) if known.any() else SLOWEST

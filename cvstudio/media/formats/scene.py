@@ -114,16 +114,22 @@ class _Reader(BaseReader):
         if self._part == "normals":
             # Towards the camera is light blue, as usual: up and the way to the camera count as positive.
             colours = np.rint((view.normals * np.array((1, -1, -1), np.float32) + 1) * 127.5).astype(np.uint8)
-            return np.where((view.depth > 0)[..., None], colours, np.uint8(0))
+            return colours * (view.depth > 0)[..., None]
         if self._part == "uv":
-            known = np.nan_to_num(np.concatenate([view.uv, np.zeros_like(view.depth)[..., None]], axis=2))
+            known: NDArray[np.float32] = np.nan_to_num(
+                np.concatenate([view.uv, np.zeros_like(view.depth)[..., None]], axis=2)
+            )
             return np.rint(known * 255).astype(np.uint8)
         if view.flow is not None:
             from cvstudio.draw.samples.flow import flow_picture
 
             return flow_picture(view.flow.vectors)
         if self._part in _LABELS:
-            numbers = {"classes": view.classes + 1, "instances": view.instances, "parts": view.parts}
+            numbers: dict[str, NDArray[Any]] = {
+                "classes": view.classes + 1,
+                "instances": view.instances,
+                "parts": view.parts,
+            }
             return label_picture(numbers[self._part])
         return view.pixels
 

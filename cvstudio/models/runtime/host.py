@@ -236,8 +236,9 @@ class Host:
             if hasattr(network, "warm_up"):
                 progress(None, f"warming up {spec.title}")
                 network.warm_up(progress)
-            if self._notice is not None and getattr(network, "notice", ""):
-                self._notice(network.notice)
+            notice: str = getattr(network, "notice", "")
+            if notice and self._notice is not None:
+                self._notice(notice)
             self._networks[key] = network
         self._networks.move_to_end(key)
         self._evict()
