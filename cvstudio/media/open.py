@@ -70,7 +70,8 @@ def open_media(
 
 
 def read_again(media: Media, read_as: str) -> Media:
-    """Open the file of `media` with another reading; settings that it has, too, are kept.
+    """Open the file of `media` with another reading; settings that it has, too, are kept where they mean the same: in
+    a reading of the same kind, and of the formats of one file, such as a generated scene and its depth.
 
     Raises
     ------
@@ -80,7 +81,8 @@ def read_again(media: Media, read_as: str) -> Media:
         No file is ever read so.
     """
     other = open_media(media.path, read_as=read_as)
-    names = {field.name for field in settings_fields(other)} if other.kind is media.kind else set()
+    same = other.kind is media.kind or FORMATS[other.format].settings is FORMATS[media.format].settings
+    names = {field.name for field in settings_fields(other)} if same else set()
     kept = {name: value for name, value in media.settings.items() if name in names}
     return with_settings(other, kept) if kept else other
 

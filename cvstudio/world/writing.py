@@ -140,7 +140,12 @@ def _begin(wanted: WorldSet, folder: Path) -> None:
     # More scenes of the same kind may follow.
     if not isinstance(there, dict) or {**there, "count": 0} != {**description, "count": 0}:
         raise ExportError(f"'{folder.name}' holds a set that was made with other choices; choose another folder.")
-    if there["count"] != wanted.count:
+    if isinstance(there.get("count"), int) and there["count"] > wanted.count:
+        raise ExportError(
+            f"'{folder.name}' holds {there['count']:,} scenes, of which {wanted.count:,} would leave out some; ask for "
+            f"{there['count']:,} or more (--count), or choose another folder."
+        )
+    if there.get("count") != wanted.count:
         _text(place, json_text(description, indent=1) + "\n")
 
 

@@ -11,7 +11,7 @@ from cvstudio.analyses.stages import stage_keys
 from cvstudio.analyses.temporal import Chain, TemporalChains
 from cvstudio.data.geometry import View
 from cvstudio.foundation.lanes import Event
-from cvstudio.media import MediaKind
+from cvstudio.media import Media, MediaKind
 from cvstudio.media.reader_pool import sample_key
 from cvstudio.session.resolve import CanvasLayer, ViewState, resolve
 from cvstudio.session.session import Session, State
@@ -45,6 +45,7 @@ class Presenter(QObject):
         self.followed = TemporalChains()
         self._view: View | None = None
         self._pts: float | None = None
+        self._shown_file = ""  # `Media.file_id` of the frame on screen
         self._last: dict[int, tuple[Any, Any]] = {}
         self._stepping: Hashable = None  # tag of the decoder's job
         self._steps = 0  # frames to step when it has ended
@@ -107,13 +108,18 @@ class Presenter(QObject):
             return  # the camera is off: its last frame stays on screen
         if media is not None and media.kind is not MediaKind.AUDIO and view.sample is None:
             self._pipeline.request_sample(media, self._playback.position_secs if view.pts is None else view.pts)
-            if media.moving and self._pts is None:
+            if (media.moving and self._pts is None) or self._stands_in(media):
                 return
         ran = [self._pipeline.run_inline(layer) for layer in view.layers]
         if any(ran):
             view = self._resolve_at(self._pts)
         self._pipeline.request_layers(view)
         self._publish(view, view)
+
+    def _stands_in(self, media: Media) -> bool:
+        """Whether what is on screen is the same file with other settings: it stays until `media` can be shown."""
+        same = self._shown_file == media.file_id and self.shown.sample is not None
+        return same and not self._pipeline.errors_of(media, ())
 
     def _publish(self, view: ViewState, results: ViewState) -> None:
         """Publish the frame of `view` with the results of `results`, which may belong to an older frame."""
@@ -135,6 +141,8 @@ class Presenter(QObject):
             stale = layer.next_stage is not None and error is None and not layer.missing
             layers.append(LayerOnScreen(layer, result, stale, layer.missing, age_secs))
         self._pts = view.pts
+        media = self._session.state.active_media
+        self._shown_file = media.file_id if media is not None else ""
         self.shown = FrameOnScreen(view.sample, view.pts, tuple(layers))
         self.view_changed.emit(self.shown)
         self._playback.shown(view.pts)

@@ -106,7 +106,7 @@ class Opener(QObject):
         return dialog
 
     def _open_scene(self, recipe: SceneRecipe) -> None:
-        """Keep a scene as a file, and open its picture with its truth, or its video."""
+        """Keep a scene as a file, and open its picture or video with its truth."""
         from ui.files.scene_dialog import keep_scene
 
         try:
@@ -118,10 +118,7 @@ class Opener(QObject):
                 self.tr("The scene cannot be kept ({reason}); see that the disk has room.").format(reason=reason),
             )
             return
-        if recipe.frames == 1:
-            self._controller.open_labels([path])
-        else:
-            self._controller.open_paths([path])
+        self._controller.open_labels([path])
         self._controller.requests.show_medium.emit()
 
     def ask_custom_model(self) -> None:

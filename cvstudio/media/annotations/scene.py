@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,6 +32,10 @@ def _read(path: Path) -> LabelledSet:
     # A damaged or missing file is told at once.
     recipe_with(path, {})
 
+    # Frames of one video are asked for by several threads; the scene is built once for all.
+    lock = threading.Lock()
+    renderer_of = functools.lru_cache(1)(scene_renderer)
+
     @functools.lru_cache(_KEPT)
     def load(name: str) -> PictureLabels:
         from cvstudio.world.view_labels import view_labels
@@ -40,9 +45,10 @@ def _read(path: Path) -> LabelledSet:
             raise KeyError(name)
         settings = json.loads(changed) if changed else {}
         recipe = recipe_with(path, settings)
-        renderer = scene_renderer(recipe)
         time_secs = recipe.frame_at(settings.get("time_secs", 0.0)) / recipe.rate
-        return view_labels(renderer.render(time_secs, recipe.size), renderer.scene)
+        with lock:
+            renderer = renderer_of(recipe)
+            return view_labels(renderer.render(time_secs, recipe.size), renderer.scene)
 
     return LabelledSet(path, "scene", CATEGORIES, (path.name,), {path.name: path}, load, name_as=_name_as)
 

@@ -1,7 +1,7 @@
 """Generated scenes: the file is a recipe of some numbers, which are read settings, too; see `cvstudio.world`.
 
 The picture is rendered when it is read. What the renderer knows of it are further readings: depth, normals, classes,
-instances, parts; a recipe of several frames is a video.
+instances, parts, surface coordinates; a recipe of several frames is a video, and so are these, with its optical flow.
 """
 
 from __future__ import annotations
@@ -9,63 +9,70 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 
 from cvstudio.data.samples import DepthMap, Frame, Image
-from cvstudio.foundation.params import Choices, Doc, Field, Range, fields_of
+from cvstudio.foundation.params import Field, fields_of
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, MovingReader, Reading
 from cvstudio.media.file_identity import FileGuard, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.world.recipe import KIND_TITLES, KINDS, MAX_SIDE, MOST_OBJECTS, SUFFIX, SceneRecipe, read_recipe
+from cvstudio.world.recipe import SUFFIX, SceneRecipe, read_recipe
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cvstudio.world.render import RenderedView, SceneRenderer
 
 _MARK = b'"cvscene"'
 _PICTURE = Reading("picture", MediaKind.IMAGE, "Picture", "The scene as the camera sees it.")
 _VIDEO = Reading("video", MediaKind.VIDEO, "Video", "The scene as the camera sees it on its way.")
 _DEPTH = Reading("depth", MediaKind.DEPTH, "Depth map", "Distance along the optical axis in metres.")
-_NORMALS = Reading("picture=normals", MediaKind.IMAGE, "Surface normals", "Where each surface looks, as a colour.")
-_CLASSES = Reading("labels=classes", MediaKind.IMAGE, "Classes", "The class of each pixel, as a colour.")
-_INSTANCES = Reading("labels=instances", MediaKind.IMAGE, "Instances", "Each object in a colour of its own.")
-_PARTS = Reading("labels=parts", MediaKind.IMAGE, "Parts of figures", "Each part of a figure in a colour of its own.")
-_OTHERS = (_DEPTH, _NORMALS, _CLASSES, _INSTANCES, _PARTS)
+_TRUTH = (
+    ("normals", "Surface normals", "Where each surface looks, as a colour."),
+    ("classes", "Classes", "The class of each pixel, as a colour."),
+    ("instances", "Instances", "Each object in a colour of its own."),
+    ("parts", "Parts of figures", "Each part of a figure in a colour of its own."),
+    ("uv", "Surface coordinates (uv)", "Where on its solid or part each point lies: u as red, v as green."),
+)
+_FLOW = (
+    "flow",
+    "Optical flow",
+    "How each point moves until the next frame: direction as hue, length as saturation.",
+)
+_LABELS = ("classes", "instances", "parts")
+_OF_PICTURES = tuple(
+    Reading(f"{'labels' if part in _LABELS else 'picture'}={part}", MediaKind.IMAGE, title, summary)
+    for part, title, summary in _TRUTH
+)
+_OF_VIDEOS = tuple(
+    Reading(f"video={part}", MediaKind.VIDEO, title, summary) for part, title, summary in (*_TRUTH, _FLOW)
+)
 
 
-@dataclass(frozen=True)
-class SceneSettings:
-    """What a scene is made from. The defaults are those of the file."""
-
-    scene_kind: Annotated[
-        str,
-        Choices(KINDS, KIND_TITLES),
-        Doc("Scene", "What is built: a furnished room, a street, figures, or objects on a table."),
-    ] = "room"
-    scene_seed: Annotated[
-        int,
-        Range(0, 9999, step=1),
-        Doc("Seed", "Each number is another scene: other shapes, places, textures, light and camera."),
-    ] = 7
-    scene_objects: Annotated[
-        int,
-        Range(1, MOST_OBJECTS, step=1),
-        Doc("Objects", "Number of objects in the scene, where there is room for them; the scenery comes on top."),
-    ] = 20
-    scene_light: Annotated[
-        float,
-        Range(0.1, 2.5, step=0.05),
-        Doc("Light", "Strength of the light, 1 being as usual.", "Try 0.3 for a dark picture."),
-    ] = 1.0
-    scene_width: Annotated[int, Range(32, MAX_SIDE, step=1), Doc("Width", "Width of the picture in pixels.")] = 512
-    scene_height: Annotated[int, Range(32, MAX_SIDE, step=1), Doc("Height", "Height of the picture in pixels.")] = 384
-
-
-_NAMES = {field.name: field.name.removeprefix("scene_") for field in fields_of(SceneSettings)}
+_SETTINGS = ("kind", "seed", "objects", "light", "width", "height")
+"""What of the recipe can be chosen anew in an open file."""
+_NAMES = {f"scene_{name}": name for name in _SETTINGS}
 """Name of each setting in the recipe."""
+
+
+def _settings_class() -> type[Any]:
+    """What a scene is made from, as read settings, declared as in the recipe. The defaults are those of the file."""
+    annotations = get_type_hints(SceneRecipe, include_extras=True)
+    usual = SceneRecipe()
+    return dataclasses.make_dataclass(
+        "SceneSettings",
+        [
+            (setting, annotations[name], dataclasses.field(default=getattr(usual, name)))
+            for setting, name in _NAMES.items()
+        ],
+        frozen=True,
+    )
+
+
+SceneSettings = _settings_class()
 
 
 def recipe_with(path: Path, settings: Mapping[str, Any]) -> SceneRecipe:
@@ -88,15 +95,43 @@ class _Reader(BaseReader):
     def __init__(self, media: Media) -> None:
         self._guard = FileGuard(media)
         self._recipe = recipe_with(media.path, media.settings)
-        self._key = media.read_as
+        self._part = media.reading.part if media.reading is not None else ""
         self._renderer: SceneRenderer | None = None
 
-    def _view(self, time_secs: float, *, colour: bool) -> RenderedView:
+    def _view(self, time_secs: float) -> RenderedView:
+        """The view at a time, with what the reading needs of it."""
         self._guard.check()
         if self._renderer is None:
             self._renderer = scene_renderer(self._recipe)
-        samples = 4 if colour and self._recipe.smooth else 1
-        return self._renderer.render(time_secs, self._recipe.size, samples=samples)
+        samples = 4 if self._recipe.smooth and not self._part else 1
+        flow_secs = time_secs + 1 / self._recipe.rate if self._part == _FLOW[0] else None
+        return self._renderer.render(time_secs, self._recipe.size, samples=samples, flow_secs=flow_secs)
+
+    def _pixels(self, view: RenderedView) -> NDArray[np.uint8]:
+        """The picture that the reading makes of a view: sRGB, or what is known of it in colours."""
+        from cvstudio.draw.samples.labels import label_picture
+
+        if self._part == "normals":
+            # Towards the camera is light blue, as usual: up and the way to the camera count as positive.
+            colours = np.rint((view.normals * np.array((1, -1, -1), np.float32) + 1) * 127.5).astype(np.uint8)
+            return colours * (view.depth > 0)[..., None]
+        if self._part == "uv":
+            known: NDArray[np.float32] = np.nan_to_num(
+                np.concatenate([view.uv, np.zeros_like(view.depth)[..., None]], axis=2)
+            )
+            return np.rint(known * 255).astype(np.uint8)
+        if view.flow is not None:
+            from cvstudio.draw.samples.flow import flow_picture
+
+            return flow_picture(view.flow.vectors)
+        if self._part in _LABELS:
+            numbers: dict[str, NDArray[Any]] = {
+                "classes": view.classes + 1,
+                "instances": view.instances,
+                "parts": view.parts,
+            }
+            return label_picture(numbers[self._part])
+        return view.pixels
 
 
 class SceneReader(_Reader):
@@ -108,24 +143,29 @@ class SceneReader(_Reader):
         The file is damaged, or was removed or changed since `media` was made.
     """
 
-    def read(self) -> Image | DepthMap:
-        """Render: sRGB, depth in metres, or labels and normals in colours. Raises MediaError."""
-        from cvstudio.draw.samples.labels import label_picture
+    def read(self) -> Image:
+        """Render: sRGB, or labels, normals and the like in colours. Raises MediaError."""
+        return Image(self._pixels(self._view(0.0)))
 
-        view = self._view(0.0, colour=self._key == _PICTURE.key)
-        if self._key == _DEPTH.key:
-            return DepthMap(view.depth, "m", view.depth == 0)
-        if self._key == _NORMALS.key:
-            # Towards the camera is light blue, as usual: up and the way to the camera count as positive.
-            colours = np.rint((view.normals * np.array((1, -1, -1), np.float32) + 1) * 127.5).astype(np.uint8)
-            return Image(np.where((view.depth > 0)[..., None], colours, np.uint8(0)))
-        if self._key == _CLASSES.key:
-            return Image(label_picture(view.classes + 1))
-        if self._key == _INSTANCES.key:
-            return Image(label_picture(view.instances))
-        if self._key == _PARTS.key:
-            return Image(label_picture(view.parts))
-        return Image(view.pixels)
+
+class SceneDepthReader(_Reader):
+    """Renders the depth of a scene.
+
+    Raises
+    ------
+    MediaError
+        As `SceneReader`.
+    """
+
+    def __init__(self, media: Media) -> None:
+        super().__init__(media)
+        # One sample a pixel: the depth of an edge is that of one side.
+        self._recipe = dataclasses.replace(self._recipe, smooth=False)
+
+    def read(self) -> DepthMap:
+        """Render the depth in metres. Raises MediaError."""
+        view = self._view(0.0)
+        return DepthMap(view.depth, "m", view.depth == 0)
 
 
 class SceneVideoReader(_Reader, MovingReader):
@@ -175,7 +215,7 @@ class SceneVideoReader(_Reader, MovingReader):
         self._shown = number
         if self._last is None or self._last[0] != number:
             pts = number / self._recipe.rate
-            self._last = number, Frame(self._view(pts, colour=True).pixels, pts=pts)
+            self._last = number, Frame(self._pixels(self._view(pts)), pts=pts)
         return self._last[1]
 
 
@@ -183,7 +223,8 @@ def _probe(kind: MediaKind, path: Path, head: bytes, identity: str, forced: bool
     if head.lstrip()[:1] != b"{" or _MARK not in head:
         return None
     recipe = recipe_with(path, {})
-    readings = (*((_VIDEO,) if recipe.frames > 1 else ()), _PICTURE, *_OTHERS)
+    moves = recipe.frames > 1
+    readings = (_VIDEO, *_OF_VIDEOS, _PICTURE, _DEPTH) if moves else (_PICTURE, _DEPTH, *_OF_PICTURES)
     if not any(reading.kind is kind for reading in readings) or not (forced or readings[0].kind is kind):
         return None
     media = Media(identity, path, kind, recipe.size, details={"format": "Generated scene"}, readings=readings)
@@ -233,4 +274,4 @@ def _register(key: str, kind: MediaKind, reader: type[_Reader], title: str, **mo
 
 _register("scene", MediaKind.IMAGE, SceneReader, "picture", suffixes=(SUFFIX,), offers=("picture", "labels"), order=24)
 _register("scene-video", MediaKind.VIDEO, SceneVideoReader, "video", suffixes=(), offers=("video",), order=28)
-_register("scene-depth", MediaKind.DEPTH, SceneReader, "depth map", suffixes=(), offers=("depth",), order=38)
+_register("scene-depth", MediaKind.DEPTH, SceneDepthReader, "depth map", suffixes=(), offers=("depth",), order=38)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
+import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import DepthMap, Image
 from cvstudio.foundation.errors import MediaError, ParamsError
+from cvstudio.foundation.params import fields_of
 from cvstudio.media import MediaKind, open_media, open_reader
 from cvstudio.media.annotations import annotation_format
 from cvstudio.media.open import read_again
@@ -20,6 +24,7 @@ from cvstudio.world.recipe import SceneRecipe
 from cvstudio.world.render import RenderedView, SceneRenderer
 
 RECIPE = SceneRecipe("room", 3, 6, width=64, height=48, smooth=False)
+STILL_READINGS = ("picture=normals", "labels=classes", "labels=instances", "labels=parts", "picture=uv")
 VIDEO = SceneRecipe("street", 3, 6, width=64, height=48, frames=10, rate=5.0, smooth=False)
 
 
@@ -54,7 +59,7 @@ def test_it_is_told_by_its_content(path: Path) -> None:
 def test_what_the_renderer_knows_are_readings(path: Path) -> None:
     view = rendered(RECIPE)
     keys = [reading.key for reading in open_media(path).readings]
-    assert keys[:2] == ["picture", "depth"]
+    assert keys == ["picture", "depth", *STILL_READINGS]
     for key in keys:
         media = open_media(path, read_as=key)
         with open_reader(media) as reader:
@@ -89,9 +94,25 @@ def test_a_setting_makes_another_picture_of_another_id(path: Path) -> None:
     assert open_media(path, settings={"scene_seed": 3}).id == open_media(path).id
 
 
-def test_settings_stay_with_another_reading_of_its_kind(path: Path) -> None:
-    media = read_again(open_media(path, settings={"scene_seed": 4}), "labels=classes")
-    assert media.settings == {"scene_seed": 4}
+def test_settings_stay_with_another_reading(path: Path, video: Path) -> None:
+    media = open_media(path, settings={"scene_seed": 4, "scene_width": 80})
+    for key in ("labels=classes", "depth", "picture"):
+        media = read_again(media, key)
+        assert media.settings == {"scene_seed": 4, "scene_width": 80}
+        assert media.size == Size(80, 48)
+    with open_reader(read_again(media, "depth")) as reader:
+        assert np.array_equal(reader.read().values, rendered(dataclasses.replace(RECIPE, seed=4, width=80)).depth)
+    media = read_again(open_media(video, settings={"scene_light": 0.5}), "picture")
+    assert read_again(media, "video=flow").settings == {"scene_light": 0.5}
+
+
+def test_settings_are_declared_as_in_the_recipe(path: Path) -> None:
+    declared = {field.name: field for field in fields_of(SceneRecipe)}
+    fields = settings_fields(open_media(path))
+    assert [field.name for field in fields] == [f"scene_{name}" for name in declared][:6]
+    for field in fields:
+        own = declared[field.name.removeprefix("scene_")]
+        assert (field.doc, field.range, field.choices) == (own.doc, own.range, own.choices)
 
 
 def test_a_wrong_setting_is_refused(path: Path) -> None:
@@ -114,6 +135,49 @@ def test_several_frames_are_a_video(video: Path) -> None:
         assert reader.step(0.0, -1).pts == 0.0
     picture = open_media(video, read_as="picture")
     assert picture.kind is MediaKind.IMAGE
+
+
+def test_what_the_renderer_knows_of_frames_are_videos(video: Path) -> None:
+    keys = [reading.key for reading in open_media(video).readings]
+    parts = ("normals", "classes", "instances", "parts", "uv", "flow")
+    assert keys == ["video", *(f"video={part}" for part in parts), "picture", "depth"]
+    view = rendered(VIDEO, 0.4)
+    shown = {}
+    for key in keys[:7]:
+        media = open_media(video, read_as=key)
+        assert (media.kind, media.frame_count) == (MediaKind.VIDEO, 10)
+        with open_reader(media) as reader:
+            frame = reader.at(0.4)
+        assert (frame.pts, frame.size) == (pytest.approx(0.4), Size(64, 48))
+        shown[media.reading.part] = frame.pixels
+    assert np.array_equal(shown["uv"][..., :2], np.rint(np.nan_to_num(view.uv) * 255))
+    assert (shown["uv"][..., 2] == 0).all()
+    assert np.array_equal(shown["instances"].any(-1), view.instances > 0)
+    flow = SceneRenderer(generate_scene(VIDEO)).render(0.4, VIDEO.size, flow_secs=0.6).flow
+    assert flow is not None
+    # Where a point goes is its hue, read back by colorsys; how far its saturation.
+    lengths = np.linalg.norm(flow.vectors, axis=-1)
+    assert np.isfinite(lengths).all()
+    full = np.quantile(lengths, 0.99)
+    seen = np.argwhere(lengths > full / 3)
+    assert len(seen) > 100
+    for row, column in seen[::37]:
+        x, y = flow.vectors[row, column].tolist()
+        hue, saturation, value = colorsys.rgb_to_hsv(*(shown["flow"][row, column] / 255))
+        turned = (hue * 360 - math.degrees(math.atan2(y, x)) + 180) % 360 - 180
+        assert saturation == pytest.approx(min(1, math.hypot(x, y) / full), abs=0.01)
+        assert abs(turned) < 0.5 / saturation
+        assert value == 1
+
+
+def test_labels_of_a_video_are_those_of_its_frame(video: Path) -> None:
+    for time_secs in (0.0, 0.6):
+        boxes = run("labelled-boxes", video, video, time_secs=time_secs)
+        view = rendered(VIDEO, time_secs)
+        assert sorted(boxes.track_ids.tolist()) == sorted(set(np.unique(view.instances).tolist()) - {0})
+        for row, identity in enumerate(boxes.track_ids.tolist()):
+            mask = boxes.masks.full(row, boxes.boxes[row], boxes.size)
+            assert np.array_equal(mask, view.instances == identity)
 
 
 def test_labels_are_what_is_seen(path: Path) -> None:

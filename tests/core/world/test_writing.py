@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -205,6 +206,16 @@ def test_a_set_that_was_stopped_goes_on_and_ends_the_same(stills: Path, tmp_path
         write_world(STILLS, tmp_path / "set", progress)
     assert not (tmp_path / "set" / "panoptic.json").exists()
     assert write_world(STILLS, tmp_path / "set", Progress()) == 1
+    assert digests(tmp_path / "set") == digests(stills)
+
+
+def test_a_set_grows_and_never_shrinks(stills: Path, tmp_path: Path) -> None:
+    fewer = dataclasses.replace(STILLS, count=1)
+    assert write_world(fewer, tmp_path / "set", Progress()) == 1
+    assert write_world(STILLS, tmp_path / "set", Progress()) == 2
+    assert digests(tmp_path / "set") == digests(stills)
+    with pytest.raises(ExportError, match=r"holds 3 scenes.*ask for 3 or more"):
+        write_world(fewer, tmp_path / "set", Progress())
     assert digests(tmp_path / "set") == digests(stills)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -83,14 +84,63 @@ def test_a_scene_opens_with_its_truth_and_follows_its_sliders(window: MainWindow
     wait_for(window, qtbot, RECIPE)
 
 
-def test_a_video_opens_as_one(window: MainWindow, qtbot: QtBot) -> None:
-    window.opener._open_scene(SceneRecipe("objects", 5, 3, width=48, height=36, frames=4, smooth=False))
-    qtbot.waitUntil(lambda: window.controller.session.state.active_media is not None, timeout=60_000)
-    media = window.controller.session.state.active_media
+def test_the_old_picture_stays_while_a_slider_renders(window: MainWindow, qtbot: QtBot) -> None:
+    controller = window.controller
+    window.opener._open_scene(RECIPE)
+    wait_for(window, qtbot, RECIPE)
+    samples: list[object] = []
+    controller.presenter.view_changed.connect(lambda shown: samples.append(shown.sample))
+    for seed in (6, 7):
+        media = controller.session.state.active_media
+        assert media is not None
+        controller.set_reading(media, "scene_seed", seed, dragging=True)
+        expected = rendered(dataclasses.replace(RECIPE, seed=seed)).pixels
+        qtbot.waitUntil(lambda: np.array_equal(controller.shown.sample.pixels, expected), timeout=60_000)  # noqa: B023
+    assert samples
+    assert None not in samples
+    # What cannot be read does not leave the old picture on screen as if it were it.
     assert media is not None
-    assert (media.kind, media.frame_count) == (MediaKind.VIDEO, 4)
+    media.path.write_text("{")
+    controller.set_reading(controller.session.state.active_media, "scene_seed", 8)
+    qtbot.waitUntil(lambda: controller.shown.sample is None, timeout=60_000)
+
+
+def test_a_video_opens_with_the_truth_of_each_frame(window: MainWindow, qtbot: QtBot) -> None:
+    recipe = SceneRecipe("figures", 5, 3, width=96, height=72, frames=12, rate=4.0, smooth=False)
+    controller = window.controller
+    window.opener._open_scene(recipe)
+
+    def shows(time_secs: float) -> bool:
+        found, shown = controller.detections(), controller.shown
+        view = SceneRenderer(generate_scene(recipe)).render(time_secs, recipe.size)
+        return (
+            found is not None
+            and shown.pts == time_secs
+            and not any(layer.stale for layer in shown.layers)
+            and {*found.track_ids.tolist()} == {*np.unique(view.instances).tolist()} - {0}
+            and all(
+                np.array_equal(found.masks.full(row, found.boxes[row], found.size), view.instances == identity)
+                for row, identity in enumerate(found.track_ids.tolist())
+            )
+        )
+
+    qtbot.waitUntil(lambda: shows(0.0), timeout=60_000)
+    state = controller.session.state
+    assert state.active_media is not None
+    assert (state.active_media.kind, state.active_media.frame_count) == (MediaKind.VIDEO, 12)
+    assert [item.analysis for item in state.instances] == ["labelled-regions", "labelled-keypoints", "labelled-boxes"]
+    controller.playback.seek(2.0)
+    qtbot.waitUntil(lambda: shows(2.0), timeout=60_000)
+    # While it plays, each frame comes with its own truth.
+    ages: list[float] = []
+    controller.presenter.view_changed.connect(lambda shown: ages.extend(layer.age_secs for layer in shown.layers))
+    controller.playback.seek(0.0)
+    controller.playback.play()
+    qtbot.waitUntil(lambda: (controller.shown.pts or 0) >= 1.0, timeout=60_000)
+    controller.playback.pause()
+    assert set(ages) == {0.0}
     # No lane may be at work when the window goes.
-    qtbot.waitUntil(lambda: not window.controller.pipeline.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
 
 
 def test_a_scene_is_kept_once(tmp_path: Path) -> None:
