@@ -17,8 +17,8 @@ from ui.panels import PANELS
 from ui.window.compare_commands import compare_commands
 from ui.window.precision_commands import precision_commands
 from ui.window.side_columns import SIDES
-from ui.window.sound_commands import sound_commands
 from ui.window.step_commands import step_commands
+from ui.window.tools.sound_commands import sound_commands
 from ui.window.top_bar import FOLD_KEYS
 
 if TYPE_CHECKING:
