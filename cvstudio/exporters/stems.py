@@ -45,7 +45,7 @@ class StemOptions:
 
 
 @contextmanager
-def _mix(item: ExportItem, gains: tuple[float, ...]) -> Iterator[StemMix]:
+def _mix(item: ExportItem, gains: tuple[float, ...], pans: tuple[float, ...] = ()) -> Iterator[StemMix]:
     """The sound of `item` with other gains, open for reading. Raises ExportError where it has none."""
     separation: Separation = item.result
     media: Media | None = item.media
@@ -53,17 +53,24 @@ def _mix(item: ExportItem, gains: tuple[float, ...]) -> Iterator[StemMix]:
         raise ExportError("Stems expect the sound that they are parts of, found none; open it and separate it again.")
     reader = AudioReader(media)
     try:
-        yield StemMix(reader, separation.stems, separation.rate_hz, separation.channel, gains)
+        yield StemMix(reader, separation.stems, separation.rate_hz, separation.channel, gains, pans)
     finally:
         reader.close()
 
 
-def _write(path: Path, form: str, item: ExportItem, gains: tuple[float, ...], progress: Progress) -> None:
+def _write(
+    path: Path,
+    form: str,
+    item: ExportItem,
+    gains: tuple[float, ...],
+    progress: Progress,
+    pans: tuple[float, ...] = (),
+) -> None:
     """Write a mix at the rate and length of the sound."""
     import soundfile
 
     kind, encoding, _ = FORMATS[form]
-    with _mix(item, gains) as mix:
+    with _mix(item, gains, pans) as mix:
         step = round(BLOCK_SECS * mix.rate_hz)
         try:
             with soundfile.SoundFile(path, "w", mix.rate_hz, mix.channels, encoding, format=kind) as file:
@@ -83,7 +90,7 @@ def _frames(mix: StemMix, start: int, stop: int, *, clip: bool) -> NDArray[np.fl
 
 def _writer(form: str) -> Callable[[Path, ExportItem, Progress], None]:
     def write(path: Path, item: ExportItem, progress: Progress) -> None:
-        _write(path, form, item, item.result.gains, progress)
+        _write(path, form, item, item.result.gains, progress, item.result.pans)
 
     return write
 

@@ -41,6 +41,7 @@ class Separation(Result):
     channel : number of the sound's channel that was parted; None for the mean of all
     gains : linear gain of each stem in order, and last of the residual, in the mix that is heard; 0 is silence
     show : what is drawn: "stems", "masks", or one of `labels` or `RESIDUAL`
+    pans : -1 (left) to 1 (right) of each stem in the mix; empty where all are in the middle
     levels_db : root mean square of each stem in dB relative to full scale, at least `SILENCE_DB`; by default computed
     """
 
@@ -57,6 +58,7 @@ class Separation(Result):
     show: str = "stems"
     source: Source = Source()
     levels_db: tuple[float, ...] = ()
+    pans: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.stems.ndim != 2 or self.stems.dtype != np.float32 or len(self.stems) != len(self.labels):

@@ -10,10 +10,14 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from cvstudio.foundation.errors import UserError
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.camera import frame_number
-from cvstudio.media.playback.player import Player, Sound
+from cvstudio.media.playback.feed import Sound
+from cvstudio.media.playback.player import Player
 from cvstudio.media.playback.transport import Transport
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cvstudio.media.formats.audio import AudioReader
 
 MakeSound = Callable[["AudioReader"], Sound]
@@ -53,6 +57,7 @@ class Playback(QObject):
         self._make_sound: MakeSound | None = None
         self._running = False  # whether a camera plays, which has no clock
         self._silent = False
+        self._told: set[str] = set()
         self._volume = 1.0
         self._muted = False
         self._frame_pts: float | None = None
@@ -137,10 +142,10 @@ class Playback(QObject):
         if self.playing:
             self._start_sound()
 
-    def play_on(self) -> None:
-        """Read the sound anew from the current position, as what it gives has changed."""
-        if self._player is not None and self.playing:
-            self._player.seek(self.position_secs)
+    def set_mix(self, matrix: NDArray[np.float32]) -> None:
+        """Mix the tracks of a sound of its own otherwise, at once; see `cvstudio.media.stem_mix.mix_matrix`."""
+        if self._player is not None:
+            self._player.set_mix(matrix)
 
     def toggle(self) -> None:
         """Play or pause."""
@@ -209,9 +214,11 @@ class Playback(QObject):
     def set_loop(self, start: float | None, stop: float | None) -> None:
         """Repeat the range from `start` to `stop`, in seconds; None for either ends the loop."""
         self._transport.loop = (start, stop) if start is not None and stop is not None else None
+        if self._player is not None:
+            self._player.set_loop(self._transport.loop)
 
     def set_speed(self, speed: float) -> None:
-        """Set the speed, 1 being normal; 0 shows every frame as soon as it is ready. Sound plays at speed 1 only."""
+        """Set the speed, 1 being normal; 0 shows every frame as soon as it is ready, without sound. The pitch stays."""
         self.every_frame = speed == 0
         self._transport.speed = speed or 1.0
         if self.playing:
@@ -261,7 +268,7 @@ class Playback(QObject):
             self._led_secs = self._transport.position_secs
             self._transport.follow(lambda: self._led_secs)
             return
-        if media is None or not media.has_sound or self._silent or self._transport.speed != 1.0:
+        if media is None or not media.has_sound or self._silent:
             return
         try:
             if self._player is None:
@@ -271,6 +278,8 @@ class Playback(QObject):
                 self._player = Player(lambda: make(AudioReader(media)) if make else AudioReader(media))
                 self._player.set_volume(self._volume)
                 self._player.mute(self._muted)
+            self._player.set_loop(self._transport.loop)
+            self._player.set_speed(self._transport.speed)
             self._player.play(self.position_secs)
         except UserError as error:
             self._go_silent(error)
@@ -281,7 +290,10 @@ class Playback(QObject):
         """Report a failure of the sound once, and continue with the system clock."""
         self._silent = True
         self._close_player()
-        self.failed.emit(str(error))
+        if str(error) not in self._told:
+            # The same lack of a device for every file would only be in the way.
+            self._told.add(str(error))
+            self.failed.emit(str(error))
 
     def _stop_sound(self) -> None:
         self._transport.follow(None)

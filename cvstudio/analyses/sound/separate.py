@@ -111,6 +111,27 @@ class MixParams:
             more=True,
         ),
     ] = MUTED_DB
+    pan_1: Annotated[
+        float,
+        Range(-1, 1, step=0.05),
+        Doc("Pan of stem 1", "Where the first stem is heard: -1 is left, 1 is right.", "Part two voices.", later=True),
+    ] = 0.0
+    pan_2: Annotated[
+        float,
+        Range(-1, 1, step=0.05),
+        Doc("Pan of stem 2", "Where the second stem is heard: -1 is left, 1 is right.", "Part two voices.", later=True),
+    ] = 0.0
+    pan_3: Annotated[
+        float,
+        Range(-1, 1, step=0.05),
+        Doc(
+            "Pan of stem 3",
+            "Where the third stem is heard: -1 is left, 1 is right.",
+            "Part two voices.",
+            later=True,
+            more=True,
+        ),
+    ] = 0.0
 
 
 class _Samples:
@@ -196,7 +217,8 @@ def run_mix(inputs: Inputs, params: MixParams, progress: Progress) -> Iterator[S
     heard = [not params.heard or name in params.heard for name in labels]
     gains = [gain(value) if on else 0.0 for value, on in zip(decibels, heard, strict=True)]
     residual = 0.0 if params.heard else gain(params.gain_residual)
-    yield replace(separation, gains=(*gains, residual), show=show)
+    pans = (params.pan_1, params.pan_2, params.pan_3)[: len(labels)]
+    yield replace(separation, gains=(*gains, residual), show=show, pans=pans if any(pans) else ())
 
 
 def gain(decibels: float) -> float:

@@ -6,7 +6,9 @@ Three threads, each the only writer of its own state, so that the callback never
 * the feeder thread opens the file and the device, starts and stops the device, and writes ahead into the ring;
 * the callback reads the ring and records how far it has read, from which the position is computed.
 
-A seek begins a new `_Segment`; samples that an older one has left in the ring are skipped, never played.
+A seek begins a new `_Segment`; samples that an older one has left in the ring are skipped, never played. A loop and
+another speed are the feed's (`feed.py`), so that nothing is skipped where a loop begins again. A sound with tracks is
+mixed by the callback: a gain is heard with the next block.
 """
 
 from __future__ import annotations
@@ -15,12 +17,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvstudio.data.samples import Waveform
 from cvstudio.foundation.errors import UserError
+from cvstudio.media.playback.feed import Feed, Sound
 from cvstudio.media.playback.sound_card import Backend, Output, PlaybackError, SoundDevice
 
 if TYPE_CHECKING:
@@ -28,29 +30,26 @@ if TYPE_CHECKING:
 
 AHEAD_SECS = 1.0
 """Length of the ring: longer than the longest stall of the interpreter (a large import)."""
-CHUNK_SECS = 0.1
 POLL_SECS = 0.01
 JOIN_SECS = 5.0
 
 
-class Sound(Protocol):
-    """The sound to play: an open audio reader."""
-
-    rate_hz: int
-    channels: int
-    n_samples: int
-
-    def read(self, start: int, stop: int) -> Waveform: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, eq=False)
 class _Segment:
-    """A stretch of sound without a jump: ring count `origin` holds sample `first` of the sound."""
+    """Sound that was asked for at once: ring count `origin` holds sample `first` of it.
 
-    origin: int
-    first: int
+    `parts`, which the feeder replaces, holds the places of a loop (`Feed.parts`), counted from `origin` on; a position
+    stays below `stop`, the end of the loop.
+    """
+
+    def __init__(self, origin: int, first: int, speed: float, stop: float) -> None:
+        self.origin, self.first, self.speed, self.stop = origin, first, speed, stop
+        self.parts: tuple[tuple[int, int], ...] = ((0, first),)
+
+    def sample_at(self, count: float) -> float:
+        """Sample of the sound that ring count `count` holds."""
+        offset = count - self.origin
+        begin, first = next((part for part in reversed(self.parts) if part[0] <= offset), self.parts[0])
+        return min(first + (offset - begin) * self.speed, self.stop - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +89,19 @@ class Ring:
         # Last, as it allows the reader to take them.
         self.written += len(frames)
 
-    def read(self, out: NDArray[np.float32], gain: float) -> int:
-        """Fill `out` (n, channels) with sound times `gain`, then silence; returns the number of samples of sound."""
+    def read(self, out: NDArray[np.float32], gain: float | NDArray[np.float32]) -> int:
+        """Fill `out` (n, outputs) with sound times `gain`, then silence; returns the number of samples of sound.
+
+        gain : a factor, or a matrix float32 (channels, outputs)
+        """
         count = min(len(out), self.written - self.taken)
         place = self.taken % self.capacity
         first = min(count, self.capacity - place)
-        np.multiply(self._frames[place : place + first], gain, out=out[:first])
-        np.multiply(self._frames[: count - first], gain, out=out[first:count])
+        for begin, end, source in ((0, first, self._frames[place:]), (first, count, self._frames)):
+            if isinstance(gain, float):
+                np.multiply(source[: end - begin], gain, out=out[begin:end])
+            else:
+                np.matmul(source[: end - begin], gain, out=out[begin:end])
         out[count:] = 0
         self.taken += count
         return count
@@ -135,10 +140,15 @@ class Player:
         # Written by the caller.
         self._volume = 1.0
         self._muted = False
-        self._gain = 1.0
+        self._gain: float | NDArray[np.float32] = 1.0
+        self._matrix: NDArray[np.float32] | None = None
+        self._loop_secs: tuple[float, float] | None = None
+        self._speed = 1.0
         self._position_secs = 0.0
+        self._heard = 0.0
         # Written by the callback.
         self._mark: _Mark | None = None
+        self._peaks: tuple[float, ...] = ()
         # Written by the feeder, before `_opened` is set but for the error.
         self._error: UserError | None = None
         self._rate_hz = 1
@@ -170,9 +180,11 @@ class Player:
         """Position of the sound heard now: samples handed to the device less those not yet played."""
         segment = self._segment
         if self._playing and segment is not None:
-            heard = (segment.first + self._heard_count(segment) - segment.origin) / self._rate_hz
             # The delay that the device reports varies from block to block; sound does not go backwards.
-            self._position_secs = max(self._position_secs, heard)
+            heard = self._heard_count(segment)
+            if heard > max(self._heard, segment.origin):
+                self._heard = heard
+                self._position_secs = segment.sample_at(heard) / self._rate_hz
         return self._position_secs
 
     def clock(self) -> float | None:
@@ -204,12 +216,37 @@ class Player:
     def set_volume(self, volume: float) -> None:
         """Loudness 0..1, as a factor of the amplitude."""
         self._volume = min(max(volume, 0.0), 1.0)
-        self._gain = 0.0 if self._muted else self._volume
+        gain = 0.0 if self._muted else self._volume
+        self._gain = gain if self._matrix is None else self._matrix * np.float32(gain)
 
     def mute(self, muted: bool = True) -> None:
         """Play silence, without losing the volume."""
         self._muted = muted
         self.set_volume(self._volume)
+
+    def set_mix(self, matrix: NDArray[np.float32]) -> None:
+        """Mix the tracks of the sound otherwise, from the next block on: float32 (channels, 2), see `Sound`."""
+        self._matrix = matrix
+        self.set_volume(self._volume)
+
+    def set_loop(self, loop_secs: tuple[float, float] | None) -> None:
+        """Repeat what is between two times, without a gap; None plays to the end."""
+        if loop_secs != self._loop_secs:
+            self._loop_secs = loop_secs
+            if self._playing:
+                self.seek(self.position_secs)
+
+    def set_speed(self, speed: float) -> None:
+        """Play so many times as fast, at the same pitch."""
+        if speed != self._speed:
+            self._speed = speed
+            if self._playing:
+                self.seek(self.position_secs)
+
+    def take_peaks(self) -> tuple[float, ...]:
+        """Largest magnitude of each output since the last call, as it goes to the device."""
+        peaks, self._peaks = self._peaks, ()
+        return peaks
 
     def close(self) -> None:
         """Stop, close file and device and end the thread; closing twice is allowed."""
@@ -226,6 +263,7 @@ class Player:
             # Without a segment the callback is silent from here on.
             self._segment = None
             self._end = None
+            self._heard = 0.0
             self._position_secs = max(secs, 0.0)
             self._request.notify()
 
@@ -249,6 +287,8 @@ class Player:
             ring.taken = segment.origin
         begin = ring.taken
         ring.read(out, self._gain)
+        peaks = np.maximum(out.max(axis=0, initial=0.0), -out.min(axis=0, initial=0.0))
+        self._peaks = tuple(np.maximum(peaks, self._peaks).tolist() if self._peaks else peaks.tolist())
         self._mark = _Mark(segment, begin, ring.taken, self._clock(), delay_secs)
 
     # The feeder thread ------------------------------------------------------------------------------------------
@@ -259,9 +299,13 @@ class Player:
         try:
             reader = self._open_reader()
             self._rate_hz, self._n_samples = reader.rate_hz, reader.n_samples
-            channels = min(reader.channels, 2)
+            matrix: NDArray[np.float32] | None = getattr(reader, "matrix", None)
+            outputs = min(reader.channels, 2) if matrix is None else 2
+            channels = outputs if matrix is None else reader.channels
             self._ring = Ring(max(1, round(AHEAD_SECS * reader.rate_hz)), channels)
-            output = self._backend.open(reader.rate_hz, channels, self._fill)
+            if matrix is not None and self._matrix is None:
+                self.set_mix(matrix)
+            output = self._backend.open(reader.rate_hz, outputs, self._fill)
             self._opened.set()
             self._serve(reader, output)
         except UserError as error:
@@ -277,8 +321,10 @@ class Player:
 
     def _serve(self, reader: Sound, output: Output) -> None:
         """Serve requests until `close`. Raises UserError."""
-        ring, chunk = self._ring, max(1, round(CHUNK_SECS * self._rate_hz))
+        ring = self._ring
         place, fresh, started = 0, False, False
+        feed: Feed | None = None
+        pending: NDArray[np.float32] | None = None
         while True:
             with self._request:
                 if self._closing:
@@ -301,37 +347,53 @@ class Player:
                 if not started:
                     # The callback is not running: samples of an older segment are dropped here instead.
                     ring.taken = ring.written
-                fresh = not self._begin_segment(place)
+                feed, pending = Feed(reader, place, self._loop(), self._speed, ring.channels), None
+                fresh = not self._begin_segment(feed)
                 continue
-            count = min(chunk, self._n_samples - place)
-            if self._end is not None or ring.free < count:
+            if feed is None or self._end is not None:
                 self._wait_for_room()
                 continue
-            frames = _interleaved(reader.read(place, place + count), ring.channels)
-            if self._append(frames, last=len(frames) < count or place + count == self._n_samples):
-                place += len(frames)
-                if not started and len(frames):
+            if pending is None:
+                pending = feed.next()
+            # A chunk that is longer than the ring, of a very slow speed, goes in pieces.
+            room = min(len(pending), ring.capacity // 2)
+            if ring.free < room:
+                self._wait_for_room()
+                continue
+            piece, rest = pending[:room], pending[room:]
+            if self._append(piece, feed, last=feed.done and not len(rest)):
+                pending = rest if len(rest) else None
+                if not started and len(piece):
                     output.start()
                     started = True
+
+    def _loop(self) -> tuple[int, int] | None:
+        """The loop in samples; None where there is none."""
+        if self._loop_secs is None:
+            return None
+        start, stop = (min(round(secs * self._rate_hz), self._n_samples) for secs in self._loop_secs)
+        return (start, stop) if start < stop else None
 
     def _superseded(self) -> bool:
         """Whether there is a newer request. The caller holds `_request`."""
         return self._closing or self._target_secs is not None
 
-    def _begin_segment(self, place: int) -> bool:
-        """Begin a segment at sample `place`; False where there is a newer request."""
+    def _begin_segment(self, feed: Feed) -> bool:
+        """Begin a segment of the samples of `feed`; False where there is a newer request."""
         with self._request:
             if self._superseded():
                 return False
             self._end = None
-            self._segment = _Segment(self._ring.written, place)
+            self._segment = _Segment(self._ring.written, feed.parts[0][1], self._speed, feed.stop)
             return True
 
-    def _append(self, frames: NDArray[np.float32], *, last: bool) -> bool:
+    def _append(self, frames: NDArray[np.float32], feed: Feed, *, last: bool) -> bool:
         """Write `frames` to the ring; False where a newer request has superseded them."""
         with self._request:
             if self._superseded():
                 return False
+            if self._segment is not None:
+                self._segment.parts = feed.parts
             self._ring.write(frames)
             if last:
                 self._end = self._ring.written
@@ -342,13 +404,3 @@ class Player:
         with self._request:
             if not self._superseded():
                 self._request.wait(POLL_SECS)
-
-
-def _interleaved(sound: Waveform, channels: int) -> NDArray[np.float32]:
-    """Samples (n, `channels`) for the card; more channels than these become their mean, NaN and infinity silence."""
-    samples = sound.samples
-    if len(samples) > channels:
-        samples = np.broadcast_to(samples.mean(axis=0), (channels, samples.shape[1]))
-    if not np.isfinite(samples).all():
-        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    return np.ascontiguousarray(samples.T)

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.media import open_media
 from cvstudio.media.examples.files import sample_path
 from cvstudio.media.formats.audio import AudioReader
-from cvstudio.media.stem_mix import StemMix
+from cvstudio.media.stem_mix import StemTracks
 from cvstudio.results.separation import Separation
 from cvstudio.results.source import Source
 from tests.example_results import EXAMPLES
@@ -32,6 +32,7 @@ class OpenPlayer:
     def __init__(self, open_reader: Any) -> None:
         self.sound = open_reader()
         self.seeks: list[float] = []
+        self.matrix = getattr(self.sound, "matrix", np.ones((1, 1), np.float32))
         self.error = None
         OpenPlayer.made.append(self)
 
@@ -49,6 +50,13 @@ class OpenPlayer:
     def set_volume(self, volume: float) -> None: ...
 
     def mute(self, muted: bool) -> None: ...
+
+    def set_loop(self, loop: tuple[float, float] | None) -> None: ...
+
+    def set_speed(self, speed: float) -> None: ...
+
+    def set_mix(self, matrix: Any) -> None:
+        self.matrix = matrix
 
     def close(self) -> None:
         self.sound.close()
@@ -80,7 +88,8 @@ def on_screen(*results: Any, visible: bool = True) -> FrameOnScreen:
 
 
 def heard(samples: int = 100) -> Any:
-    return OpenPlayer.made[-1].sound.read(2000, 2000 + samples).samples
+    player = OpenPlayer.made[-1]
+    return player.matrix.T @ player.sound.read(2000, 2000 + samples).samples
 
 
 def test_a_separation_is_heard_with_its_gains_and_a_new_gain_at_once(playback: Playback) -> None:
@@ -89,12 +98,16 @@ def test_a_separation_is_heard_with_its_gains_and_a_new_gain_at_once(playback: P
     assert isinstance(OpenPlayer.made[-1].sound, AudioReader)
     found = stems(playback, gains=(0.5, 0.25, 0.0))
     mix.follow(on_screen(found))
-    assert isinstance(OpenPlayer.made[-1].sound, StemMix)
+    assert isinstance(OpenPlayer.made[-1].sound, StemTracks)
     assert heard() == pytest.approx(0.75, abs=1e-3)
     mix.follow(on_screen(dataclasses.replace(found, gains=(0.0, 0.25, 0.0))))
     assert len(OpenPlayer.made) == 2
-    assert OpenPlayer.made[-1].seeks
+    assert OpenPlayer.made[-1].seeks == []  # without a gap
     assert heard() == pytest.approx(0.25, abs=1e-3)
+    mix.follow(on_screen(dataclasses.replace(found, gains=(0.5, 0.25, 0.0), pans=(-1.0, 0.5))))
+    left, right = heard()
+    assert left == pytest.approx(0.5 + 0.125, abs=1e-3)
+    assert right == pytest.approx(0.25, abs=1e-3)
     # With the residual and both stems it is the sound itself.
     mix.follow(on_screen(dataclasses.replace(found, gains=(1.0, 1.0, 1.0))))
     media = playback.media
@@ -121,7 +134,7 @@ def test_a_player_that_opens_late_opens_what_it_was_made_for(
     late: Any = OpenPlayer.made[-1]
     mix.follow(on_screen())
     sound = late.open_reader()
-    assert isinstance(sound, StemMix)
+    assert isinstance(sound, StemTracks)
     sound.close()
 
 
@@ -148,4 +161,4 @@ def test_another_medium_is_heard_as_it_is_and_the_mix_comes_back_with_its_own(pl
     playback.set_media(open_media(sample_path("dialogue")))
     mix.follow(on_screen(stems(playback)))
     playback.play()
-    assert isinstance(OpenPlayer.made[-1].sound, StemMix)
+    assert isinstance(OpenPlayer.made[-1].sound, StemTracks)

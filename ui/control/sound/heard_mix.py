@@ -11,8 +11,11 @@ from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.playback import Playback
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cvstudio.media.formats.audio import AudioReader
-    from cvstudio.media.stem_mix import StemMix
+    from cvstudio.media.stem_mix import StemTracks
     from cvstudio.results.separation import Separation
 
 
@@ -23,7 +26,6 @@ class HeardMix(QObject):
         super().__init__(parent)
         self._playback = playback
         self._separation: Separation | None = None
-        self._mix: StemMix | None = None
 
     def follow(self, shown: FrameOnScreen) -> None:
         """Play what is on screen: the mix of a separation, with its gains, or else the sound itself."""
@@ -39,18 +41,23 @@ class HeardMix(QObject):
         before, self._separation = self._separation, heard
         if heard is None:
             if before is not None:
-                self._mix = None
                 self._playback.set_sound(None)
         elif before is None or before.spectra is not heard.spectra or not self._playback.has_sound_of_its_own:
             self._playback.set_sound(partial(self._open, heard))
-        elif before.gains != heard.gains and self._mix is not None:
-            self._mix.gains = heard.gains
-            self._playback.play_on()
+        elif before.gains != heard.gains or before.pans != heard.pans:
+            self._playback.set_mix(_matrix(heard))
 
-    def _open(self, separation: Separation, reader: AudioReader) -> StemMix:
+    def _open(self, separation: Separation, reader: AudioReader) -> StemTracks:
         """Called in the player's thread, where what is heard may be another separation by now."""
-        from cvstudio.media.stem_mix import StemMix
+        from cvstudio.media.stem_mix import StemTracks
 
-        mix = StemMix(reader, separation.stems, separation.rate_hz, separation.channel, separation.gains)
-        self._mix = mix
-        return mix
+        # As it is now: gains may have changed while the player opened.
+        heard = self._separation
+        newest = heard if heard is not None and heard.spectra is separation.spectra else separation
+        return StemTracks(reader, separation.stems, separation.rate_hz, separation.channel, _matrix(newest))
+
+
+def _matrix(separation: Separation) -> NDArray[np.float32]:
+    from cvstudio.media.stem_mix import mix_matrix
+
+    return mix_matrix(separation.gains, separation.pans)
