@@ -15,6 +15,10 @@ class ReadingError(MediaError):
     """A file does not offer what it was to be read as."""
 
 
+class GeometryError(UserError):
+    """A mesh or point cloud does not have what a conversion needs."""
+
+
 class ParamsError(UserError, ValueError):
     """A parameter has a value that its declaration does not allow."""
 
