@@ -131,7 +131,7 @@ class SpatialPanel(CurrentStack):
             self._controller.activate(row.media)
 
     def _menu(self, place: QPoint) -> None:
-        row = self._row(self.tree.itemAt(place))
+        row = self._row(self.tree.itemFromIndex(self.tree.indexAt(place)))
         menu = QMenu(self)
         if row is not None:
             menu.addAction(self.tr("Show only this"), lambda: self._spatial.show_only(row.key))
