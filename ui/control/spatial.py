@@ -20,7 +20,7 @@ from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from cvstudio.draw.spatial.look import SpatialLook
-    from cvstudio.results.scene3d import LinkedPixels, Object3D
+    from cvstudio.results.scene3d import LinkedPixels, Object3D, UpAxis
 
 FILE = "space-file"
 
@@ -63,7 +63,7 @@ class SpatialScene:
     """
 
     rows: tuple[SceneRow, ...] = ()
-    up: str = "y"
+    up: UpAxis = "y"
     unit: str = ""
     side_by_side: bool = False
     identity: Hashable = None
@@ -186,7 +186,8 @@ class SpatialController(QObject):
                 )
                 for item in scene.objects
             ]
-        up = active.details.get("up", "y") if active is not None and active.kind is MediaKind.GEOMETRY else "y"
+        files_up = active.details.get("up") if active is not None and active.kind is MediaKind.GEOMETRY else "y"
+        up: UpAxis = "z" if files_up == "z" else "y"
         up = next((scene.up for *_, scene in results if scene.up), up)
         unit = next((scene.unit for *_, scene in results if scene.unit), "")
         beside = any(scene.side_by_side for *_, scene in results)

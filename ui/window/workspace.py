@@ -328,7 +328,8 @@ class Workspace(QWidget):
 
     def picture(self) -> QImage:
         """Picture of canvas and spectrogram, in pixels of the screen."""
-        bars = [*self.area.floating(), *([] if self.exposure.isHidden() else [self.exposure])]
+        bars: list[QWidget] = [bar for bar in self.findChildren(QFrame, "canvas-bar") if not bar.isHidden()]
+        bars += [*self.area.floating(), *([] if self.exposure.isHidden() else [self.exposure])]
         for bar in bars:
             bar.hide()
         with self.shapes.unseen(), self.labels.unseen():

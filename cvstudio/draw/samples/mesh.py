@@ -10,27 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
-from cvstudio.data.mesh_topology import extent
+from cvstudio.data.mesh_topology import extent, merge_equal
 from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.draw.spatial.ray_caster import shaded
+from cvstudio.draw.spatial.surface import corner_normals, unit
 
 FIELD_OF_VIEW_DEG = 32.0
 NEAREST_ZOOM, FARTHEST_ZOOM = 40.0, 0.2
 MOVING_POINTS, STILL_POINTS = 200_000, 2_000_000
 """Largest number of points drawn while the view moves, and at rest: a random sample looks like all points."""
-CREASE_COS = math.cos(math.radians(40))
-"""Cosine of the crease angle: triangles that meet at a larger angle have a sharp edge, others are shaded smoothly."""
 SURFACE = (0.80, 0.82, 0.85)
 """Albedo of a model without colours, RGB 0..1."""
-
-# In the camera's frame: x to the right, y up, z towards the eye.
-KEY_LIGHT = np.array([-0.40, 0.55, 0.73], np.float32)
-AMBIENT, KEY, HEAD = 0.22, 0.50, 0.32
 
 _NOTHING = 1e6
 """Depths from this on mean no point: a model has radius 1."""
 _WIDEST_SPLAT = 7
-_MOST_AROUND = 64
-"""Largest number of triangles around a vertex that are averaged; more meet only at the tip of a fan."""
 
 Colour = tuple[int, int, int]
 Floats = NDArray[np.float32]
@@ -148,13 +142,8 @@ def _focal(size: Size, zoom: float) -> float:
 
 
 def _shaded(normals: Floats, albedo: Floats) -> Floats:
-    """Shaded RGB 0..1 from `normals` (…, 3) in the camera's frame, flipped towards the eye, and RGB `albedo`."""
-    normals = np.where(normals[..., 2:] < 0, -normals, normals)
-    diffuse = np.maximum(normals @ KEY_LIGHT, 0)
-    # Hemispheric ambient light, brighter from above, a key light, and a headlight.
-    sky = AMBIENT * (1 + 0.35 * normals[..., 1])
-    light = sky + KEY * diffuse + HEAD * normals[..., 2] ** 2
-    return np.asarray(albedo * light[..., None], np.float32)
+    """Shaded RGB 0..1 from `normals` (n, 3) in the camera's frame, flipped towards the eye, and RGB `albedo`."""
+    return shaded(np.where(normals[:, 2:] < 0, -normals, normals), albedo)
 
 
 class _Surface:
@@ -166,7 +155,7 @@ class _Surface:
         self._open3d: Any = open3d
         self._triangles = triangles
         self._colours = None if colours is None else colours.astype(np.float32) / 255
-        self._normals = _corner_normals(vertices, triangles)
+        self._normals = corner_normals(vertices, triangles, merge_equal(vertices.astype(np.float64))[1])
         self._scene = open3d.t.geometry.RaycastingScene()
         tensor: Any = open3d.core.Tensor
         self._scene.add_triangles(tensor(np.ascontiguousarray(vertices)), tensor(triangles.astype(np.uint32)))
@@ -188,42 +177,12 @@ class _Surface:
         faces = hits["primitive_ids"].numpy()[hit].astype(np.int64)
         u, v = hits["primitive_uvs"].numpy()[hit].T
         weights = np.stack([1 - u - v, u, v], axis=1)[..., None]
-        normals = _unit((self._normals[faces] * weights).sum(axis=1))
+        normals = unit((self._normals[faces] * weights).sum(axis=1))
         albedo = np.array(SURFACE, np.float32)
         if self._colours is not None:
             albedo = (self._colours[self._triangles[faces]] * weights).sum(axis=1)
         picture[hit] = _shaded((normals @ rotation.T).astype(np.float32), albedo)
         return picture
-
-
-def _unit(vectors: Floats) -> Floats:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-20), np.float32)
-
-
-def _corner_normals(vertices: Floats, triangles: NDArray[np.int32]) -> Floats:
-    """Normals of the corners of triangles, float32 (n, 3, 3): the mean normal of the triangles around the vertex,
-    weighted by area, without those beyond the crease angle (`CREASE_COS`)."""
-    from cvstudio.data.mesh_topology import merge_equal
-
-    _, position = merge_equal(vertices.astype(np.float64))
-    a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
-    area_normals = np.cross(b - a, c - a).astype(np.float32)
-    face_normals = _unit(area_normals)
-    corners = position[triangles].reshape(-1)
-    order = np.argsort(corners, kind="stable")
-    count = np.bincount(corners)
-    start = np.cumsum(count) - count
-    own_face = np.arange(len(corners)) // 3
-    total = area_normals[own_face].copy()
-    rank = np.empty(len(corners), np.int64)
-    rank[order] = np.arange(len(corners)) - start[corners[order]]
-    for step in range(1, min(int(count.max()), _MOST_AROUND)):
-        rows = np.flatnonzero(step < count[corners])
-        vertex = corners[rows]
-        other_face = order[start[vertex] + (rank[rows] + step) % count[vertex]] // 3
-        smooth = np.einsum("ij,ij->i", face_normals[own_face[rows]], face_normals[other_face]) >= CREASE_COS
-        total[rows[smooth]] += area_normals[other_face[smooth]]
-    return _unit(total).reshape(-1, 3, 3)
 
 
 class _Points:
@@ -290,7 +249,7 @@ def _normals_of(depth: Floats, focal: float) -> Floats:
     per_pixel = smooth / focal
     x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125) / np.maximum(per_pixel, 1e-6)
     y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125) / np.maximum(per_pixel, 1e-6)
-    return _unit(np.dstack([x, -y, np.ones_like(x)]).astype(np.float32))
+    return unit(np.dstack([x, -y, np.ones_like(x)]).astype(np.float32))
 
 
 def _splat(size: Size, count: int, zoom: float) -> list[tuple[int, int]]:

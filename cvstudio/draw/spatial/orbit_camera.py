@@ -97,6 +97,11 @@ class OrbitCamera:
         turned = _about(0, down_deg) @ level @ _about(1, right_deg)
         return replace(self, rotation=_orthonormal(turned @ upright(self.up)))
 
+    def spun(self, right_deg: float) -> OrbitCamera:
+        """A copy with the front of the scene turned to the right about its upright axis, however it is looked at."""
+        turn = upright(self.up).T @ _about(1, right_deg) @ upright(self.up)
+        return replace(self, rotation=_orthonormal(self.rotation @ turn))
+
     def panned(self, right: float, up: float, size: Size) -> OrbitCamera:
         """A copy with the scene moved by pixels of a picture of `size`, at the depth of the target."""
         step = self.pixel_size(size)

@@ -63,18 +63,22 @@ class RayCaster:
         self._kept: tuple[PreparedSurface, ...] = ()
         self._scene: Any = None
 
-    def render(self, picture: SpatialPicture, *, moving: bool = False) -> NDArray[np.uint8]:
-        """Draw a picture, uint8 RGB (h, w, 3): smooth at rest, at half the resolution while the view moves."""
+    def render(self, picture: SpatialPicture, *, samples: float = 2.0) -> NDArray[np.uint8]:
+        """Draw a picture, uint8 RGB (h, w, 3).
+
+        Parameters
+        ----------
+        samples : pixels along each side of a pixel that are averaged; fewer than 1 for a picture while the view moves,
+            which is coarser, and shows a sample of large clouds
+        """
         import cv2
 
-        scale = 0.5 if moving else 2.0
-        size = Size(max(1, round(picture.size.width * scale)), max(1, round(picture.size.height * scale)))
-        pixels = self._draw(picture.resized(size, scale), moving=moving)
-        mode = cv2.INTER_LINEAR if moving else cv2.INTER_AREA
-        resized: NDArray[np.uint8] = cv2.resize(pixels, tuple(picture.size), interpolation=mode).astype(
-            np.uint8, copy=False
-        )
-        return resized
+        size = Size(max(1, round(picture.size.width * samples)), max(1, round(picture.size.height * samples)))
+        pixels = self._draw(picture.resized(size, samples), moving=samples < 1)
+        if size == picture.size:
+            return pixels
+        mode = cv2.INTER_LINEAR if samples < 1 else cv2.INTER_AREA
+        return np.asarray(cv2.resize(pixels, tuple(picture.size), interpolation=mode), np.uint8)
 
     def _draw(self, picture: SpatialPicture, *, moving: bool) -> NDArray[np.uint8]:
         size = picture.size

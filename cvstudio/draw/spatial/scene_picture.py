@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -203,6 +204,14 @@ def legend_of(objects: Sequence[ReadyObject], look: SpatialLook, bounds: NDArray
     ranges = [field.extent for field in fields]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     return Legend(fields[0].name, low, high, fields[0].unit, look.colour_map)
+
+
+def number_text(value: float, extent: float) -> str:
+    """A number in digits that tell values within `extent` apart."""
+    if extent <= 0 or not math.isfinite(extent):
+        return f"{value:.6g}"
+    digits = max(0, min(9, 3 - math.floor(math.log10(extent)) - 1))
+    return f"{value:,.{digits}f}"
 
 
 def coloured(values: NDArray[np.floating], legend: Legend) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontInfo, QIcon
 from PySide6.QtWidgets import QApplication, QLabel, QToolButton
+from pytestqt.qtbot import QtBot
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import TriangleMesh
@@ -82,8 +83,9 @@ def test_a_model_without_colours_stands_out(palette: theme.ThemeColours, turn_de
     assert theme.contrast("#{:02x}{:02x}{:02x}".format(*shade), palette.space) >= 2
 
 
-def test_models_lie_on_the_same_ground_in_both_themes(qapp: QApplication) -> None:
+def test_models_lie_on_the_same_ground_in_both_themes(qapp: QApplication, qtbot: QtBot) -> None:
     view = SpatialView(lambda job: None)
+    qtbot.addWidget(view)
     theme.apply_theme(qapp, "light")
     assert view.grab().toImage().pixelColor(5, 5).name() == theme.DARK.space
     view.close_drawer()

@@ -138,6 +138,18 @@ class SceneDrawer(QObject):
             return
         self._quick()
 
+    def picture(self, panes: tuple[Pane, ...], size: Size) -> QImage:
+        """The whole and smooth picture of some panes at once, for a file; what is on screen stays."""
+        images: list[QImage] = []
+        self._steps = None
+        if self._next.isActive():
+            self._next.start()
+        self._tried(lambda renderer: images.extend(self._all(renderer, self._details()[0], panes)))
+        if len(images) < len(panes):
+            caster = RayCaster()
+            images = [_image(caster.render(pane.picture)) for pane in panes]
+        return _joined(panes, images, size)
+
     def _details(self) -> tuple[Detail, ...]:
         """From the finest to the coarsest picture of a moving scene."""
         from ui.views.spatial.opengl.renderer import WHOLE, Detail
@@ -155,7 +167,7 @@ class SceneDrawer(QObject):
             self._level = (1 if load < _SLOW_TRIANGLES else 2) if software else 0
         level = self._level
         start = time.perf_counter()
-        self._tried(lambda renderer: self._show(self._all(renderer, details[level])))
+        self._tried(lambda renderer: self._show(self._all(renderer, details[level], self._panes)))
         secs = time.perf_counter() - start
         if secs > MOVING_SECS:
             self._too_slow.add(level)
@@ -190,8 +202,8 @@ class SceneDrawer(QObject):
         self.sharp = True
         self._show(images)
 
-    def _all(self, renderer: OpenGLRenderer, detail: Detail) -> list[QImage]:
-        return [renderer.picture(pane.picture, detail) for pane in self._panes]
+    def _all(self, renderer: OpenGLRenderer, detail: Detail, panes: tuple[Pane, ...]) -> list[QImage]:
+        return [renderer.picture(pane.picture, detail) for pane in panes]
 
     def _show(self, images: list[QImage]) -> None:
         self.image = _joined(self._panes, images, self._size)
@@ -222,7 +234,7 @@ class SceneDrawer(QObject):
         panes, size, caster = self._panes, self._size, self._caster
 
         def work(progress: Progress) -> Iterator[Any]:
-            images = [_image(caster.render(pane.picture, moving=moving)) for pane in panes]
+            images = [_image(caster.render(pane.picture, samples=0.5 if moving else 2.0)) for pane in panes]
             yield _CastPicture(_joined(panes, images, size), panes, moving)
 
         self._submit(Job(OWNER, "", work))

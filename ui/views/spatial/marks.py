@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 from cvstudio.draw.spatial.guides import AXIS_COLOURS, Tick
 from cvstudio.draw.spatial.orbit_camera import Floats, OrbitCamera
 from cvstudio.draw.spatial.picking import angles_deg, lengths
-from cvstudio.draw.spatial.scene_picture import Legend
+from cvstudio.draw.spatial.scene_picture import Legend, number_text
 from cvstudio.draw.spectrogram import colour_lut
 
 GIZMO = 34.0
@@ -63,14 +63,6 @@ def paint_legend(painter: QPainter, right: float, middle: float, legend: Legend,
     title = f"{legend.title} [{legend.unit}]" if legend.unit else legend.title
     left = place.right() - metrics.horizontalAdvance(title)
     paint_text(painter, QPointF(left, place.top() - 10), title, colour)
-
-
-def number_text(value: float, extent: float) -> str:
-    """A number in digits that tell values within `extent` apart."""
-    if extent <= 0 or not math.isfinite(extent):
-        return f"{value:.6g}"
-    digits = max(0, min(9, 3 - math.floor(math.log10(extent)) - 1))
-    return f"{value:,.{digits}f}"
 
 
 def paint_ticks(

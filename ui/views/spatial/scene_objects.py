@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from cvstudio.draw.spatial.look import SpatialLook
 from cvstudio.draw.spatial.orbit_camera import OrbitCamera
 from cvstudio.draw.spatial.prepared import Prepared, prepare
 from cvstudio.draw.spatial.scene_picture import Backdrop, ReadyObject, ScenePictures, legend_of
+from cvstudio.draw.spatial.scene_view import beside_one_another, group_of
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.scene3d import Geometry3D, Object3D, Scene3D
@@ -153,29 +153,18 @@ class SceneObjects(QObject):
         scale : by which lines and points are larger
         marked : key of the object around which a box is drawn; "" for none
         """
-        groups: dict[str, list[ViewObject]] = {"": self.visible}
-        if self._beside:
-            groups = {}
-            for item in self.visible:
-                groups.setdefault(item.item.group or item.item.name, []).append(item)
-        groups = groups or {"": []}
-        columns = max(1, min(len(groups), round(math.sqrt(len(groups) * size.width / size.height))))
-        rows = math.ceil(len(groups) / columns)
-        panes = []
         legend = legend_of(self.ready, look, self.bounds)
-        for number, objects in enumerate(groups.values()):
-            row, column = divmod(number, columns)
-            left, right = (size.width * edge // columns for edge in (column, column + 1))
-            top, bottom = (size.height * edge // rows for edge in (row, row + 1))
-            ready = [self._ready_object(item) for item in objects]
-            place = next((place for place, item in enumerate(objects) if item.key == marked), None)
-            # A pixel between two panes parts them.
-            inner = Size(max(1, right - left - (right < size.width)), max(1, bottom - top - (bottom < size.height)))
+        visible = [(group_of(item.item), item) for item in self.visible]
+        panes, titles = [], []
+        for place in beside_one_another(visible, size, apart=self._beside):
+            ready = [self._ready_object(item) for item in place.content]
+            number = next((number for number, item in enumerate(place.content) if item.key == marked), None)
             picture = self._pictures.picture(
-                ready, look, camera, inner, self.bounds, backdrop=backdrop, marked=place, legend=legend
+                ready, look, camera, place.size, self.bounds, backdrop=backdrop, marked=number, legend=legend
             )
-            panes.append(Pane((left, top), picture.resized(inner, scale)))
-        return tuple(panes), tuple(groups)
+            panes.append(Pane((place.left, place.top), picture.resized(place.size, scale)))
+            titles.append(place.title)
+        return tuple(panes), tuple(titles)
 
 
 def _bounds_of(items: Sequence[Object3D]) -> NDArray[np.float64]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QHideEvent,
+    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -227,10 +229,26 @@ class SpatialView(QWidget):
         if not self.isVisible() or not self._begun:
             return
         size = self._size()
-        self._panes, self._titles = self.scene.panes(
-            size, self.devicePixelRatioF(), self.look, self.camera, self._backdrop(), self._marked
-        )
+        self._panes, self._titles = self._made(size, self.devicePixelRatioF())
         self.drawer.draw(self._panes, size, moving=moving)
+
+    def _made(self, size: Size, scale: float) -> tuple[tuple[Pane, ...], tuple[str, ...]]:
+        return self.scene.panes(size, scale, self.look, self.camera, self._backdrop(), self._marked)
+
+    def pixels(self, scale: float) -> NDArray[np.uint8]:
+        """The view as it is seen, with `scale` times as many pixels along each side: uint8 RGB (h, w, 3)."""
+        ratio = self.devicePixelRatioF() * scale
+        size = Size(max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+        panes, titles = self._made(size, ratio)
+        image = self.drawer.picture(panes, size).convertToFormat(QImage.Format.Format_RGB888)
+        image.setDevicePixelRatio(ratio)
+        painter = QPainter(image)
+        painter.setFont(self.font())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_marks(painter, panes, titles, ratio)
+        painter.end()
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(size.height, image.bytesPerLine())
+        return rows[:, : 3 * size.width].reshape(size.height, size.width, 3).copy()
 
     @property
     def at_rest(self) -> bool:
@@ -262,19 +280,18 @@ class SpatialView(QWidget):
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(QRectF(self.rect()), self.drawer.image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_marks(painter)
+        self._paint_marks(painter, self._panes, self._titles, self.devicePixelRatioF())
         painter.end()
 
-    def _paint_marks(self, painter: QPainter) -> None:
+    def _paint_marks(self, painter: QPainter, panes: tuple[Pane, ...], titles: tuple[str, ...], ratio: float) -> None:
         ink = theme.colour("on_space")
         if self.waiting or self.scene.preparing:
             painter.setPen(ink)
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.tr("Preparing the 3D model …"))
         if not self._begun:
             return
-        ratio = self.devicePixelRatioF()
         camera = dataclasses.replace(self.camera, orthographic=self.look.orthographic)
-        for pane, title in zip(self._panes, self._titles, strict=True):
+        for pane, title in zip(panes, titles, strict=True):
             corner = QPointF(*pane.corner) / ratio
             size = Size(max(1, round(pane.picture.size.width / ratio)), max(1, round(pane.picture.size.height / ratio)))
             painter.save()

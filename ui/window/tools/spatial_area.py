@@ -7,10 +7,11 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, QPoint, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from cvstudio.draw.spatial.scene_picture import number_text
 from ui.control.controller import Controller
 from ui.control.spatial import SceneRow, SpatialScene
 from ui.views.spatial.bar import SpatialBar
-from ui.views.spatial.marks import measure_texts, number_text
+from ui.views.spatial.marks import measure_texts
 from ui.views.spatial.scene_objects import ViewObject
 from ui.views.spatial.view import Picked, SpatialView
 

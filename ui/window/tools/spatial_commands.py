@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from ui.base.command import Command
 
 if TYPE_CHECKING:
+    from ui.files.spatial_files import SpatialFiles
     from ui.views.spatial.view import SpatialView
     from ui.window.window_base import Window
 
@@ -32,6 +33,13 @@ def spatial_commands(window: Window) -> list[Command]:
 
     def style(name: str) -> Callable[[], None]:
         return lambda: spatial.set_look("style", name)
+
+    @cache
+    def files() -> SpatialFiles:
+        # Imported with the first file that is saved.
+        from ui.files.spatial_files import SpatialFiles
+
+        return SpatialFiles(window, window.controller, window.settings, window.notices)
 
     views = (
         ("front", tr("Front View"), "1", ("front", "앞에서 보기", "정면")),
@@ -105,6 +113,25 @@ def spatial_commands(window: Window) -> list[Command]:
         Command(
             *("space-show-all", tr("Show All Objects"), spatial.show_all, "space", (), "eye"),
             ("unhide", "3D objects", "모두 보이기"),
+        ),
+        Command(
+            "space-picture",
+            tr("Save 3D View as Picture …"),
+            on_view(lambda view: files().ask_picture(view)),
+            "space",
+            (),
+            "image",
+            ("screenshot", "render", "3D 화면 저장", "스크린샷"),
+            True,
+        ),
+        Command(
+            "space-turntable",
+            tr("Save Turntable Video …"),
+            on_view(lambda view: files().ask_turntable(view)),
+            "space",
+            (),
+            "film",
+            ("spin", "orbit", "3D film", "회전 동영상", "턴테이블"),
         ),
     ]
 
