@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -19,14 +19,31 @@ from ui.control.controller import Controller
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cvstudio.draw.spatial.look import SpatialLook
     from cvstudio.draw.spatial.orbit_camera import OrbitCamera
     from cvstudio.draw.spatial.scene_view import SceneView
-    from ui.views.spatial.view import SpatialView
 
 PLACE = "spatial/folder"
 OWNER = "spatial-export"
 PICTURE_SCALE = 2.0
 """A saved picture has so many pixels for each one of the view along each side."""
+
+
+class ShownInSpace(Protocol):
+    """What is written: the 3D view, by its look and the eye of whoever looks."""
+
+    @property
+    def look(self) -> SpatialLook: ...
+
+    @property
+    def camera(self) -> OrbitCamera: ...
+
+    def pixels(self, scale: float) -> NDArray[np.uint8]:
+        """The view as it is seen, uint8 RGB (h, w, 3), with `scale` pixels for each one along each side."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -45,13 +62,13 @@ class SpatialFiles(QObject):
         self._settings, self._notices = settings, notices
         controller.pipeline.job_event.connect(self._job_event)
 
-    def ask_picture(self, view: SpatialView) -> None:
+    def ask_picture(self, view: ShownInSpace) -> None:
         """Ask for the name of a picture of the view, and write it."""
         path = self._ask(self.tr("Save the 3D view as a picture"), "-view", ".png", "PNG (*.png)")
         if path is not None:
             self.write_picture(view, path)
 
-    def ask_turntable(self, view: SpatialView) -> None:
+    def ask_turntable(self, view: ShownInSpace) -> None:
         """Ask for the name of a film in which the scene turns once, and write it."""
         path = self._ask(self.tr("Save a film of the turning scene"), "-turntable", ".mp4", "MP4 (*.mp4)")
         if path is not None:
@@ -72,7 +89,7 @@ class SpatialFiles(QObject):
         self._settings.set(PLACE, str(path.parent))
         return path
 
-    def write_picture(self, view: SpatialView, path: Path) -> None:
+    def write_picture(self, view: ShownInSpace, path: Path) -> None:
         """Write the view as it is seen, in more pixels, to `path` on a worker."""
         from cvstudio.data.geometry import Rect, Size
         from cvstudio.results.picture import Picture
@@ -82,12 +99,12 @@ class SpatialFiles(QObject):
         picture = Picture(pixels, Rect(0, 0, *size), 1.0, size)
         self._write("png", path, picture, None, _recipe(self.shown(view)))
 
-    def write_turntable(self, view: SpatialView, path: Path, options: Mapping[str, Any] | None = None) -> None:
+    def write_turntable(self, view: ShownInSpace, path: Path, options: Mapping[str, Any] | None = None) -> None:
         """Write a film of the scene as it is looked at, which turns once, to `path` on a worker."""
         shown = self.shown(view)
         self._write("turntable", path, shown.scene, shown, _recipe(shown), options or {})
 
-    def shown(self, view: SpatialView) -> SceneView:
+    def shown(self, view: ShownInSpace) -> SceneView:
         """What the view shows: visible objects, look and eye."""
         from cvstudio.draw.spatial.scene_view import SceneView
         from cvstudio.results.scene3d import Scene3D
