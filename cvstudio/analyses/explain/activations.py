@@ -32,7 +32,7 @@ class UnitParams:
     layer: Annotated[
         str,
         Choices(from_model="layers", empty="last maps"),
-        Doc("Layer", "Shows the feature maps of this layer.", "Early layers see edges, late ones parts of things."),
+        Doc("Layer", "Shows the feature maps of this layer.", "Early layers see edges, late ones parts of objects."),
     ] = ""
     unit: Annotated[
         int,
