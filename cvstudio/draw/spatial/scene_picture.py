@@ -82,7 +82,7 @@ class ScenePictures:
         Parameters
         ----------
         objects : that are visible; the owner of a part is the index of its object, and -1 for guides
-        bounds : float64 (2, 3), of the whole scene, also of what is hidden
+        bounds : float64 (2, 3), of all that is visible
         marked : index of the object around which a box is drawn
         legend : what colours mean over all pictures beside one another; by default over these objects
         """

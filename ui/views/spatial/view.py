@@ -37,7 +37,7 @@ from ui.views.spatial import marks
 from ui.views.spatial.drawer import Pane, SceneDrawer
 from ui.views.spatial.scene_objects import SceneObjects, ViewObject, size_text
 
-REST_MS = 120
+REST_MS = 90
 """Time without a move after which a view is at rest."""
 PAUSE_MS = 150
 """Time for which the mouse stays before the point under it is looked for."""
@@ -139,7 +139,7 @@ class SpatialView(QWidget):
             self.camera = OrbitCamera(up=up or "y")
             self.points.clear()
             self._marked, self._linked = "", None
-            self.drawer.image = None
+            self.drawer.forget()
         if self.scene.set_objects(objects, beside=beside):
             self.drawer.keep(self.scene.prepared)
         self._arrive()
@@ -171,20 +171,16 @@ class SpatialView(QWidget):
         """Show what has come, from the beginning where it is the first of its scene."""
         if self.scene.visible and not self._begun:
             self._begun = True
-            self.fit(whole=True)
+            self.fit()
             self.camera = self.camera.looking("corner")
         self._draw(moving=False)
         self.update()
 
     # The eye --------------------------------------------------------------------------------------------------------
 
-    def fit(self, *, whole: bool = False) -> None:
+    def fit(self) -> None:
         """Show all visible objects as large as fits; the direction stays."""
-        bounds = self.scene.bounds if whole else self.scene.visible_bounds
-        if not np.isfinite(bounds).all():
-            return
-        radius = float(np.linalg.norm(bounds[1] - bounds[0])) / 2
-        self._look_through(self.camera.fitted(bounds.mean(axis=0), radius))
+        self._look_through(self.camera.fitted(self.scene.bounds.mean(axis=0), self.scene.radius))
 
     def look_from(self, view: str) -> None:
         """Look from one of `STANDARD_VIEWS`; the size stays."""
@@ -255,7 +251,7 @@ class SpatialView(QWidget):
         """Whether the whole and smooth picture is on screen, and nothing is going on."""
         timers = (self._rest, self._soon, self._pause)
         idle = not any(timer.isActive() for timer in timers) and not self.drawer.at_work
-        return self.drawer.sharp and idle and not self.scene.preparing
+        return self.drawer.sharp and idle and not self.scene.preparing and not self.waiting
 
     def showEvent(self, event: QShowEvent) -> None:
         self._draw(moving=False)

@@ -29,6 +29,8 @@ from ui.views.spatial.opengl.shaders import Programs
 _CHUNK = 60_000
 """Triangles or points that are drawn at a time, so that the window does not wait for a large scene."""
 
+_MOST_GROWTH = 2.0
+
 _COLOUR_BIT, _DEPTH_BIT = 0x4000, 0x0100
 _POINTS, _LINES, _TRIANGLES = 0x0000, 0x0001, 0x0004
 _UNSIGNED_INT, _UNSIGNED_BYTE = 0x1405, 0x1401
@@ -91,6 +93,7 @@ class OpenGLRenderer:
         self._programs = Programs()
         self._uploaded: dict[int, UploadedPart] = {}
         self._targets: dict[str, _Target] = {}
+        self._growth = 1.0
         self._nothing = QOpenGLVertexArrayObject()
         self._nothing.create()
 
@@ -155,6 +158,8 @@ class OpenGLRenderer:
         clouds = [part.prepared for part in picture.parts if isinstance(part.prepared, PreparedPoints)]
         total = sum(len(cloud.positions) for cloud in clouds)
         share = 1.0 if detail.points is None or total <= detail.points else detail.points / total
+        # Fewer points are larger, so that they cover as much.
+        self._growth = min(share**-0.5, _MOST_GROWTH)
         for part in picture.parts:
             yield from self._draw(picture, part, detail.level, share)
 
@@ -180,7 +185,7 @@ class OpenGLRenderer:
                 names += ["SMOOTH", "POINT"]
             if part.normal_colours and prepared.normals is not None:
                 names = [*names, "DIRECTIONS"]
-            gl.glPointSize(max(part.point_size, 1.0))
+            gl.glPointSize(max(part.point_size * self._growth, 1.0))
         else:
             gl.glLineWidth(max(part.width, 1.0))
         if part.colours is not None:
