@@ -280,5 +280,16 @@ def test_what_lies_on_pictures_can_be_placed() -> None:
     # Anchors and cells stand in the rows of a network's own grid, and a spectrogram, stems and
     # things in space are of no picture.
     assert {type(result).__name__ for result in RESULTS.values()} - placed == {
-        *("Proposals", "HogCells", "Spectrogram", "Separation", "Stack", "Pair", "ClassMaps", "Logits", "Scene3D")
+        *(
+            "Proposals",
+            "HogCells",
+            "Spectrogram",
+            "Separation",
+            "Stack",
+            "Pair",
+            "ClassMaps",
+            "Logits",
+            "Scene3D",
+            "Triangulation",
+        )
     }

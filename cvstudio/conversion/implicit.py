@@ -1,8 +1,8 @@
 """An implicit function for a mesh: a small network that is fitted to its signed distances.
 
-The idea is that of Park et al., "DeepSDF", 2019, for a single shape. The network is a multilayer perceptron on Fourier features of the place (Tancik et al., 2020). It is trained on points
-near the surface and in the whole box, with distances that are cut off as DeepSDF's are, and looked at on a grid again
-and again while it learns.
+The idea is that of Park et al., "DeepSDF", 2019, for a single shape. The network is a multilayer perceptron on Fourier
+features of the place (Tancik et al., 2020). It is trained on points near the surface and in the whole box, with
+distances that are cut off as DeepSDF's are, and looked at on a grid again and again while it learns.
 """
 
 from __future__ import annotations
