@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cvstudio.data.geometry import Size
-from cvstudio.draw.spatial.guides import extent_axes
+from cvstudio.draw.spatial.guides import extent_axes, near_corner
 from cvstudio.draw.spatial.look import SpatialLook
 from cvstudio.draw.spatial.orbit_camera import Floats, OrbitCamera
 from cvstudio.draw.spatial.picking import point_of, vertex_of
@@ -92,7 +92,6 @@ class SpatialView(QWidget):
     camera_changed = Signal()
 
     def __init__(self, submit: Callable[[Job], None]) -> None:
-        """`waiting` says that a file is still being read."""
         super().__init__()
         self.measuring = False
         self.drawer = SceneDrawer(submit, self)
@@ -100,6 +99,7 @@ class SpatialView(QWidget):
         self.camera = OrbitCamera()
         self.look = SpatialLook()
         self.waiting = False
+        self._message = ""
         self.points: list[Floats] = []
         self.scene = SceneObjects(submit, self)
         self.scene.arrived.connect(self._arrive)
@@ -143,6 +143,12 @@ class SpatialView(QWidget):
         if self.scene.set_objects(objects, beside=beside):
             self.drawer.keep(self.scene.prepared)
         self._arrive()
+
+    def tell(self, message: str, *, waiting: bool = False) -> None:
+        """Say why nothing is seen, or that a file is still being read."""
+        if (message, waiting) != (self._message, self.waiting):
+            self._message, self.waiting = message, waiting
+            self.update()
 
     def set_look(self, look: SpatialLook) -> None:
         """Draw in another style."""
@@ -281,9 +287,13 @@ class SpatialView(QWidget):
 
     def _paint_marks(self, painter: QPainter, panes: tuple[Pane, ...], titles: tuple[str, ...], ratio: float) -> None:
         ink = theme.colour("on_space")
+        message = self._message
         if self.waiting or self.scene.preparing:
+            message = self.tr("Preparing the 3D model …")
+        if message:
             painter.setPen(ink)
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.tr("Preparing the 3D model …"))
+            place = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, message)
         if not self._begun:
             return
         camera = dataclasses.replace(self.camera, orthographic=self.look.orthographic)
@@ -294,7 +304,7 @@ class SpatialView(QWidget):
             painter.translate(corner)
             painter.setClipRect(QRectF(0, 0, size.width, size.height))
             if self.look.axes:
-                _, ticks = extent_axes(self.scene.bounds)
+                _, ticks = extent_axes(self.scene.bounds, near_corner(camera))
                 places = camera.places(np.array([tick.place for tick in ticks]).reshape(-1, 3), size)
                 marks.paint_ticks(painter, places, ticks, 2 * self.scene.radius, ink)
             if self.points:

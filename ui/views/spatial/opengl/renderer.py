@@ -152,7 +152,6 @@ class OpenGLRenderer:
         gl.glEnable(_DEPTH_TEST)
         # The picture is drawn upside down, as its rows are read from below: what was counterclockwise is clockwise.
         gl.glFrontFace(_CLOCKWISE)
-        (gl.glEnable if picture.clip is not None else gl.glDisable)(_CLIP_DISTANCE0)
 
     def _parts(self, picture: SpatialPicture, detail: Detail) -> Iterator[None]:
         clouds = [part.prepared for part in picture.parts if isinstance(part.prepared, PreparedPoints)]
@@ -171,7 +170,7 @@ class OpenGLRenderer:
             if part.filled:
                 yield from self._filled(picture, part, uploaded, level)
             if part.edges is not None:
-                self._use(picture, part, ["CUT"] * (picture.clip is not None), part.edges)
+                self._use(picture, part, ["CUT"] * (picture.clip_of(part) is not None), part.edges)
                 gl.glPolygonMode(_FRONT_AND_BACK, _LINE)
                 gl.glLineWidth(max(part.width, 1.0))
                 yield from self._elements(uploaded, level, _TRIANGLES)
@@ -179,7 +178,7 @@ class OpenGLRenderer:
             elif not part.filled:
                 yield from self._vertices(picture, part, uploaded)
             return
-        names = ["CUT"] * (picture.clip is not None) + ["PAINTED"] * (part.colours is not None)
+        names = ["CUT"] * (picture.clip_of(part) is not None) + ["PAINTED"] * (part.colours is not None)
         if isinstance(prepared, PreparedPoints):
             if prepared.normals is not None and part.shading != "none":
                 names += ["SMOOTH", "POINT"]
@@ -195,7 +194,7 @@ class OpenGLRenderer:
         yield from self._elements(uploaded, 0, kind, share if kind == _POINTS else 1.0)
 
     def _vertices(self, picture: SpatialPicture, part: DrawnPart, uploaded: UploadedPart) -> Iterator[None]:
-        names = ["CUT"] * (picture.clip is not None) + ["PAINTED"] * (part.colours is not None)
+        names = ["CUT"] * (picture.clip_of(part) is not None) + ["PAINTED"] * (part.colours is not None)
         if part.colours is not None:
             uploaded.level(0).paint(part.colours)
         self._use(picture, part, names, part.colour)
@@ -205,7 +204,7 @@ class OpenGLRenderer:
     def _filled(self, picture: SpatialPicture, part: DrawnPart, uploaded: UploadedPart, level: int) -> Iterator[None]:
         gl, surface = self.context.gl, uploaded.prepared
         assert isinstance(surface, PreparedSurface)
-        names = ["CUT"] * (picture.clip is not None)
+        names = ["CUT"] * (picture.clip_of(part) is not None)
         names += {"smooth": ["SMOOTH"], "flat": ["FLAT"], "none": []}[part.shading]
         texture = uploaded.texture() if part.textured else None
         if texture is not None:
@@ -266,11 +265,12 @@ class OpenGLRenderer:
         clip[1] *= -1
         program.setUniformValue(program.uniformLocation("clip_from_local"), QMatrix4x4(*clip.ravel().tolist()))
         program.setUniformValue(program.uniformLocation("view_from_local"), QMatrix4x4(*view.ravel().tolist()))
-        if picture.clip is not None:
-            offset = picture.clip.offset - float(picture.clip.normal @ origin)
-            program.setUniformValue(
-                program.uniformLocation("cut"), QVector4D(QVector3D(*picture.clip.normal.tolist()), offset)
-            )
+        cut = picture.clip_of(part)
+        gl = self.context.gl
+        (gl.glDisable if cut is None else gl.glEnable)(_CLIP_DISTANCE0)
+        if cut is not None:
+            plane = QVector4D(QVector3D(*cut.normal.tolist()), cut.offset - float(cut.normal @ origin))
+            program.setUniformValue(program.uniformLocation("cut"), plane)
 
     def _darkened(self, picture: SpatialPicture, source: _Target, scale: int) -> _Target:
         gl, camera = self.context.gl, picture.camera
@@ -329,8 +329,10 @@ class OpenGLRenderer:
         firsts, first = [], 1
         for part in picture.parts:
             firsts.append(first)
+            if part.owner < 0:
+                continue  # guides hide nothing
             uploaded = self._upload(part.prepared)
-            program = self._programs.numbers(cut=picture.clip is not None)
+            program = self._programs.numbers(cut=picture.clip_of(part) is not None)
             self._place(program, picture, part)
             kind = _TRIANGLES if isinstance(part.prepared, PreparedSurface) else _POINTS
             kind = _LINES if isinstance(part.prepared, PreparedLines) else kind
