@@ -1,0 +1,1 @@
+"""Formats of things in space."""
