@@ -9,8 +9,8 @@ from typing import Annotated
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import Analysis, Slot
 from cvstudio.analyses.stages import Inputs, Stage
-from cvstudio.conversion.checks import usable_cloud
-from cvstudio.conversion.sampling import thinned
+from cvstudio.conversion.checks import usable_cloud, usable_mesh
+from cvstudio.conversion.sampling import thinned, uniform_points
 from cvstudio.conversion.surfaces import (
     MOST_POINTS,
     PoissonSurface,
@@ -33,7 +33,7 @@ class ThinParams:
     most_points: Annotated[
         int,
         Range(100, MOST_POINTS, step=100),
-        Doc("Points", "At most so many of the points are taken, at random.", "Try 5000 for a first look."),
+        Doc("Points", "So many points are taken at random, of a mesh on its surface.", "Try 5000 for a first look."),
     ] = 30_000
 
 
@@ -80,8 +80,13 @@ class ReconstructedSurface:
 
 
 def run_normals(inputs: Inputs, params: ThinParams, progress: Progress) -> Iterator[PointCloud]:
-    """Stage: mesh or cloud -> cloud with normals. Raises GeometryError."""
-    cloud = usable_cloud(inputs.samples["points"], "Surface reconstruction", 16)
+    """Stage: mesh or cloud -> cloud with normals; of a mesh points on its surface. Raises GeometryError."""
+    sample = inputs.samples["points"]
+    if isinstance(sample, TriangleMesh) and len(sample.triangles):
+        progress(None, "points")
+        yield uniform_points(usable_mesh(sample, "Surface reconstruction"), params.most_points)
+        return
+    cloud = usable_cloud(sample, "Surface reconstruction", 16)
     yield with_normals(thinned(cloud, params.most_points), progress=progress)
 
 
