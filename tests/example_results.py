@@ -33,6 +33,7 @@ from cvstudio.results.scene3d import LinkedPixels, Object3D, Scene3D
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 from cvstudio.results.separation import Separation
 from cvstudio.results.spectrogram import Spectrogram
+from cvstudio.results.triangulation import Triangulation
 from cvstudio.results.wave_envelope import WaveEnvelope
 
 SIZE = Size(160, 120)
@@ -208,6 +209,25 @@ def power_spectrum() -> PowerSpectrum:
     return PowerSpectrum(np.arange(129) * 62.5, levels, 0.5, 1.5, 16_000, 256, 120)
 
 
+def triangulation() -> Triangulation:
+    """Two matched points and one that was clicked."""
+    points = np.array([[0.0, 0, 4], [1, 0.5, 5], [-1, 0, 3]])
+    camera = PosedCamera(SIZE, np.array([[100.0, 0, 80], [0, 100, 60], [0, 0, 1]]), np.eye(4))
+    seen = camera.project(points)[:, :2].astype(np.float32)
+    return Triangulation(
+        (Object3D("Points", PointCloud(points)), Object3D("Camera 1", camera, "Cameras")),
+        SIZE,
+        "3 points",
+        "-y",
+        places=seen + np.float32(0.5),
+        projected=seen,
+        points=points,
+        errors_px=np.full(3, np.hypot(0.5, 0.5), np.float32),
+        angles_deg=np.array([5, 0.5, 9], np.float32),
+        chosen=np.array([False, False, True]),
+    )
+
+
 def logits() -> Logits:
     """Of three classes."""
     return Logits(np.array([0.5, 2.0, -1.0], np.float32), NAMES, SIZE)
@@ -248,5 +268,6 @@ EXAMPLES: dict[str, Any] = {
     "logits": logits(),
     "activation-maps": activation_maps(),
     "scene": scene3d(),
+    "triangulation": triangulation(),
     "scene-side-by-side": scene3d(side_by_side=True),
 }

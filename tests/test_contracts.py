@@ -77,7 +77,9 @@ def test_an_analysis_is_declared_in_full(key):
     known = {sample.key for sample in SAMPLES}
     samples = analysis.samples or {}
     assert {key for key in samples.values() if isinstance(key, str)} <= known
-    from_files = [slot for slot in analysis.inputs if slot.kinds or slot.text or AnnotationSet in slot.accepts]
+    from_files = [
+        slot for slot in analysis.inputs if slot.kinds or slot.text or slot.several or AnnotationSet in slot.accepts
+    ]
     assert set(samples) == {slot.name for slot in from_files}
     if analysis.default_model:
         assert analysis.takes(MODELS[analysis.default_model])
@@ -200,14 +202,22 @@ def results() -> dict[str, Any]:
 
 
 def arrays(value: Any) -> list[np.ndarray]:
-    return [item for item in vars(value).values() if isinstance(item, np.ndarray)]
+    """The arrays of a dataclass, and of those that it holds, in their order."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, tuple):
+        return [array for item in value for array in arrays(item)]
+    if dataclasses.is_dataclass(value):
+        return [array for field in dataclasses.fields(value) for array in arrays(getattr(value, field.name))]
+    return []
 
 
 @pytest.mark.parametrize("key", RUNNABLE)
 def test_a_result_is_of_the_declared_type_and_frozen(key, results):
     result = results[key].result
     assert type(result) is ANALYSES[key].result
-    assert result.source.media_id == results[key].media.id
+    media = results[key].media
+    assert result.source.media_id == (media.id if media is not None else "")
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.source = None
     assert arrays(result)

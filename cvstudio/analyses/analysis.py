@@ -165,7 +165,8 @@ class Analysis:
     task : task of the models that can be chosen; empty where no model is used
     needs : capabilities that such a model must have
     default_model : key of the default model; empty where no model of the task comes with the program
-    on_start_page : whether the first screen offers it; those that show what a labelled set holds come with that set
+    on_start_page : whether the first screen offers it, which has room for the main ones; those that show what a
+        labelled set holds come with that set
     samples : slot name -> file name in resources/samples, or a text: the inputs of the first screen
     sample_values : parameters by name whose value on the sample differs from the default
     result : type of the last stage's output

@@ -257,6 +257,10 @@ def prepare_sample(spec: Analysis) -> Work:
             if AnnotationSet in spec.slot(slot).accepts:
                 bindings[slot] = open_annotations(sample_path(key, progress))
                 continue
+            several = spec.slot(slot).several
+            if several is not None:
+                bindings[slot] = open_media_list([sample_path(key, progress)], several.kinds, progress)
+                continue
             kinds = spec.slot(slot).kinds
             kind = next(iter(kinds)) if len(kinds) == 1 else None
             bindings[slot] = open_media(sample_path(key, progress), kind=kind)

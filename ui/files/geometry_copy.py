@@ -39,7 +39,7 @@ class GeometryCopies(QObject):
 
     def ask(self, media: Media) -> None:
         """Ask for the name of a copy of `media`, whose ending says the format, and write it."""
-        from cvstudio.exporters.geometry_copy import FORMATS, endings
+        from cvstudio.exporters.spatial.geometry_files import FORMATS, endings
         from ui.files.export_wish import KEEP, REPLACE, ask_existing, free_path
 
         sample = self._controller.shown.sample
@@ -73,7 +73,7 @@ class GeometryCopies(QObject):
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.base import writing
-            from cvstudio.exporters.geometry_copy import write_geometry
+            from cvstudio.exporters.spatial.geometry_files import write_geometry
 
             with open_reader(media) as reader:
                 geometry = reader.read()

@@ -93,6 +93,7 @@ ANALYSES.register(
         task="classify",
         default_model="efficientnet-lite0",
         step_parameter="unit",
+        on_start_page=False,
         samples={"picture": "coffee"},
         keywords=(
             *("activations", "feature maps", "units", "channels", "neurons", "layers", "filters", "deep visualization"),

@@ -149,6 +149,7 @@ ANALYSES.register(
         order=27,
         task="classify",
         default_model="efficientnet-lite0",
+        on_start_page=False,
         samples={"picture": "coffee"},
         keywords=(
             *("occlusion", "perturbation", "ablation", "sensitivity", "explain", "why", "heat map", "covering"),

@@ -249,6 +249,7 @@ ANALYSES.register(
         order=26,
         task="classify",
         default_model="efficientnet-lite0",
+        on_start_page=False,
         samples={"picture": "coffee"},
         keywords=(
             *("saliency", "gradient", "SmoothGrad", "integrated gradients", "guided backpropagation", "deconvnet"),

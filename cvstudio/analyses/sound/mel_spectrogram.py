@@ -112,6 +112,7 @@ ANALYSES.register(
         ),
         result=Spectrogram,
         order=41,
+        on_start_page=False,
         samples={"sound": "dialogue"},
         keywords=(
             "mel scale",

@@ -116,6 +116,7 @@ ANALYSES.register(
         stages=(Stage("cepstrum", run_cepstrum, CepstrumParams),),
         result=Cepstrum,
         order=42,
+        on_start_page=False,
         samples={"sound": "dialogue"},
         keywords=(
             "mel-frequency cepstral coefficients",

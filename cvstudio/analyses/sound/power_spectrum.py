@@ -133,6 +133,7 @@ ANALYSES.register(
         ),
         result=PowerSpectrum,
         order=44,
+        on_start_page=False,
         samples={"sound": "dialogue"},
         keywords=(
             "FFT",

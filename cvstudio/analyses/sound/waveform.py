@@ -52,6 +52,7 @@ ANALYSES.register(
         stages=(Stage("envelope", run_envelope),),
         result=WaveEnvelope,
         order=43,
+        on_start_page=False,
         samples={"sound": "dialogue"},
         keywords=("wave", "envelope", "amplitude", "loudness", "clipping", "peak", "RMS", "파형", "진폭", "음량"),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.spatial.orbit_camera import UP_AXES
+from cvstudio.draw.spatial.orbit_camera import UP_AXES, OrbitCamera
 from cvstudio.draw.spatial.picture import RGB
 from cvstudio.draw.spatial.prepared import PreparedLines
 
@@ -60,18 +60,35 @@ def ground_grid(bounds: NDArray[np.float64], up: str) -> PreparedLines:
     return _lines(np.concatenate(ends), None)
 
 
-def extent_axes(bounds: NDArray[np.float64]) -> tuple[PreparedLines, tuple[Tick, ...]]:
-    """The edges of the bounds (2, 3) that meet in their least corner, and coordinates along them."""
+def near_corner(camera: OrbitCamera) -> tuple[tuple[bool, bool, bool], ...]:
+    """For each axis, which sides of the bounds its edge lies at: the ground's edges that are nearest to the eye, and
+    the upright edge that is farthest to the left, so that the objects hide none of them."""
+    upright, sign = UP_AXES[camera.up]
+    towards, right = camera.rotation[2], camera.rotation[0]
+    sides = []
+    for axis in range(3):
+        at = [bool(value > 0) for value in (-right if axis == upright else towards)]
+        if axis != upright:
+            at[upright] = sign < 0
+        sides.append((at[0], at[1], at[2]))
+    return tuple(sides)
+
+
+def extent_axes(
+    bounds: NDArray[np.float64], sides: tuple[tuple[bool, bool, bool], ...]
+) -> tuple[PreparedLines, tuple[Tick, ...]]:
+    """An edge of the bounds (2, 3) along each axis, and coordinates along it; `sides` as of `near_corner`."""
     low, high = bounds
     ends, ticks = [], []
     for axis in range(3):
-        line = np.stack([low, low])
-        line[1, axis] = high[axis]
+        corner = np.where(sides[axis], high, low)
+        line = np.stack([corner, corner])
+        line[:, axis] = low[axis], high[axis]
         ends.append(line)
         step = nice_step(float(high[axis] - low[axis]) / 4) if high[axis] > low[axis] else 0.0
         first, last = (math.ceil(low[axis] / step - 1e-9), math.floor(high[axis] / step + 1e-9)) if step else (0, -1)
         for value in (number * step for number in range(first, last + 1)):
-            place = low.copy()
+            place = corner.copy()
             place[axis] = value
             ticks.append(Tick(place, float(value), axis))
     return _lines(np.concatenate(ends), np.array(AXIS_COLOURS, np.uint8)), tuple(ticks)

@@ -35,7 +35,7 @@ class DrawnPart:
     Parameters
     ----------
     prepared : the form
-    owner : number of the object that it belongs to, from 0
+    owner : number of the object that it belongs to, from 0; -1 for guides, which are never cut
     colours : uint8 (n, 3), of the vertices of the mesh, the points of the cloud or the segments; None for `colour`
     colour : sRGB of what has no colours
     shading : "smooth", "flat" for a normal of each triangle, or "none" for the colour alone
@@ -99,6 +99,10 @@ class SpatialPicture:
     background: RGB = (22, 24, 28)
     clip: ClipPlane | None = None
     eye_dome: bool = True
+
+    def clip_of(self, part: DrawnPart) -> ClipPlane | None:
+        """The cut through a part; guides are whole."""
+        return self.clip if part.owner >= 0 else None
 
     def resized(self, size: Size, scale: float) -> SpatialPicture:
         """The same in other pixels, with lines and points `scale` times as large."""

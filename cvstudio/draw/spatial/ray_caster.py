@@ -214,7 +214,7 @@ class RayCaster:
             reach = max(part.point_size / 2, _PICK_PIXELS)
             places = picture.camera.places(part.prepared.positions + part.prepared.origin, picture.size)
             away = (places[:, 0] - x) ** 2 + (places[:, 1] - y) ** 2
-            near = (away <= reach**2) & _shown(picture, part.prepared.origin, part.prepared.positions)
+            near = (away <= reach**2) & _shown(picture, part, part.prepared.positions)
             if near.any():
                 depths = np.where(near, places[:, 2], np.inf)
                 row = int(depths.argmin())
@@ -255,11 +255,12 @@ def _albedo(
     return np.broadcast_to(np.array(part.colour, np.float32) / np.float32(255), outside.shape)
 
 
-def _shown(picture: SpatialPicture, origin: NDArray[np.float64], positions: Floats) -> NDArray[np.bool_]:
-    """Which of `positions` (n, 3) about `origin` the cutting plane leaves."""
-    if picture.clip is None:
+def _shown(picture: SpatialPicture, part: DrawnPart, positions: Floats) -> NDArray[np.bool_]:
+    """Which of `positions` (n, 3) about the origin of a part the cutting plane leaves."""
+    clip = picture.clip_of(part)
+    if clip is None:
         return np.ones(len(positions), bool)
-    return np.asarray(positions @ picture.clip.normal <= picture.clip.offset - picture.clip.normal @ origin)
+    return np.asarray(positions @ clip.normal <= clip.offset - clip.normal @ part.prepared.origin)
 
 
 # Points and lines ---------------------------------------------------------------------------------------------------
@@ -268,7 +269,7 @@ def _shown(picture: SpatialPicture, origin: NDArray[np.float64], positions: Floa
 def _points(picture: SpatialPicture, part: DrawnPart, cloud: PreparedPoints, canvas: _Canvas, count: int) -> None:
     positions = cloud.positions[:count]
     places = picture.camera.places(positions + cloud.origin, picture.size)
-    shown = _shown(picture, cloud.origin, positions)
+    shown = _shown(picture, part, positions)
     rows = cloud.order[:count]
     albedo = np.broadcast_to(np.array(part.colour, np.float32) / np.float32(255), (count, 3))
     if part.colours is not None:
@@ -325,7 +326,7 @@ def _edges_and_vertices(picture: SpatialPicture, part: DrawnPart, surface: Prepa
     elif not part.filled:
         level = surface.levels[0]
         places = picture.camera.places(level.positions + surface.origin, picture.size)
-        shown = _shown(picture, surface.origin, level.positions)
+        shown = _shown(picture, part, level.positions)
         albedo = np.broadcast_to(np.array(part.colour, np.float32) / np.float32(255), level.positions.shape)
         if part.colours is not None:
             albedo = part.colours[level.source].astype(np.float32) / np.float32(255)
@@ -357,7 +358,7 @@ def _lines(
     positions = (seen[owner, 0] * (1 - share) + seen[owner, 1] * share).astype(np.float32)
     placed = camera.places(positions + origin, size)
     placed[:, 2] *= 1 - bias
-    shown = _shown(picture, origin, positions)
+    shown = _shown(picture, part, positions)
     if colours is not None:
         painted = colours[owner].astype(np.float32) / np.float32(255)
     else:

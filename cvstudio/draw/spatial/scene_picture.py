@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.draw.spatial.guides import box_lines, extent_axes, ground_grid
+from cvstudio.draw.spatial.guides import box_lines, extent_axes, ground_grid, near_corner
 from cvstudio.draw.spatial.look import SpatialLook
 from cvstudio.draw.spatial.orbit_camera import OrbitCamera
 from cvstudio.draw.spatial.picture import RGB, SURFACE, ClipPlane, DrawnPart, SpatialPicture
@@ -82,7 +82,7 @@ class ScenePictures:
         Parameters
         ----------
         objects : that are visible; the owner of a part is the index of its object, and -1 for guides
-        bounds : float64 (2, 3), of the whole scene, also of what is hidden
+        bounds : float64 (2, 3), of all that is visible
         marked : index of the object around which a box is drawn
         legend : what colours mean over all pictures beside one another; by default over these objects
         """
@@ -93,7 +93,7 @@ class ScenePictures:
             for prepared in ready.parts
             for part in self._parts(prepared, ready.item, number, look, legend)
         ]
-        guides = self._around(bounds, look, camera.up, backdrop)
+        guides = self._around(bounds, look, camera, backdrop)
         if marked is not None and np.isfinite(objects[marked].item.bounds).all():
             box = box_lines(objects[marked].item.bounds)
             guides = (*guides, DrawnPart(box, -1, colour=backdrop.marked, shading="none"))
@@ -106,15 +106,16 @@ class ScenePictures:
         )
 
     def _around(
-        self, bounds: NDArray[np.float64], look: SpatialLook, up: str, backdrop: Backdrop
+        self, bounds: NDArray[np.float64], look: SpatialLook, camera: OrbitCamera, backdrop: Backdrop
     ) -> tuple[DrawnPart, ...]:
-        key = (bounds.tobytes(), look.grid, look.axes, up, backdrop)
+        sides = near_corner(camera)
+        key = (bounds.tobytes(), look.grid, look.axes and sides, camera.up, backdrop)
         if self._guides[0] != key:
             guides = []
             if look.grid:
-                guides.append(DrawnPart(ground_grid(bounds, up), -1, colour=backdrop.grid, shading="none"))
+                guides.append(DrawnPart(ground_grid(bounds, camera.up), -1, colour=backdrop.grid, shading="none"))
             if look.axes:
-                lines, _ = extent_axes(bounds)
+                lines, _ = extent_axes(bounds, sides)
                 guides.append(DrawnPart(lines, -1, colours=lines.colours, shading="none", width=2.0))
             self._guides = key, tuple(guides)
         return self._guides[1]

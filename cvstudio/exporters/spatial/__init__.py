@@ -1,1 +1,1 @@
-"""Files of scenes."""
+"""Formats of things in space."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -106,7 +107,7 @@ class Losses:
             self._listeners.append(listener)
 
         def end() -> None:
-            with self._lock:
+            with self._lock, contextlib.suppress(ValueError):  # ended before
                 self._listeners.remove(listener)
 
         return end

@@ -18,8 +18,8 @@ from cvstudio.data.samples import Frame, PointCloud
 from cvstudio.evaluation.class_mapping import ClassMapping
 from cvstudio.evaluation.writing import write_table
 from cvstudio.exporters import EXPORTERS, export
-from cvstudio.exporters.geometry_copy import write_geometry
 from cvstudio.exporters.recording import record
+from cvstudio.exporters.spatial.geometry_files import write_geometry
 from cvstudio.foundation import input_files
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress

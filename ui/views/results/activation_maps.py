@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QToolTip
 from cvstudio.draw.activation_maps import GAP, TileGrid, activation_tiles, tile_grid
 from cvstudio.results.activation_maps import ActivationMaps
 from ui.base import theme
+from ui.base.translate import counted
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 
 TILE = 40
@@ -182,11 +183,9 @@ class ActivationsView(QWidget):
         self.tiles.colour_map = self.colour_map
         self.tiles.show_maps(result)
         count, height, width = result.maps.shape
-        self.about.setText(
-            self.tr("{layer}: {count} units, {width} × {height} places").format(
-                layer=result.layer, count=f"{count:,}", width=width, height=height
-            )
-        )
+        one = self.tr("{layer}: {count} unit, {width} × {height} places")
+        many = self.tr("{layer}: {count} units, {width} × {height} places")
+        self.about.setText(counted(count, one, many, layer=result.layer, width=width, height=height))
         return self.tr("Unit {unit}").format(unit=result.unit)
 
 

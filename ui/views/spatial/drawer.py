@@ -32,6 +32,7 @@ SLICE_SECS = 0.012
 """Longest time in which the window does nothing but draw a whole scene."""
 MOVING_SECS = 0.030
 """A picture of a moving scene that takes longer is followed by coarser ones."""
+_MANY_POINTS = 500_000
 _SLOW_TRIANGLES = 60_000
 """Triangles or points that a processor draws in time."""
 
@@ -88,6 +89,7 @@ class SceneDrawer(QObject):
         self._size = Size(1, 1)
         self._level: int | None = None
         self._too_slow: set[int] = set()
+        self._tried_levels: set[int] = set()
         self._load = 0
         self._pick_maps: dict[int, PickMap] = {}
         self._busy = False
@@ -111,6 +113,11 @@ class SceneDrawer(QObject):
         self._level = None
         if self._renderer is not None:
             self._tried(lambda renderer: renderer.keep(prepared))
+
+    def forget(self) -> None:
+        """Show nothing until the next picture: that of another scene."""
+        self._next.stop()
+        self._steps, self.image, self.sharp = None, None, False
 
     def close(self) -> None:
         self._next.stop()
@@ -154,7 +161,15 @@ class SceneDrawer(QObject):
         """From the finest to the coarsest picture of a moving scene."""
         from ui.views.spatial.opengl.renderer import WHOLE, Detail
 
-        return WHOLE, Detail(), Detail(1, 250_000), Detail(2, 100_000), Detail(3, 40_000)
+        # A processor needs twice as long for smooth edges, which many points have no need of.
+        points = sum(
+            len(part.prepared.positions)
+            for pane in self._panes
+            for part in pane.picture.parts
+            if isinstance(part.prepared, PreparedPoints)
+        )
+        rough = points > _MANY_POINTS and self._renderer is not None and self._renderer.context.in_software
+        return Detail() if rough else WHOLE, Detail(), Detail(1, 250_000), Detail(2, 100_000), Detail(3, 40_000)
 
     def _quick(self) -> None:
         """Draw as finely as there is time for while the scene moves."""
@@ -163,18 +178,22 @@ class SceneDrawer(QObject):
         if self._level is None or load != self._load:
             self._load = load
             self._too_slow.clear()
+            self._tried_levels.clear()
             software = self._renderer is not None and self._renderer.context.in_software
             self._level = (1 if load < _SLOW_TRIANGLES else 2) if software else 0
         level = self._level
         start = time.perf_counter()
         self._tried(lambda renderer: self._show(self._all(renderer, details[level], self._panes)))
         secs = time.perf_counter() - start
-        if secs > MOVING_SECS:
+        self.sharp = level == 0 and self._renderer is not None
+        if level not in self._tried_levels:
+            # The first picture of a level uploads it.
+            self._tried_levels.add(level)
+        elif secs > MOVING_SECS:
             self._too_slow.add(level)
             self._level = min(level + 1, len(details) - 1)
         elif secs < MOVING_SECS / 3 and level > 0 and level - 1 not in self._too_slow:
             self._level = level - 1
-        self.sharp = level == 0 and self._renderer is not None
 
     def _go_on(self) -> None:
         """Draw a slice of the whole picture."""
@@ -200,6 +219,8 @@ class SceneDrawer(QObject):
             images.append(image)
             yield
         self.sharp = True
+        # What was too slow may have been so for the work of others.
+        self._too_slow.clear()
         self._show(images)
 
     def _all(self, renderer: OpenGLRenderer, detail: Detail, panes: tuple[Pane, ...]) -> list[QImage]:

@@ -63,6 +63,7 @@ class SceneObjects(QObject):
         self._beside = False
         self._pictures = ScenePictures()
         self.bounds: NDArray[np.float64] = np.zeros((2, 3))
+        """Smallest and largest x, y, z of the visible objects; of all where none is."""
 
     def set_objects(self, objects: Sequence[ViewObject], *, beside: bool) -> bool:
         """Take other objects, and make them ready; whether some are gone. `beside` : one group beside the other."""
@@ -71,7 +72,9 @@ class SceneObjects(QObject):
         gone = [number for number in self._ready if number not in kept]
         for number in gone:
             del self._ready[number]
-        self.bounds = _bounds_of([item.item for item in objects])
+        # What is hidden may lie in other coordinates, kilometres away.
+        seen = [item.item for item in objects if item.visible] or [item.item for item in objects]
+        self.bounds = _bounds_of(seen)
         self._prepare()
         return bool(gone)
 
@@ -94,14 +97,8 @@ class SceneObjects(QObject):
         return ReadyObject(item.item, self._ready[id(item.item.geometry)].parts)
 
     @property
-    def visible_bounds(self) -> NDArray[np.float64]:
-        """Bounds float64 (2, 3) of the visible objects; of all where none is."""
-        visible = self.visible
-        return _bounds_of([item.item for item in visible]) if visible else self.bounds
-
-    @property
     def radius(self) -> float:
-        """Of a ball around all objects; 1 for a single point."""
+        """Of a ball around the visible objects; 1 for a single point."""
         return float(np.linalg.norm(self.bounds[1] - self.bounds[0])) / 2 or 1.0
 
     @property

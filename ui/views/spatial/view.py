@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cvstudio.data.geometry import Size
-from cvstudio.draw.spatial.guides import extent_axes
+from cvstudio.draw.spatial.guides import extent_axes, near_corner
 from cvstudio.draw.spatial.look import SpatialLook
 from cvstudio.draw.spatial.orbit_camera import Floats, OrbitCamera
 from cvstudio.draw.spatial.picking import point_of, vertex_of
@@ -37,7 +37,7 @@ from ui.views.spatial import marks
 from ui.views.spatial.drawer import Pane, SceneDrawer
 from ui.views.spatial.scene_objects import SceneObjects, ViewObject, size_text
 
-REST_MS = 120
+REST_MS = 90
 """Time without a move after which a view is at rest."""
 PAUSE_MS = 150
 """Time for which the mouse stays before the point under it is looked for."""
@@ -92,7 +92,6 @@ class SpatialView(QWidget):
     camera_changed = Signal()
 
     def __init__(self, submit: Callable[[Job], None]) -> None:
-        """`waiting` says that a file is still being read."""
         super().__init__()
         self.measuring = False
         self.drawer = SceneDrawer(submit, self)
@@ -100,6 +99,7 @@ class SpatialView(QWidget):
         self.camera = OrbitCamera()
         self.look = SpatialLook()
         self.waiting = False
+        self._message = ""
         self.points: list[Floats] = []
         self.scene = SceneObjects(submit, self)
         self.scene.arrived.connect(self._arrive)
@@ -139,10 +139,16 @@ class SpatialView(QWidget):
             self.camera = OrbitCamera(up=up or "y")
             self.points.clear()
             self._marked, self._linked = "", None
-            self.drawer.image = None
+            self.drawer.forget()
         if self.scene.set_objects(objects, beside=beside):
             self.drawer.keep(self.scene.prepared)
         self._arrive()
+
+    def tell(self, message: str, *, waiting: bool = False) -> None:
+        """Say why nothing is seen, or that a file is still being read."""
+        if (message, waiting) != (self._message, self.waiting):
+            self._message, self.waiting = message, waiting
+            self.update()
 
     def set_look(self, look: SpatialLook) -> None:
         """Draw in another style."""
@@ -171,20 +177,16 @@ class SpatialView(QWidget):
         """Show what has come, from the beginning where it is the first of its scene."""
         if self.scene.visible and not self._begun:
             self._begun = True
-            self.fit(whole=True)
+            self.fit()
             self.camera = self.camera.looking("corner")
         self._draw(moving=False)
         self.update()
 
     # The eye --------------------------------------------------------------------------------------------------------
 
-    def fit(self, *, whole: bool = False) -> None:
+    def fit(self) -> None:
         """Show all visible objects as large as fits; the direction stays."""
-        bounds = self.scene.bounds if whole else self.scene.visible_bounds
-        if not np.isfinite(bounds).all():
-            return
-        radius = float(np.linalg.norm(bounds[1] - bounds[0])) / 2
-        self._look_through(self.camera.fitted(bounds.mean(axis=0), radius))
+        self._look_through(self.camera.fitted(self.scene.bounds.mean(axis=0), self.scene.radius))
 
     def look_from(self, view: str) -> None:
         """Look from one of `STANDARD_VIEWS`; the size stays."""
@@ -255,7 +257,7 @@ class SpatialView(QWidget):
         """Whether the whole and smooth picture is on screen, and nothing is going on."""
         timers = (self._rest, self._soon, self._pause)
         idle = not any(timer.isActive() for timer in timers) and not self.drawer.at_work
-        return self.drawer.sharp and idle and not self.scene.preparing
+        return self.drawer.sharp and idle and not self.scene.preparing and not self.waiting
 
     def showEvent(self, event: QShowEvent) -> None:
         self._draw(moving=False)
@@ -285,9 +287,13 @@ class SpatialView(QWidget):
 
     def _paint_marks(self, painter: QPainter, panes: tuple[Pane, ...], titles: tuple[str, ...], ratio: float) -> None:
         ink = theme.colour("on_space")
+        message = self._message
         if self.waiting or self.scene.preparing:
+            message = self.tr("Preparing the 3D model …")
+        if message:
             painter.setPen(ink)
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.tr("Preparing the 3D model …"))
+            place = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, message)
         if not self._begun:
             return
         camera = dataclasses.replace(self.camera, orthographic=self.look.orthographic)
@@ -298,7 +304,7 @@ class SpatialView(QWidget):
             painter.translate(corner)
             painter.setClipRect(QRectF(0, 0, size.width, size.height))
             if self.look.axes:
-                _, ticks = extent_axes(self.scene.bounds)
+                _, ticks = extent_axes(self.scene.bounds, near_corner(camera))
                 places = camera.places(np.array([tick.place for tick in ticks]).reshape(-1, 3), size)
                 marks.paint_ticks(painter, places, ticks, 2 * self.scene.radius, ink)
             if self.points:

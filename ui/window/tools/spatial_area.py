@@ -51,6 +51,7 @@ class SpatialArea(QWidget):
         spatial.look_changed.connect(self._show_look)
         spatial.marked_changed.connect(self.view.mark)
         controller.state_changed.connect(lambda old, new: self._link())
+        controller.notice.connect(lambda level, text: self._tell())
         self._show_look(spatial.look())
         self._show(spatial.scene)
 
@@ -64,13 +65,19 @@ class SpatialArea(QWidget):
         self.view.set_look(look)
 
     def _show(self, scene: SpatialScene) -> None:
-        waiting = any(row.visible and row.item is None for row in scene.rows) and not self._controller.failures()
+        self._tell()
         objects = [ViewObject(row.key, row.item, row.visible) for row in scene.rows if row.item is not None]
-        self.view.waiting = waiting
         self.view.show_objects(
             objects, identity=scene.identity, up=scene.up, unit=scene.unit, beside=scene.side_by_side
         )
         self._link()
+
+    def _tell(self) -> None:
+        """Say in the view what has become of a file that is not there yet."""
+        missing = any(row.visible and row.item is None for row in self._controller.spatial.scene.rows)
+        errors = self._controller.failures()
+        message = self._controller.failure_text("", errors[0]) if missing and errors else ""
+        self.view.tell(message, waiting=missing and not errors)
 
     # Read-out -------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 from PySide6.QtGui import QOffscreenSurface, QOpenGLContext, QSurfaceFormat
@@ -25,6 +26,7 @@ class MemoryContext:
     """
 
     def __init__(self) -> None:
+        _keep_triton_out()
         wanted = QSurfaceFormat()
         wanted.setVersion(*VERSION)
         wanted.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
@@ -62,3 +64,12 @@ class MemoryContext:
         """Give it back; what was made in it is gone."""
         self._context.doneCurrent()
         self._surface.destroy()
+
+
+def _keep_triton_out() -> None:
+    """Make a later import of Triton an ImportError, which torch expects where it is not installed.
+
+    Mesa draws with LLVM, and Triton carries another one: imported second, as torch's export does, it crashes the
+    process. Nothing in this process needs it; a training, which compiles for CUDA with it, has a process of its own.
+    """
+    sys.modules.setdefault("triton", None)  # type: ignore[arg-type]

@@ -29,6 +29,8 @@ from ui.views.spatial.opengl.shaders import Programs
 _CHUNK = 60_000
 """Triangles or points that are drawn at a time, so that the window does not wait for a large scene."""
 
+_MOST_GROWTH = 2.0
+
 _COLOUR_BIT, _DEPTH_BIT = 0x4000, 0x0100
 _POINTS, _LINES, _TRIANGLES = 0x0000, 0x0001, 0x0004
 _UNSIGNED_INT, _UNSIGNED_BYTE = 0x1405, 0x1401
@@ -91,6 +93,7 @@ class OpenGLRenderer:
         self._programs = Programs()
         self._uploaded: dict[int, UploadedPart] = {}
         self._targets: dict[str, _Target] = {}
+        self._growth = 1.0
         self._nothing = QOpenGLVertexArrayObject()
         self._nothing.create()
 
@@ -149,12 +152,13 @@ class OpenGLRenderer:
         gl.glEnable(_DEPTH_TEST)
         # The picture is drawn upside down, as its rows are read from below: what was counterclockwise is clockwise.
         gl.glFrontFace(_CLOCKWISE)
-        (gl.glEnable if picture.clip is not None else gl.glDisable)(_CLIP_DISTANCE0)
 
     def _parts(self, picture: SpatialPicture, detail: Detail) -> Iterator[None]:
         clouds = [part.prepared for part in picture.parts if isinstance(part.prepared, PreparedPoints)]
         total = sum(len(cloud.positions) for cloud in clouds)
         share = 1.0 if detail.points is None or total <= detail.points else detail.points / total
+        # Fewer points are larger, so that they cover as much.
+        self._growth = min(share**-0.5, _MOST_GROWTH)
         for part in picture.parts:
             yield from self._draw(picture, part, detail.level, share)
 
@@ -166,7 +170,7 @@ class OpenGLRenderer:
             if part.filled:
                 yield from self._filled(picture, part, uploaded, level)
             if part.edges is not None:
-                self._use(picture, part, ["CUT"] * (picture.clip is not None), part.edges)
+                self._use(picture, part, ["CUT"] * (picture.clip_of(part) is not None), part.edges)
                 gl.glPolygonMode(_FRONT_AND_BACK, _LINE)
                 gl.glLineWidth(max(part.width, 1.0))
                 yield from self._elements(uploaded, level, _TRIANGLES)
@@ -174,13 +178,13 @@ class OpenGLRenderer:
             elif not part.filled:
                 yield from self._vertices(picture, part, uploaded)
             return
-        names = ["CUT"] * (picture.clip is not None) + ["PAINTED"] * (part.colours is not None)
+        names = ["CUT"] * (picture.clip_of(part) is not None) + ["PAINTED"] * (part.colours is not None)
         if isinstance(prepared, PreparedPoints):
             if prepared.normals is not None and part.shading != "none":
                 names += ["SMOOTH", "POINT"]
             if part.normal_colours and prepared.normals is not None:
                 names = [*names, "DIRECTIONS"]
-            gl.glPointSize(max(part.point_size, 1.0))
+            gl.glPointSize(max(part.point_size * self._growth, 1.0))
         else:
             gl.glLineWidth(max(part.width, 1.0))
         if part.colours is not None:
@@ -190,7 +194,7 @@ class OpenGLRenderer:
         yield from self._elements(uploaded, 0, kind, share if kind == _POINTS else 1.0)
 
     def _vertices(self, picture: SpatialPicture, part: DrawnPart, uploaded: UploadedPart) -> Iterator[None]:
-        names = ["CUT"] * (picture.clip is not None) + ["PAINTED"] * (part.colours is not None)
+        names = ["CUT"] * (picture.clip_of(part) is not None) + ["PAINTED"] * (part.colours is not None)
         if part.colours is not None:
             uploaded.level(0).paint(part.colours)
         self._use(picture, part, names, part.colour)
@@ -200,7 +204,7 @@ class OpenGLRenderer:
     def _filled(self, picture: SpatialPicture, part: DrawnPart, uploaded: UploadedPart, level: int) -> Iterator[None]:
         gl, surface = self.context.gl, uploaded.prepared
         assert isinstance(surface, PreparedSurface)
-        names = ["CUT"] * (picture.clip is not None)
+        names = ["CUT"] * (picture.clip_of(part) is not None)
         names += {"smooth": ["SMOOTH"], "flat": ["FLAT"], "none": []}[part.shading]
         texture = uploaded.texture() if part.textured else None
         if texture is not None:
@@ -261,11 +265,12 @@ class OpenGLRenderer:
         clip[1] *= -1
         program.setUniformValue(program.uniformLocation("clip_from_local"), QMatrix4x4(*clip.ravel().tolist()))
         program.setUniformValue(program.uniformLocation("view_from_local"), QMatrix4x4(*view.ravel().tolist()))
-        if picture.clip is not None:
-            offset = picture.clip.offset - float(picture.clip.normal @ origin)
-            program.setUniformValue(
-                program.uniformLocation("cut"), QVector4D(QVector3D(*picture.clip.normal.tolist()), offset)
-            )
+        cut = picture.clip_of(part)
+        gl = self.context.gl
+        (gl.glDisable if cut is None else gl.glEnable)(_CLIP_DISTANCE0)
+        if cut is not None:
+            plane = QVector4D(QVector3D(*cut.normal.tolist()), cut.offset - float(cut.normal @ origin))
+            program.setUniformValue(program.uniformLocation("cut"), plane)
 
     def _darkened(self, picture: SpatialPicture, source: _Target, scale: int) -> _Target:
         gl, camera = self.context.gl, picture.camera
@@ -324,8 +329,10 @@ class OpenGLRenderer:
         firsts, first = [], 1
         for part in picture.parts:
             firsts.append(first)
+            if part.owner < 0:
+                continue  # guides hide nothing
             uploaded = self._upload(part.prepared)
-            program = self._programs.numbers(cut=picture.clip is not None)
+            program = self._programs.numbers(cut=picture.clip_of(part) is not None)
             self._place(program, picture, part)
             kind = _TRIANGLES if isinstance(part.prepared, PreparedSurface) else _POINTS
             kind = _LINES if isinstance(part.prepared, PreparedLines) else kind

@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.exporters.geometry_copy import FORMATS, endings, write_geometry
+from cvstudio.exporters.spatial.geometry_files import FORMATS, endings, write_geometry
 from cvstudio.foundation.errors import ExportError
 from cvstudio.media import open_media, open_reader
 
@@ -53,8 +53,9 @@ def test_a_cloud_comes_back(tmp_path: Path, ending: str) -> None:
     np.testing.assert_array_equal(again.points, CLOUD.points)
     assert again.colours is not None
     np.testing.assert_array_equal(again.colours, COLOURS)
-    assert lost == (() if ending == ".ply" else ("normals",))
-    if ending == ".ply":
+    keeps_normals = ending in (".ply", ".pcd", ".off")
+    assert lost == (() if keeps_normals else ("normals",))
+    if keeps_normals:
         assert again.normals is not None
         np.testing.assert_allclose(again.normals, CLOUD.normals, atol=1e-6)
 
@@ -79,7 +80,7 @@ def test_what_a_format_does_not_hold(tmp_path: Path) -> None:
 
 def test_the_file_that_is_open_is_spared(tmp_path: Path) -> None:
     for ending in FORMATS:
-        geometry = CLOUD if ending == ".xyz" else MESH
+        geometry = CLOUD if ending in (".xyz", ".pcd") else MESH
         path = tmp_path / f"a{ending}"
         write_geometry(path, geometry)
         before, media = path.read_bytes(), open_media(path)
