@@ -114,7 +114,8 @@ class _Reader(BaseReader):
         if self._part == "normals":
             # Towards the camera is light blue, as usual: up and the way to the camera count as positive.
             colours = np.rint((view.normals * np.array((1, -1, -1), np.float32) + 1) * 127.5).astype(np.uint8)
-            return colours * (view.depth > 0)[..., None]
+            colours[view.depth == 0] = 0
+            return colours
         if self._part == "uv":
             known: NDArray[np.float32] = np.nan_to_num(
                 np.concatenate([view.uv, np.zeros_like(view.depth)[..., None]], axis=2)
