@@ -217,7 +217,8 @@ class AnalysisPanel(QScrollArea):
         shape: tuple[Any, ...] = ()
         if instance is not None:
             models = tuple((model.key, model.title) for model in instance.spec.models)
-            media = tuple(item.id for item in state.media)
+            # A slider of a file's settings makes other media of it: the rows stay, or they would jump at each tick.
+            media = tuple(item.file_id for item in state.media)
             others = tuple((item.id, item.model) for item in state.instances)
             labels = tuple(item.file.key(None) for item in open_label_sets(state))
             shape = (instance.id, instance.analysis, media, others, state.sets, models, labels)
@@ -233,6 +234,7 @@ class AnalysisPanel(QScrollArea):
         if instance is None:
             return
         for name, row in self._rows.items():
+            row.show_choices(input_choices(instance.spec.slot(name), instance, state))
             row.show_binding(instance.bindings.get(name))
         if self._model is not None:
             self._model.setCurrentIndex(self._model.findData(instance.model))

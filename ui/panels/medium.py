@@ -79,8 +79,10 @@ class MediumPanel(QStackedWidget):
     def _update(self) -> None:
         media = self._controller.session.state.active_media
         if media != self._media:
-            self._media = media
-            self._asked, self._slow = "", ()
+            # Of the same file with other settings the old ones stand until the new ones come: nothing jumps.
+            if media is None or self._media is None or media.file_id != self._media.file_id:
+                self._slow = ()
+            self._media, self._asked = media, ""
             self._request_slow_facts(None)
             self._show_facts()
         self.setCurrentIndex(0 if media is None else 1)
@@ -140,27 +142,35 @@ class MediumPanel(QStackedWidget):
             self._show_form()  # what it is still read as
 
     def _show_facts(self) -> None:
-        for label in chain.from_iterable(self._lines):
-            self._grid.removeWidget(label)
-            label.deleteLater()
-        self._lines.clear()
         media = self._media
         self.name.setText(media.name if media else "")
-        if media is None:
-            return
-        for row, (title, text) in enumerate((*quick_facts(media), *self._slow)):
-            name, value = QLabel(translated(title)), QLabel(text)
-            name.setObjectName("quiet")
-            value.setTextFormat(Qt.TextFormat.PlainText)
-            value.setWordWrap(True)
-            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        facts = (*quick_facts(media), *self._slow) if media is not None else ()
+        # Lines that are there show other facts: new ones have no height until they are laid out, and a slider that is
+        # dragged changes the facts at each tick.
+        for label in chain.from_iterable(self._lines[len(facts) :]):
+            self._grid.removeWidget(label)
+            label.hide()
+            label.deleteLater()
+        del self._lines[len(facts) :]
+        for row, (title, text) in enumerate(facts):
+            if row == len(self._lines):
+                self._add_line()
+            name, value = self._lines[row]
+            name.setText(translated(title))
             # A path has no spaces to break at.
             value.setText(text.replace("/", "/\u200b") if title == "Folder" else text)
-            top = Qt.AlignmentFlag.AlignTop
-            self._grid.addWidget(name, row, 0, top)
-            self._grid.addWidget(value, row, 1)
-            self._lines.append((name, value))
+
+    def _add_line(self) -> None:
+        name, value = QLabel(), QLabel()
+        name.setObjectName("quiet")
+        value.setTextFormat(Qt.TextFormat.PlainText)
+        value.setWordWrap(True)
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row = len(self._lines)
+        self._grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addWidget(value, row, 1)
+        self._lines.append((name, value))
 
 
 PANELS.register(

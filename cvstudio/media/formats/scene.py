@@ -113,24 +113,20 @@ class _Reader(BaseReader):
 
         if self._part == "normals":
             # Towards the camera is light blue, as usual: up and the way to the camera count as positive.
-            colours = np.rint((view.normals * np.array((1, -1, -1), np.float32) + 1) * 127.5).astype(np.uint8)
-            return np.where((view.depth > 0)[..., None], colours, np.uint8(0))
+            towards = np.array((1, -1, -1), np.float32)
+            colours: NDArray[np.uint8] = np.rint((view.normals * towards + 1) * 127.5).astype(np.uint8)
+            colours[view.depth == 0] = 0
+            return colours
         if self._part == "uv":
-            known: NDArray[np.float32] = np.nan_to_num(
-                np.concatenate([view.uv, np.zeros_like(view.depth)[..., None]], axis=2)
-            )
-            return np.rint(known * 255).astype(np.uint8)
+            colours = np.zeros((*view.depth.shape, 3), np.uint8)
+            colours[..., :2] = np.rint(np.nan_to_num(view.uv) * 255)
+            return colours
         if view.flow is not None:
             from cvstudio.draw.samples.flow import flow_picture
 
             return flow_picture(view.flow.vectors)
         if self._part in _LABELS:
-            numbers: dict[str, NDArray[Any]] = {
-                "classes": view.classes + 1,
-                "instances": view.instances,
-                "parts": view.parts,
-            }
-            return label_picture(numbers[self._part])
+            return label_picture(view.classes + 1 if self._part == "classes" else getattr(view, self._part))
         return view.pixels
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QDialogButtonBox
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QDialogButtonBox, QWidget
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from cvstudio.media import MediaKind
 from cvstudio.session.project import load_project, save_project
@@ -88,6 +90,18 @@ def test_the_old_picture_stays_while_a_slider_renders(window: MainWindow, qtbot:
     controller = window.controller
     window.opener._open_scene(RECIPE)
     wait_for(window, qtbot, RECIPE)
+    panel = window.docks["medium"].content
+    assert isinstance(panel, MediumPanel)
+    qtbot.waitUntil(lambda: "Folder" in panel.rows() and not controller.pipeline.busy, timeout=60_000)
+    rows: list[QWidget] = [panel.form.row("scene_seed"), panel.form.row("scene_height")]
+    rows += [window.docks["analysis"].content.findChild(QWidget, f"slot-{name}") for name in ("picture", "labels")]
+
+    def places() -> list[object]:
+        return [(isValid(row) and row.geometry(), isValid(row) and row.mapTo(window, QPoint(0, 0))) for row in rows]
+
+    # Laid out, all rows of both panels are as high as they want to be.
+    qtbot.waitUntil(lambda: all(row.height() >= row.sizeHint().height() for row in rows), timeout=60_000)
+    before = places()
     samples: list[object] = []
     controller.presenter.view_changed.connect(lambda shown: samples.append(shown.sample))
     for seed in (6, 7):
@@ -95,7 +109,12 @@ def test_the_old_picture_stays_while_a_slider_renders(window: MainWindow, qtbot:
         assert media is not None
         controller.set_reading(media, "scene_seed", seed, dragging=True)
         expected = rendered(dataclasses.replace(RECIPE, seed=seed)).pixels
-        qtbot.waitUntil(lambda: np.array_equal(controller.shown.sample.pixels, expected), timeout=60_000)  # noqa: B023
+        # The slider under the mouse stays where it is, and so do all others.
+        qtbot.waitUntil(
+            lambda: places() != before or np.array_equal(controller.shown.sample.pixels, expected),  # noqa: B023
+            timeout=60_000,
+        )
+        assert places() == before
     assert samples
     assert None not in samples
     # What cannot be read does not leave the old picture on screen as if it were it.

@@ -120,6 +120,13 @@ class InputRow(QWidget):
             return self.edit.toPlainText()
         return self.edit.text() if self.edit is not None else ""
 
+    def show_choices(self, choices: Sequence[InputChoice]) -> None:
+        """Offer as many other choices in the same order, such as the same files read with other settings."""
+        self._choices = list(choices)
+        if self.combo is not None:
+            for place, choice in enumerate(choices):
+                self.combo.setItemText(place, choice.title)
+
     def show_binding(self, binding: Binding | None) -> None:
         """Show the input of the slot; a field in which the user is typing is left unchanged."""
         if self.combo is not None:
