@@ -280,5 +280,5 @@ def test_what_lies_on_pictures_can_be_placed() -> None:
     # Anchors and cells stand in the rows of a network's own grid, and what is made of sound is of no picture.
     assert {type(result).__name__ for result in RESULTS.values()} - placed == {
         *("Proposals", "HogCells", "Stack", "Pair", "ClassMaps", "Logits"),
-        *("Spectrogram", "Cepstrum", "WaveEnvelope", "PowerSpectrum", "Separation"),
+        *("Spectrogram", "Cepstrum", "WaveEnvelope", "PowerSpectrum", "Separation", "ScoredSeparation"),
     }

@@ -53,7 +53,7 @@ def _mix(item: ExportItem, gains: tuple[float, ...], pans: tuple[float, ...] = (
         raise ExportError("Stems expect the sound that they are parts of, found none; open it and separate it again.")
     reader = AudioReader(media)
     try:
-        yield StemMix(reader, separation.stems, separation.rate_hz, separation.channel, gains, pans)
+        yield StemMix(reader, separation.stems, separation.rate_hz, separation.channel, gains, pans, separation.mixture)
     finally:
         reader.close()
 
