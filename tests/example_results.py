@@ -31,7 +31,7 @@ from cvstudio.results.power_spectrum import PowerSpectrum
 from cvstudio.results.proposals import Level, Proposals
 from cvstudio.results.scene3d import LinkedPixels, Object3D, Scene3D
 from cvstudio.results.segmentation import ClassMaps, Segmentation
-from cvstudio.results.separation import Separation
+from cvstudio.results.separation import ScoredSeparation, Separation, SourceScore
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.results.triangulation import Triangulation
 from cvstudio.results.wave_envelope import WaveEnvelope
@@ -156,6 +156,16 @@ def separation() -> Separation:
     return Separation(stems, 8_000, ("=voice 1", "voice 2"), 16_000, 19_200, spectra, gains=(1.0, 0.0, 0.5))
 
 
+def scored_separation() -> ScoredSeparation:
+    """The same of a test mixture, of which one source was found."""
+    known = {field.name: getattr(separation(), field.name) for field in dataclasses.fields(Separation)}
+    scores = (
+        SourceScore("first", "=voice 1", 0.5, 12.25, 0.75, 13.5, 0.7, 0.95, 3.1),
+        SourceScore("second", "voice 2", -0.5, float("-inf"), -0.25, -12.0),
+    )
+    return ScoredSeparation(**known, scores=scores)
+
+
 def spectrogram() -> Spectrogram:
     """Noise of 300 columns, of which 250 are computed."""
     levels = np.random.default_rng(1).integers(0, 256, (65, 300), np.uint8)
@@ -265,6 +275,7 @@ EXAMPLES: dict[str, Any] = {
     "wave-envelope": wave_envelope(),
     "power-spectrum": power_spectrum(),
     "separation": separation(),
+    "scored-separation": scored_separation(),
     "logits": logits(),
     "activation-maps": activation_maps(),
     "scene": scene3d(),

@@ -281,5 +281,5 @@ def test_what_lies_on_pictures_can_be_placed() -> None:
     # of no picture.
     assert {type(result).__name__ for result in RESULTS.values()} - placed == {
         *("Proposals", "HogCells", "Stack", "Pair", "ClassMaps", "Logits", "Scene3D", "Triangulation"),
-        *("Spectrogram", "Cepstrum", "WaveEnvelope", "PowerSpectrum", "Separation"),
+        *("Spectrogram", "Cepstrum", "WaveEnvelope", "PowerSpectrum", "Separation", "ScoredSeparation"),
     }

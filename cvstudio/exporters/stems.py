@@ -45,7 +45,7 @@ class StemOptions:
 
 
 @contextmanager
-def _mix(item: ExportItem, gains: tuple[float, ...], pans: tuple[float, ...] = ()) -> Iterator[StemMix]:
+def open_mix(item: ExportItem, gains: tuple[float, ...], pans: tuple[float, ...] = ()) -> Iterator[StemMix]:
     """The sound of `item` with other gains, open for reading. Raises ExportError where it has none."""
     separation: Separation = item.result
     media: Media | None = item.media
@@ -53,7 +53,7 @@ def _mix(item: ExportItem, gains: tuple[float, ...], pans: tuple[float, ...] = (
         raise ExportError("Stems expect the sound that they are parts of, found none; open it and separate it again.")
     reader = AudioReader(media)
     try:
-        yield StemMix(reader, separation.stems, separation.rate_hz, separation.channel, gains, pans)
+        yield StemMix(reader, separation.stems, separation.rate_hz, separation.channel, gains, pans, separation.mixture)
     finally:
         reader.close()
 
@@ -70,7 +70,7 @@ def _write(
     import soundfile
 
     kind, encoding, _ = FORMATS[form]
-    with _mix(item, gains, pans) as mix:
+    with open_mix(item, gains, pans) as mix:
         step = round(BLOCK_SECS * mix.rate_hz)
         try:
             with soundfile.SoundFile(path, "w", mix.rate_hz, mix.channels, encoding, format=kind) as file:

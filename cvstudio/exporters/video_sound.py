@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,8 +18,15 @@ from cvstudio.media.file_identity import decoding
 from cvstudio.media.formats.audio import AudioReader
 from cvstudio.media.sound_channels import chosen_part
 from cvstudio.media.sound_tracks import chosen_track
+from cvstudio.media.stem_mix import SoundReader
 
 BLOCK_SAMPLES = 1024
+
+
+class ReadableChannels(SoundReader, Protocol):
+    """An open reader of sound that says how many channels it has."""
+
+    channels: int
 
 
 class SoundWriter(ABC):
@@ -46,6 +53,11 @@ class SoundWriter(ABC):
                 return _CopiedSound(target, _copied(media, source, source_stream, stream), source)
             source.close()
         return _EncodedSound(target, AudioReader(media), start_secs)
+
+    @staticmethod
+    def encoding(target: Any, reader: ReadableChannels) -> SoundWriter:
+        """Add a sound stream with the whole of what `reader`, which is closed with it, reads."""
+        return _EncodedSound(target, reader, 0.0)
 
     @abstractmethod
     def write(self, until_secs: float, progress: Progress) -> None:
@@ -92,7 +104,7 @@ class _CopiedSound(SoundWriter):
 class _EncodedSound(SoundWriter):
     """Samples of the source from `start_secs` on, encoded as AAC."""
 
-    def __init__(self, target: Any, reader: AudioReader, start_secs: float) -> None:
+    def __init__(self, target: Any, reader: ReadableChannels, start_secs: float) -> None:
         self._target = target
         self._reader = reader
         self._layout = "mono" if reader.channels == 1 else "stereo"

@@ -60,6 +60,7 @@ class StemTracks:
     stems : float32 (stems, n) at `rate_hz`
     channel : of the sound that was parted (the last one where there are fewer); None for the mean of all
     matrix : how loud each track is on the left and on the right at first, see `mix_matrix`
+    mixture : float32 (n,) at `rate_hz`, what the stems are parts of; None for the sound of `reader`
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class StemTracks:
         rate_hz: int,
         channel: int | None,
         matrix: NDArray[np.float32],
+        mixture: NDArray[np.float32] | None = None,
     ) -> None:
         self.matrix = matrix
+        self._mixture = mixture
         self.rate_hz, self.n_samples = reader.rate_hz, reader.n_samples
         self.channels = len(stems) + 1
         self._reader, self._channel = reader, channel
@@ -83,8 +86,16 @@ class StemTracks:
         tracks = np.zeros((self.channels, stop - start), np.float32)
         if stop > start:
             tracks[:-1] = self._stems_between(start, stop)
-            tracks[-1] = mono(self._reader, self._channel, start, stop)[0] - tracks[:-1].sum(0)
+            tracks[-1] = self._whole(start, stop)[0] - tracks[:-1].sum(0)
         return Waveform(tracks, self.rate_hz, start)
+
+    def _whole(self, start: int, stop: int) -> NDArray[np.float32]:
+        """What the stems are parts of, float32 (1, n)."""
+        mixture = self._mixture
+        if mixture is None:
+            return mono(self._reader, self._channel, start, stop)
+        rate_hz = self._stems_rate_hz
+        return resampled(lambda low, high: mixture[None, low:high], len(mixture), rate_hz, self.rate_hz, start, stop)
 
     def _stems_between(self, start: int, stop: int) -> NDArray[np.float32]:
         stems, rate_hz = self._stems, self._stems_rate_hz
@@ -111,8 +122,9 @@ class StemMix(StemTracks):
         channel: int | None,
         gains: tuple[float, ...],
         pans: tuple[float, ...] = (),
+        mixture: NDArray[np.float32] | None = None,
     ) -> None:
-        super().__init__(reader, stems, rate_hz, channel, mix_matrix(gains, pans))
+        super().__init__(reader, stems, rate_hz, channel, mix_matrix(gains, pans), mixture)
         self.channels = 2 if any(pans) else 1
 
     def read(self, start: int, stop: int) -> Waveform:
@@ -125,7 +137,7 @@ class StemMix(StemTracks):
         weights = matrix[:, :-1] - residual
         mixed = np.zeros((self.channels, stop - start), np.float32)
         if residual.any():
-            mixed += residual * mono(self._reader, self._channel, start, stop)
+            mixed += residual * self._whole(start, stop)
         if weights.any() and stop > start:
             stems, rate_hz = self._stems, self._stems_rate_hz
 

@@ -41,6 +41,8 @@ class Separation(Result):
     channel : number of the sound's channel that was parted; None for the mean of all
     gains : linear gain of each stem in order, and last of the residual, in the mix that is heard; 0 is silence
     show : what is drawn: "stems", "masks", or one of `labels` or `RESIDUAL`
+    mixture : float32 (n,) at `rate_hz`, what was parted, where that is no file; its samples are counted by
+        `sound_samples` then
     pans : -1 (left) to 1 (right) of each stem in the mix; empty where all are in the middle
     levels_db : root mean square of each stem in dB relative to full scale, at least `SILENCE_DB`; by default computed
     """
@@ -59,6 +61,7 @@ class Separation(Result):
     source: Source = Source()
     levels_db: tuple[float, ...] = ()
     pans: tuple[float, ...] = ()
+    mixture: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.stems.ndim != 2 or self.stems.dtype != np.float32 or len(self.stems) != len(self.labels):
@@ -117,6 +120,82 @@ class Separation(Result):
         )
         quiet = frozenset(row for row, (name, *_) in enumerate(rows) if name in self.silent)
         return Table("cvstudio-separation", "tracks", columns, rows, quiet=quiet)
+
+
+@dataclass(frozen=True)
+class SourceScore:
+    """How well a source was found in a mixture; decibels but for STOI.
+
+    Parameters
+    ----------
+    source, stem : names of the source, and of the stem that fits it best
+    si_sdr_before, si_sdr, sdr_before, sdr : of the mixture, and of the stem
+    stoi_before, stoi : intelligibility, about 0 to 1; None where there is too little speech
+    pesq : perceived quality, 1 to 4.6; None where it was not measured
+    """
+
+    source: str
+    stem: str
+    si_sdr_before: float
+    si_sdr: float
+    sdr_before: float
+    sdr: float
+    stoi_before: float | None = None
+    stoi: float | None = None
+    pesq: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredSeparation(Separation):
+    """Stems of a test mixture, whose sources are known.
+
+    Parameters
+    ----------
+    scores : of each source
+    pesq_missing : why the perceived quality was not measured, one sentence; empty where it was
+    """
+
+    scores: tuple[SourceScore, ...] = ()
+    pesq_missing: str = ""
+
+    def headline(self) -> str:
+        gains = [score.si_sdr - score.si_sdr_before for score in self.scores]
+        if not gains or not np.isfinite(gains).all():
+            return super().headline()
+        return f"SI-SDR improved by {np.mean(gains):.1f} dB"
+
+    def table(self) -> Table:
+        """The sources with their scores."""
+        columns = (
+            Column("source", "Source", kind="text"),
+            Column("stem", "Stem", kind="label", among=self.tracks),
+            Column("si_sdr_before_db", "Before", unit="dB"),
+            Column("si_sdr_db", "SI-SDR", unit="dB"),
+            Column("sdr_before_db", "SDR before", unit="dB", shown=False),
+            Column("sdr_db", "SDR", unit="dB"),
+            Column("stoi_before", "STOI before", shown=False),
+            Column("stoi", "STOI"),
+            Column("pesq", "PESQ", shown=not self.pesq_missing),
+        )
+        rows = [
+            (
+                score.source,
+                score.stem,
+                _rounded(score.si_sdr_before),
+                _rounded(score.si_sdr),
+                _rounded(score.sdr_before),
+                _rounded(score.sdr),
+                _rounded(score.stoi_before, 3),
+                _rounded(score.stoi, 3),
+                _rounded(score.pesq),
+            )
+            for score in self.scores
+        ]
+        return Table("cvstudio-separation-scores", "sources", columns, rows)
+
+
+def _rounded(value: float | None, digits: int = 2) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(value, digits)
 
 
 def _level_db(stem: NDArray[np.float32]) -> float:

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from cvstudio.session.session import State
 from ui.library import thumbnails
 from ui.tour.input_events import move_mouse
 from ui.window import main_window
@@ -78,9 +79,11 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     # The window manager may answer with another size first.
     qtbot.waitUntil(lambda: made.size() == QSize(1280, 800))
     yield made
-    # Without a project and without work closing asks nothing.
+    # Without a project, edited labels and work closing asks nothing: a question would wait for ever.
     made.project.path = None
     made.quit_guard.quits_now = True
+    if made.controller.labelling.unsaved:
+        made.controller.session.load(State())
     made.close()
     made.deleteLater()
 

@@ -12,6 +12,7 @@ from cvstudio.media import Media, MediaKind
 from cvstudio.media.camera import frame_number
 from cvstudio.media.playback.feed import Sound
 from cvstudio.media.playback.player import Player
+from cvstudio.media.playback.sound_card import SoundDevice
 from cvstudio.media.playback.transport import Transport
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Playback(QObject):
     position_changed : position in seconds, for displays and cursors
     playing_changed : whether the medium plays
     media_changed : (duration in seconds, has sound)
+    peaks_played : largest magnitude of each channel since the last time, while sound plays
     failed : reason why the sound cannot be played, one sentence
     """
 
@@ -47,6 +49,7 @@ class Playback(QObject):
     position_changed = Signal(float)
     playing_changed = Signal(bool)
     media_changed = Signal(float, bool)
+    peaks_played = Signal(tuple)
     failed = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -58,6 +61,7 @@ class Playback(QObject):
         self._running = False  # whether a camera plays, which has no clock
         self._silent = False
         self._told: set[str] = set()
+        self._device = ""
         self._volume = 1.0
         self._muted = False
         self._frame_pts: float | None = None
@@ -244,6 +248,15 @@ class Playback(QObject):
         if self._player is not None:
             self._player.mute(muted)
 
+    def set_device(self, name: str) -> None:
+        """Play on the device with this name from now on; empty for the default of the system."""
+        if name == self._device:
+            return
+        self._device, self._silent = name, False
+        self._close_player()
+        if self.playing and not self._is_camera:
+            self._start_sound()
+
     def shown(self, pts: float | None) -> None:
         """Note that the frame at `pts` seconds is on screen, from which `step` counts; None for no frame."""
         if pts is not None and pts != self._frame_pts:
@@ -275,7 +288,8 @@ class Playback(QObject):
                 from cvstudio.media.formats.audio import AudioReader
 
                 make = self._make_sound
-                self._player = Player(lambda: make(AudioReader(media)) if make else AudioReader(media))
+                backend = SoundDevice(self._device)
+                self._player = Player(lambda: make(AudioReader(media)) if make else AudioReader(media), backend=backend)
                 self._player.set_volume(self._volume)
                 self._player.mute(self._muted)
             self._player.set_loop(self._transport.loop)
@@ -314,6 +328,8 @@ class Playback(QObject):
             self.seek(loop[0])
         position_secs = self.position_secs
         self.position_changed.emit(position_secs)
+        if self._player is not None and (peaks := self._player.take_peaks()):
+            self.peaks_played.emit(peaks)
         if self._media is not None and self._media.moving:
             self.moved.emit(position_secs)
         if not self.playing:

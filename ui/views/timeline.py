@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout
@@ -10,6 +12,7 @@ from cvstudio.foundation.params import Range
 from ui.base.icons import icon
 from ui.base.keys import PRESS_KEYS, claims
 from ui.views.scrubber import Scrubber, clock
+from ui.views.sound.level_meter import LevelMeter
 from ui.widgets.slider import Slider
 from ui.widgets.steady_label import SteadyLabel
 
@@ -57,6 +60,8 @@ class Timeline(QFrame):
     smooth_toggled : True to play smoothly instead of exactly
     volume_changed : 0..1
     mute_toggled : bool
+    devices_wanted : the list of sound devices is about to be shown; see `show_devices`
+    device_chosen : name of a sound device, empty for the default
     record_toggled : the user starts or stops recording
     """
 
@@ -68,6 +73,8 @@ class Timeline(QFrame):
     smooth_toggled = Signal(bool)
     volume_changed = Signal(float)
     mute_toggled = Signal(bool)
+    devices_wanted = Signal()
+    device_chosen = Signal(str)
     record_toggled = Signal()
 
     def __init__(self) -> None:
@@ -103,6 +110,11 @@ class Timeline(QFrame):
         self.mute = _Button("volume-2", self.tr("Mute"))
         self.mute.setCheckable(True)
         self.mute.clicked.connect(self._mute_clicked)
+        self._devices = QMenu(self.mute)
+        self._devices.aboutToShow.connect(self.devices_wanted)
+        self.mute.setMenu(self._devices)
+        self.mute.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.meter = LevelMeter()
         self.volume = Slider(VOLUME)
         self.volume.setFixedWidth(88)
         self.volume.setAccessibleName(self.tr("Volume"))
@@ -136,6 +148,7 @@ class Timeline(QFrame):
         for button in (self.smooth, self.loop, self.speed, self.mute):
             layout.addWidget(button)
         layout.addWidget(self.volume)
+        layout.addWidget(self.meter)
         self.set_duration(0.0)
         self.set_has_sound(False)
         self.set_frame_rate(None)
@@ -217,6 +230,7 @@ class Timeline(QFrame):
                 self._line.insertWidget(self._line.indexOf(self.record) + 1, self.scrubber, 1)
         self.duration.setVisible(roomy and not self._live)
         self.volume.setVisible(roomy and self._has_sound)
+        self.meter.setVisible(roomy and self._has_sound)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
@@ -271,6 +285,25 @@ class Timeline(QFrame):
             self.smooth.fontMetrics().horizontalAdvance(text) for text in (self.tr("Smooth"), self.tr("Exact"))
         )
         self.smooth.setMinimumWidth(widest + 16)
+
+    def loop_between(self, start: float, stop: float) -> None:
+        """Repeat what is between two times in seconds, as the user wants."""
+        self.loop.setChecked(True)
+        self.scrubber.set_loop((start, stop))
+        self.loop_changed.emit(start, stop)
+
+    def show_devices(self, names: Sequence[str], current: str) -> None:
+        """List the sound devices, of which `current` is chosen; empty for the default of the system."""
+        self._devices.clear()
+        group = QActionGroup(self._devices)
+        for name in ("", *names):
+            action = self._devices.addAction(name or self.tr("Default sound device"))
+            action.setCheckable(True)
+            action.setChecked(name == current or (not name and current not in names))
+            action.triggered.connect(lambda _=False, chosen=name: self.device_chosen.emit(chosen))
+            group.addAction(action)
+        if not names:
+            self._devices.addAction(self.tr("No sound device is connected")).setEnabled(False)
 
     # What the user wants --------------------------------------------------------------------------------------------
 

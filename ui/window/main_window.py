@@ -149,11 +149,13 @@ class MainWindow(Window):
         from ui.window.quitting import QuitGuard, QuitKey
         from ui.window.remedies import Remedies
         from ui.window.tab_order import TabOrder
+        from ui.window.tools.sound_devices import connect_devices
         from ui.window.workspace import Workspace
 
         controller = self.controller
         self.welcome = Welcome()
         self.workspace = Workspace(controller)
+        connect_devices(self.workspace.timeline, controller.playback, self.settings)
         self.centre.addWidget(self.welcome)
         self.centre.addWidget(self.workspace)
         self.centre.removeWidget(self._to_come)

@@ -150,6 +150,8 @@ class Workspace(QWidget):
         self.timeline.seek_requested.connect(playback.seek)
         self.timeline.step_requested.connect(playback.step)
         self.timeline.loop_changed.connect(playback.set_loop)
+        self.timeline.loop.clicked.connect(self._loop_clicked)
+        playback.peaks_played.connect(self.timeline.meter.add_peaks)
         self.timeline.speed_changed.connect(playback.set_speed)
         self.timeline.volume_changed.connect(playback.set_volume)
         self.timeline.mute_toggled.connect(playback.set_muted)
@@ -460,6 +462,11 @@ class Workspace(QWidget):
         self.timeline.set_live(media is not None and media.kind is MediaKind.CAMERA)
         self.sound.clear()
         self.canvas.fit()
+
+    def _loop_clicked(self, on: bool) -> None:
+        """Repeat what is between A and B of a sound, where the user begins a loop."""
+        if on and self.sound.stretch is not None:
+            self.timeline.loop_between(*self.sound.stretch)
 
     def _position(self, secs: float) -> None:
         self.timeline.set_position(secs)

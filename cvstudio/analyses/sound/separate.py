@@ -28,8 +28,8 @@ from cvstudio.results.spectrogram import Spectrogram
 READ_SECS = 20.0
 """Seconds of sound that are read and resampled at once."""
 
-MOST_SECS = 3.5 * 3600
-"""Longest sound: the stems of 3.5 hours at 8 kHz take 0.8 GB."""
+MOST_BYTES = 810_000_000
+"""Largest size of all stems: 3.5 hours of two voices at 8 kHz, and half of that at 16 kHz."""
 
 WINDOW_SECS, OVERLAPS = 0.064, 4
 """Window of the spectrograms, which suits speech, and windows that each moment lies in."""
@@ -168,15 +168,27 @@ def spectrum(samples: NDArray[np.float32], rate_hz: int, progress: Progress) -> 
     return deque(stream(source, window=window, hop=window // OVERLAPS, channel=None, progress=progress), maxlen=1)[0]
 
 
+def spectra_of(
+    stems: NDArray[np.float32], mixture: NDArray[np.float32], rate_hz: int, progress: Progress
+) -> tuple[Spectrogram, ...]:
+    """Spectrograms of stems (k, n) and of what is left of their mixture (n,)."""
+    tracks = (*stems, mixture - stems.sum(0))
+    ends = np.linspace(0, 1, len(tracks) + 1).tolist()
+    return tuple(
+        spectrum(track, rate_hz, PartProgress(progress, (begin, end)))
+        for track, begin, end in zip(tracks, ends, ends[1:], strict=False)
+    )
+
+
 def run_separate(inputs: Inputs, params: SeparateParams, progress: Progress) -> Iterator[Separation]:
     """Stage: open reader -> Separation. Raises MediaError for a sound that is too long."""
     sound: SoundSource = inputs.samples["sound"]
     network: SeparatorNetwork = inputs.network
-    secs = sound.n_samples / sound.rate_hz
-    if secs > MOST_SECS:
+    secs, most_secs = sound.n_samples / sound.rate_hz, MOST_BYTES / (4 * len(network.labels) * network.rate_hz)
+    if secs > most_secs:
         raise MediaError(
-            f"Source separation expects at most {MOST_SECS / 3600:.1f} hours of sound, found {secs / 3600:.1f}; cut it "
-            f"into parts."
+            f"Source separation expects at most {most_secs / 3600:.1f} hours of sound with this model, found "
+            f"{secs / 3600:.1f}; cut it into parts."
         )
     rate_hz, channel = network.rate_hz, CHANNELS[params.channel]
     samples = at_rate(sound, rate_hz, channel, PartProgress(progress, (0.0, 0.05)))
@@ -187,12 +199,7 @@ def run_separate(inputs: Inputs, params: SeparateParams, progress: Progress) -> 
         if inputs.parts is not None:
             inputs.parts.keep(parts)
     stems = joined(parts, len(samples), chunk, ordered=network.ordered)
-    tracks = (*stems, samples - stems.sum(0))
-    ends = np.linspace(0.9, 1, len(tracks) + 1).tolist()
-    spectra = tuple(
-        spectrum(track, rate_hz, PartProgress(progress, (begin, end)))
-        for track, begin, end in zip(tracks, ends, ends[1:], strict=False)
-    )
+    spectra = spectra_of(stems, samples, rate_hz, PartProgress(progress, (0.9, 1.0)))
     if inputs.parts is not None:
         inputs.parts.drop()
     yield Separation(

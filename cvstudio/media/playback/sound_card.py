@@ -50,21 +50,44 @@ class Backend(Protocol):
         ...
 
 
+def portaudio() -> Any:
+    """The module `sounddevice`. Raises PlaybackError where the library that it binds is missing."""
+    try:
+        import sounddevice
+    except OSError:
+        raise PlaybackError(
+            "Sound expects the PortAudio library, found none; install it (Debian: libportaudio2)."
+        ) from None
+    return sounddevice
+
+
+def device_names(*, inputs: bool = False) -> tuple[str, ...]:
+    """Names of the devices that play, or that record; empty where there are none, or no library to ask."""
+    try:
+        sounddevice = portaudio()
+        devices = sounddevice.query_devices()
+    except (PlaybackError, OSError, RuntimeError):  # PortAudio's own error is a RuntimeError
+        return ()
+    channels = "max_input_channels" if inputs else "max_output_channels"
+    return tuple(dict.fromkeys(str(device["name"]) for device in devices if device[channels] > 0))
+
+
 class SoundDevice:
-    """The system's default device, through PortAudio."""
+    """A device of the system, through PortAudio.
+
+    name : of `device_names`; the system's default where it is empty or not connected
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
 
     def open(self, rate_hz: int, channels: int, fill: Fill) -> Output:
-        try:
-            import sounddevice
-        except OSError:
-            raise PlaybackError(
-                "Playing sound expects the PortAudio library, found none; install it (Debian: libportaudio2)."
-            ) from None
-        return _Stream(sounddevice, rate_hz, channels, fill)
+        name = self.name if self.name in device_names() else None
+        return _Stream(portaudio(), rate_hz, channels, fill, name)
 
 
 class _Stream:
-    def __init__(self, sounddevice: Any, rate_hz: int, channels: int, fill: Fill) -> None:
+    def __init__(self, sounddevice: Any, rate_hz: int, channels: int, fill: Fill, name: str | None) -> None:
         self._failure = (sounddevice.PortAudioError, ValueError, OSError)
         self._delay_secs = 0.0
 
@@ -75,7 +98,7 @@ class _Stream:
 
         try:
             self._stream = sounddevice.OutputStream(
-                samplerate=rate_hz, channels=channels, dtype="float32", callback=callback
+                samplerate=rate_hz, channels=channels, dtype="float32", callback=callback, device=name
             )
             self._delay_secs = float(self._stream.latency)
         except self._failure as error:

@@ -29,7 +29,7 @@ class OpenPlayer:
 
     made: list[OpenPlayer]
 
-    def __init__(self, open_reader: Any) -> None:
+    def __init__(self, open_reader: Any, backend: Any = None) -> None:
         self.sound = open_reader()
         self.seeks: list[float] = []
         self.matrix = getattr(self.sound, "matrix", np.ones((1, 1), np.float32))
@@ -54,6 +54,9 @@ class OpenPlayer:
     def set_loop(self, loop: tuple[float, float] | None) -> None: ...
 
     def set_speed(self, speed: float) -> None: ...
+
+    def take_peaks(self) -> tuple[float, ...]:
+        return ()
 
     def set_mix(self, matrix: Any) -> None:
         self.matrix = matrix
@@ -121,7 +124,7 @@ def test_a_player_that_opens_late_opens_what_it_was_made_for(
     playback: Playback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Late(OpenPlayer):
-        def __init__(self, open_reader: Any) -> None:
+        def __init__(self, open_reader: Any, backend: Any = None) -> None:
             self.open_reader, self.error = open_reader, None
             OpenPlayer.made.append(self)
 

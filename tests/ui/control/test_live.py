@@ -113,7 +113,7 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     class Silent:
         error = None
 
-        def __init__(self, open_reader: object) -> None:
+        def __init__(self, open_reader: object, backend: object = None) -> None:
             raise playback_module.UserError("no sound")
 
     monkeypatch.setattr(playback_module, "Player", Silent)

@@ -21,7 +21,7 @@ class SilentPlayer:
 
     made: list[SilentPlayer]
 
-    def __init__(self, open_reader: object) -> None:
+    def __init__(self, open_reader: object, backend: object = None) -> None:
         self.position = 0.0
         self.playing = False
         self.closed = False

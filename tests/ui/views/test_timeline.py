@@ -157,3 +157,44 @@ def test_the_scrubber_is_never_squeezed_by_the_buttons(timeline: Timeline, width
     timeline.resize(800, timeline.height())
     qtbot.waitUntil(lambda: timeline.scrubber.x() > timeline.on.x())
     assert abs(timeline.scrubber.geometry().center().y() - timeline.play.geometry().center().y()) <= 2
+
+
+def test_sound_devices_are_listed_when_asked_for_and_the_chosen_one_is_told(timeline: Timeline) -> None:
+    timeline.set_has_sound(True)
+    timeline.devices_wanted.connect(lambda: timeline.show_devices(("Speakers", "Headphones"), "Headphones"))
+    timeline._devices.aboutToShow.emit()
+    actions = {action.text(): action for action in timeline._devices.actions()}
+    assert list(actions) == ["Default sound device", "Speakers", "Headphones"]
+    assert [text for text, action in actions.items() if action.isChecked()] == ["Headphones"]
+    chosen: list[str] = []
+    timeline.device_chosen.connect(chosen.append)
+    actions["Speakers"].trigger()
+    actions["Default sound device"].trigger()
+    assert chosen == ["Speakers", ""]
+    timeline.show_devices((), "Gone")
+    texts = [action.text() for action in timeline._devices.actions()]
+    assert texts == ["Default sound device", "No sound device is connected"]
+    assert not timeline._devices.actions()[-1].isEnabled()
+
+
+def test_the_meter_rises_with_a_peak_and_falls_slowly(timeline: Timeline, qtbot: Any) -> None:
+    meter = timeline.meter
+    meter.add_peaks((0.5, 1.0))
+    left, right = meter.levels_db
+    assert left == pytest.approx(-6.02, abs=0.01)
+    assert right == 0
+    meter.add_peaks((0.1, 0.1))
+    assert meter.levels_db[0] > -20  # a bar does not fall with a quieter block
+    qtbot.waitUntil(lambda: -59 < meter.levels_db[0] < -10)
+    qtbot.waitUntil(lambda: max(meter.levels_db) == -60, timeout=10_000)
+    assert not meter._timer.isActive()
+
+
+def test_a_loop_between_two_times(timeline: Timeline) -> None:
+    timeline.set_duration(10.0)
+    told: list[Any] = []
+    timeline.loop_changed.connect(lambda start, stop: told.append((start, stop)))
+    timeline.loop_between(2.0, 3.5)
+    assert told == [(2.0, 3.5)]
+    assert timeline.loop.isChecked()
+    assert timeline.scrubber.loop == (2.0, 3.5)

@@ -60,7 +60,7 @@ def test_a_job_accepts_on_all_pictures_as_one_step(
         # Drawn while the job runs: it stays, and nothing is put beside it.
         labelling.edit("Draw label", with_added(labelling.labels, Annotation(0, (1, 1, 9, 9))))
         qtbot.waitUntil(lambda: len(notices) == 2, timeout=60_000)
-        assert notices[-1][1].endswith("1 pictures that were edited meanwhile stay as they are.")
+        assert notices[-1][1].endswith("1 picture that was edited meanwhile stays as it is.")
         assert [item.box for item in annotations(window)] == [(1, 1, 9, 9)]
         assert len(labelling.annotations.edits) == 3
         assert not kept()

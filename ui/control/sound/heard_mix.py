@@ -54,7 +54,8 @@ class HeardMix(QObject):
         # As it is now: gains may have changed while the player opened.
         heard = self._separation
         newest = heard if heard is not None and heard.spectra is separation.spectra else separation
-        return StemTracks(reader, separation.stems, separation.rate_hz, separation.channel, _matrix(newest))
+        stems, mixture = separation.stems, separation.mixture
+        return StemTracks(reader, stems, separation.rate_hz, separation.channel, _matrix(newest), mixture)
 
 
 def _matrix(separation: Separation) -> NDArray[np.float32]:
