@@ -184,6 +184,15 @@ def decode_video(
         lost(rest)
 
 
+def gives_frame(packet: Packet[VideoStream], codec: str) -> bool:
+    """Whether a packet of `codec`, FFmpeg's name, holds a frame of its own that is shown, if it is not damaged."""
+    if not packet.size or packet.is_discard:
+        return False
+    if codec == "mpeg4":
+        return packet.size > _PLACEHOLDER_BYTES
+    return codec != "vp8" or bool(memoryview(packet)[0] & _VP8_SHOWN)
+
+
 class _Waiting:
     """The times of the packets whose frames have not come yet.
 
@@ -206,11 +215,7 @@ class _Waiting:
     def add(self, packet: Packet[VideoStream]) -> None:
         """A packet is given to the decoder. Those in front of the first key frame need frames that nobody has read."""
         time = packet.dts if packet.pts is None else packet.pts
-        if not packet.size or packet.is_discard or time is None:
-            return
-        if self._codec == "mpeg4" and packet.size <= _PLACEHOLDER_BYTES:
-            return
-        if self._codec == "vp8" and not memoryview(packet)[0] & _VP8_SHOWN:
+        if time is None or not gives_frame(packet, self._codec):
             return
         if self._begin is None and packet.is_keyframe:
             self._begin = time

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from PySide6.QtCore import QMimeData, QObject, QUrl, Signal
 from PySide6.QtGui import QClipboard, QDragEnterEvent, QDropEvent, QImage
@@ -31,7 +32,7 @@ def local_paths(mime: QMimeData) -> list[Path]:
     begins with "~", or a file:// address. Empty where a line names none.
     """
     if mime.hasUrls():
-        files = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+        files = [_local_path(url) for url in mime.urls() if url.isLocalFile()]
         if files:
             return files
     if not mime.hasText() or len(mime.text()) > MAX_TEXT:
@@ -42,12 +43,20 @@ def local_paths(mime: QMimeData) -> list[Path]:
     return paths if len(paths) == len(lines) else []
 
 
+def _local_path(url: QUrl) -> Path:
+    """The path of an address of a local file."""
+    name = url.toLocalFile()
+    if "\N{REPLACEMENT CHARACTER}" in name:  # Qt's text of bytes that are not UTF-8, which the address keeps as "%E9"
+        name = os.fsdecode(unquote_to_bytes(url.path(QUrl.ComponentFormattingOption.FullyEncoded)))
+    return Path(name)
+
+
 def _named_by(line: str) -> Path | None:
     """The existing file or folder that a line of text names; None where there is none."""
     if len(line) > 1 and line[0] == line[-1] and line[0] in "\"'":
         line = line[1:-1]
     if line.startswith("file:"):
-        line = QUrl(line).toLocalFile()
+        line = str(_local_path(QUrl(line)))
     path = Path(os.path.expanduser(line))
     try:
         # A relative path depends on the working directory, which the user does not know.

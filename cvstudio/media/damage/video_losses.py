@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Media
@@ -14,9 +13,6 @@ from cvstudio.media.damage.picture_flaws import gif_flaw
 from cvstudio.media.damage.sound_losses import find_silence
 from cvstudio.media.file_identity import decoding
 from cvstudio.media.formats.audio import AudioReader
-
-if TYPE_CHECKING:
-    pass
 
 _MOST_PIXELS = 250_000_000
 """Pixels of all frames up to which a video is decoded for its facts: a second of work."""

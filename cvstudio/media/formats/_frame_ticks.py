@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cvstudio.media.container import decode_video, open_container, video_stream
+from cvstudio.media.container import decode_video, gives_frame, open_container, video_stream
 from cvstudio.media.file_identity import damaged, decoding
 
 
@@ -24,8 +24,9 @@ def frame_ticks(path: Path, origin: int) -> list[int]:
         stream = video_stream(container)
         if stream is None:
             raise damaged(path)
+        codec = stream.codec_context.codec.canonical_name
         for packet in container.demux(stream):
-            if packet.is_discard or not packet.size:
+            if not gives_frame(packet, codec):
                 continue
             if packet.pts is None:
                 break

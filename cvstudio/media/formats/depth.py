@@ -144,6 +144,7 @@ class _Raw:
     disparity : whether they are disparities by default
     source : what they are in the file, e.g. an array's name; "" where it holds nothing else
     left : what the file holds beside them
+    no_data : the number that stands for what was not measured; None where the file states none
     """
 
     values: NDArray[Any]
@@ -151,6 +152,7 @@ class _Raw:
     disparity: bool
     source: str = ""
     left: str = ""
+    no_data: float | None = None
 
 
 def _read_raw(path: Path, head: bytes, reading: Reading | None) -> _Raw:
@@ -167,31 +169,40 @@ def _read_raw(path: Path, head: bytes, reading: Reading | None) -> _Raw:
         return _Raw(values, stored, values.dtype == np.uint8, source, left)
     values, header = _read_picture(path, page_of(reading))
     stored = f"{header.used_bits}-bit {'floats' if header.floating else 'integers'}"
-    return _Raw(values, stored, values.dtype == np.uint8)
+    return _Raw(values, stored, values.dtype == np.uint8, no_data=header.no_data)
 
 
 def _missing(raw: _Raw, choice: str) -> tuple[NDArray[np.bool_], str]:
     """Which values, beside those not greater than 0, say that nothing was measured, and what to tell of them.
 
-    Renderers write 1e10 and more where a ray hits nothing. Any other value is guessed only where it is the largest and
-    lies far above the rest: at the end of its type above six times the next one; for floats, shared by 1 % of the map,
-    above a hundred times the next one.
+    What the file states counts. Renderers write 1e10 and more where a ray hits nothing. Any other value is guessed only
+    where it is the largest and lies far above the rest: at the end of its type above six times the next one; for
+    floats, shared by 1 % of the map, above a hundred times the next one.
     """
     values = raw.values
     absent = np.zeros(values.shape, bool)
+    texts: list[str] = []
+
+    def leave_out(these: NDArray[np.bool_], text: str) -> None:
+        nonlocal absent
+        if these.any():
+            absent = absent | these
+            texts.insert(0, text)
+
     if choice == "none":
         return absent, ""
     if values.dtype.kind == "f":
-        absent = values >= np.float64(_NO_HIT)  # more than a half float holds
+        leave_out(values >= np.float64(_NO_HIT), f"{_NO_HIT:.0e} and more")  # more than a half float holds
+    if raw.no_data is not None and raw.no_data > 0:
+        number = values.dtype.type(raw.no_data) if values.dtype.kind == "f" else raw.no_data
+        leave_out((values == number) & ~absent, f"{raw.no_data:,.10g}")
     known = values[~absent & (values > 0) & np.isfinite(values)]
     if not known.size:
         return absent, ""
     largest = known.max()
-    text = f"{_NO_HIT:.0e} and more" if absent.any() else ""
     if choice == "largest" or _stands_apart(known, largest, raw.disparity):
-        absent = absent | (values == largest)
-        text = f"{largest:,.10g}" + (f"; {text}" if text else "")
-    return absent, f"values of {text}, {absent.mean():.1%}" if text else ""
+        leave_out(values == largest, f"{largest:,.10g}")
+    return absent, f"values of {'; '.join(texts)}, {absent.mean():.1%}" if texts else ""
 
 
 def _stands_apart(known: NDArray[Any], largest: Any, disparity: bool) -> bool:

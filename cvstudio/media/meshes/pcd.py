@@ -22,6 +22,7 @@ _TYPES = {"F4": "<f4", "F8": "<f8", "U1": "<u1", "U2": "<u2", "U4": "<u4", "U8":
     f"I{size}": f"<i{size}" for size in (1, 2, 4, 8)
 }
 HEADER_BYTES = 65_536
+_AT_ORIGIN = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 _SEPARATE = (("r", "g", "b"), ("red", "green", "blue"))
 _READ = {"x", "y", "z", "normal_x", "normal_y", "normal_z", "rgb", "rgba", "a", "alpha"}.union(*_SEPARATE)
 
@@ -36,12 +37,14 @@ class PcdHeader:
     points : number of points
     data : "ascii", "binary" or "binary_compressed"
     start : offset of the data in bytes
+    viewpoint : position of the sensor and its rotation as a quaternion (w, x, y, z)
     """
 
     record: np.dtype[Any]
     points: int
     data: str
     start: int
+    viewpoint: tuple[float, ...] = _AT_ORIGIN
 
 
 def is_pcd(head: bytes) -> bool:
@@ -67,6 +70,7 @@ def pcd_header(path: Path) -> PcdHeader:
             # All fields for padding are named "_".
             fields.append((name if name != "_" else f"_{number}", _TYPES[f"{kind}{size}"], (count,)))
         record, points = np.dtype(fields), int(entries["POINTS"][0])
+        viewpoint = _viewpoint(entries.get("VIEWPOINT", []))
         encoding = data[1].decode().lower()
         row_bytes = {"ascii": 2 * len(names), "binary": record.itemsize}.get(encoding, 0)
         if points < 0 or data.end() + points * row_bytes > path.stat().st_size + 1:
@@ -75,7 +79,16 @@ def pcd_header(path: Path) -> PcdHeader:
         raise MediaError(f"{quoted(path)} stores its points as '{encoding}', which is not known; save it as binary.")
     if not {"x", "y", "z"} <= set(names):
         raise MediaError(f"{quoted(path)} has no x, y and z; choose a file with points.")
-    return PcdHeader(record, points, encoding, data.end())
+    return PcdHeader(record, points, encoding, data.end(), viewpoint)
+
+
+def _viewpoint(words: list[str]) -> tuple[float, ...]:
+    """Position and rotation of the sensor; at the origin where a program wrote something else."""
+    try:
+        numbers = tuple(map(float, words))
+    except ValueError:
+        return _AT_ORIGIN
+    return numbers if len(numbers) == len(_AT_ORIGIN) else _AT_ORIGIN
 
 
 def read_pcd(path: Path) -> PointCloud:
@@ -96,6 +109,8 @@ def read_pcd(path: Path) -> PointCloud:
         if {"normal_x", "normal_y", "normal_z"} <= columns.keys():
             normals = np.stack([columns[f"normal_{axis}"].reshape(-1) for axis in "xyz"], axis=1).astype(np.float32)
         left = [name for name in columns if name not in _READ and not name.startswith("_")]
+        if header.viewpoint != _AT_ORIGIN:
+            left.append(f"viewpoint ({', '.join(f'{number:.6g}' for number in header.viewpoint)})")
         notes = {"Not read": ", ".join(left)} if left else {}
         cloud = measured(points, None, _colours(columns), normals, notes)
     assert isinstance(cloud, PointCloud)

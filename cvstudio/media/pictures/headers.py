@@ -62,6 +62,7 @@ class Header:
     others : the other pages of the file that can be read
     ended : False where a picture is whole, but lacks the mark of its end
     behind : what is told of other bytes behind the picture; "" where there are none
+    no_data : the number that stands for what was not measured; None where none is stated
     """
 
     format: str
@@ -85,6 +86,7 @@ class Header:
     others: tuple[OtherPage, ...] = ()
     ended: bool = True
     behind: str = ""
+    no_data: float | None = None
 
     @property
     def size(self) -> Size:
@@ -443,6 +445,7 @@ def _tiff(file: BinaryIO, length: int, page: int = 0) -> Header:
         pages=picture.pages,
         page=page,
         others=picture.others,
+        no_data=picture.no_data,
     )
 
 

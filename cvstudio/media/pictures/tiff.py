@@ -75,6 +75,7 @@ class TiffPicture:
     colors : what the channels are, for users
     pages : what is told of the others; "" where there is one directory only
     others : the other pictures that can be read
+    no_data : the number that stands for what was not measured; None where none is stated
     """
 
     width: int
@@ -89,6 +90,7 @@ class TiffPicture:
     colors: str
     pages: str
     others: tuple[OtherPage, ...] = ()
+    no_data: float | None = None
 
 
 @contextmanager
@@ -132,6 +134,7 @@ def describe(file: BinaryIO, number: int = 0) -> TiffPicture:
             _channels_fact(page),
             _pages_fact(tiff, page, number, directories),
             _others(page, directories),
+            _no_data(page),
         )
 
 
@@ -196,6 +199,15 @@ def _fits(low: int, high: int) -> bool:
 def _tag(page: TiffPage, code: int, default: Any) -> Any:
     value = page.tags.valueof(code, default)
     return value[0] if isinstance(value, tuple) and value else value
+
+
+def _no_data(page: TiffPage) -> float | None:
+    """What a GeoTIFF states in the tag of GDAL; None where that is no finite number."""
+    try:
+        number = float(_tag(page, _GDAL_NODATA, ""))
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
 
 
 def _directories(tiff: TiffFile) -> list[TiffPage]:

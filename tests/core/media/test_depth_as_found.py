@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import DepthMap
@@ -163,3 +164,25 @@ def test_a_full_level_far_above_the_rest_is_missing(tmp_path: Path) -> None:
     path = png(tmp_path / "b.png", wide)
     assert not read(path).invalid.any()
     assert read(path, settings={"depth_missing": "largest"}).invalid.sum() == (wide == wide.max()).sum()
+
+
+@pytest.mark.parametrize(("no_data", "dtype"), [("32767", np.uint16), ("9999", np.float32), ("1e+20", np.float32)])
+def test_what_a_geotiff_states_is_missing(tmp_path: Path, no_data: str, dtype: type) -> None:
+    """The tag GDAL_NODATA: openlayers/openlayers 13669. No level stands apart, so it cannot be guessed."""
+    path = tmp_path / "height.tif"
+    levels = (METRES * 2000).astype(dtype)
+    levels[HOLE] = float(no_data)
+    tifffile.imwrite(path, levels, extratags=[(42113, "s", 0, no_data, True)])
+    depth = read(path, read_as="depth")
+    np.testing.assert_array_equal(depth.invalid, HOLE)
+    assert "16.7%" in told(path, read_as="depth")["Missing"]
+    assert told(path, read_as="depth")["Measured"] == "83%"
+    assert not read(path, read_as="depth", settings={"depth_missing": "none"}).invalid.any()
+
+
+@pytest.mark.parametrize("no_data", ["nan", "-9999", "70000", "unknown", ""])
+def test_a_stated_value_that_no_depth_has_leaves_nothing_out(tmp_path: Path, no_data: str) -> None:
+    path = tmp_path / "height.tif"
+    tifffile.imwrite(path, (METRES * 2000).astype(np.uint16), extratags=[(42113, "s", 0, no_data or " ", True)])
+    assert not read(path, read_as="depth").invalid.any()
+    assert "Missing" not in told(path, read_as="depth")

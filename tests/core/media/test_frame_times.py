@@ -74,3 +74,22 @@ def test_the_file_is_read_once(numbered_clip: Path, monkeypatch: pytest.MonkeyPa
     first = read_frame_times(media, cache)
     numbered_clip.unlink()
     assert read_frame_times(media, cache) is first
+
+
+def test_frames_that_only_serve_others_have_no_number(tmp_path: Path) -> None:
+    """Alternate reference frames of VP8, which libvpx makes for films: opencv/cvat 32, frames more than are shown."""
+    import av
+
+    made = write_media(tmp_path / "shown.webm", [40 * i for i in range(30)], codec="libvpx")
+    path = tmp_path / "hidden.webm"
+    with av.open(str(made)) as container, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(container.streams.video[0])
+        for number, packet in enumerate(packet for packet in container.demux(video=0) if packet.size):
+            content = bytearray(bytes(packet))
+            content[0] &= ~0x10 if number % 10 == 4 else 0xFF
+            hidden = av.Packet(bytes(content))
+            hidden.pts, hidden.dts, hidden.time_base = packet.pts, packet.dts, packet.time_base
+            hidden.is_keyframe, hidden.stream = packet.is_keyframe, stream
+            output.mux(hidden)
+    starts = check(path)
+    assert starts == pytest.approx([0.04 * number for number in range(30) if number % 10 != 4])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -79,6 +82,20 @@ def test_paths_of_files_and_of_texts_that_name_them(tmp_path, monkeypatch):
     assert local_paths(text("", f"  {file} ", f'"{other}"', "")) == [file, other]
     assert local_paths(text(f"'{file}'", QUrl.fromLocalFile(str(file)).toString())) == [file, file]
     assert local_paths(text("~/b c")) == [other]
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="such names cannot be made there")
+def test_names_that_are_not_utf_8_as_file_managers_send_them(tmp_path):
+    """Each byte is in the address as it is; Qt's text of it has a sign in the place of what is no UTF-8."""
+    names = [b"caf\xe9.png", "그림 100%.png".encode(), b"\xff 1%20.png", "a\N{REPLACEMENT CHARACTER}.png".encode()]
+    expected = [tmp_path / os.fsdecode(name) for name in names]
+    for path in expected:
+        path.touch()
+    addresses = ["file://" + quote(os.fsencode(path)) for path in expected]
+    data = QMimeData()
+    data.setData("text/uri-list", "\r\n".join(addresses).encode())
+    assert local_paths(data) == expected
+    assert local_paths(text(*addresses)) == expected
 
 
 def test_what_names_no_file_is_none(tmp_path):
