@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,11 @@ class Iris:
     rotation_deg: float = 0.0
     softness: float = 0.0
 
+    @property
+    def corner(self) -> float:
+        """Distance of its corners from its middle, by the radius of the disc of the same area; 1 for the disc."""
+        return math.sqrt(2 * math.pi / (self.blades * math.sin(2 * math.pi / self.blades))) if self.blades >= 3 else 1.0
+
 
 @functools.lru_cache(256)
 def iris_kernel(iris: Iris, radius: float) -> NDArray[np.float32]:
@@ -45,9 +51,7 @@ def iris_kernel(iris: Iris, radius: float) -> NDArray[np.float32]:
     float32 (n, n), n odd; not negative, sums to 1, read-only
     """
     size = abs(radius)
-    circumradius = size
-    if iris.blades >= 3:
-        circumradius = size * float(np.sqrt(2 * np.pi / (iris.blades * np.sin(2 * np.pi / iris.blades))))
+    circumradius = size * iris.corner
     half = max(int(np.ceil(circumradius - 0.5)), 0)
     ticks = (np.arange((2 * half + 1) * _FINER) + 0.5) / _FINER - half - 0.5
     x, y = np.meshgrid(ticks, ticks)
