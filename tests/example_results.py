@@ -10,7 +10,7 @@ import numpy as np
 
 from cvstudio.analyses.detection.suppress import suppression
 from cvstudio.data.geometry import Rect, Size
-from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.data.samples import DepthMap, PointCloud, TriangleMesh
 from cvstudio.data.sound.wave_pyramid import WavePyramid
 from cvstudio.data.spatial.distance_field import DistanceField
 from cvstudio.data.spatial.line_set import path_of
@@ -20,6 +20,7 @@ from cvstudio.data.spatial.voxel_grid import VoxelGrid
 from cvstudio.results.activation_maps import ActivationMaps
 from cvstudio.results.cepstrum import Cepstrum
 from cvstudio.results.classification import Classification, Logits
+from cvstudio.results.depth import Depth
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.hog_cells import HogCells
@@ -250,7 +251,16 @@ def activation_maps() -> ActivationMaps:
     return ActivationMaps(maps, Rect(20, 10, 100, 80), SIZE, "stage 2", 2, order)
 
 
+def depth() -> Depth:
+    """A slope in metres with a hole."""
+    values = np.tile(np.linspace(1, 4, SIZE.width, dtype=np.float32), (SIZE.height, 1))
+    invalid = np.zeros(values.shape, bool)
+    invalid[20:40, 30:60] = True
+    return Depth(DepthMap(values, "m", invalid), "by hand")
+
+
 EXAMPLES: dict[str, Any] = {
+    "depth": depth(),
     "detections": detections(),
     "detections-followed": detections(followed=True),
     "detections-masks": detections(masks=True),

@@ -104,6 +104,11 @@ class Result(ABC):
         """Number of the part at (x, y) in image pixels, the smallest of several; None where there is none."""
         return None
 
+    def value_at(self, x: float, y: float) -> str:
+        """What the result says of the place (x, y) in image pixels, for the status line: "2.41 m"; empty where that is
+        nothing."""
+        return ""
+
     def agreement(self, other: Self) -> Agreement | None:
         """Agreement with `other`, of the same type and for a picture of the same size; None where it cannot be
         measured. The function `agreement` accepts results of any two types."""

@@ -403,6 +403,9 @@ class Workspace(QWidget):
             else:
                 value = "#{:02x}{:02x}{:02x}".format(*self._base.rgb8[row, column])
             text += f" · {column}, {row} · {value}"
+            result = self._controller.current_result() if pointed and self.overlay else None
+            if result is not None and (told := result.value_at(x, y)):
+                text += f" · {told}"
         self.read_out.emit(text)
 
     def _side_at(self, x: float, side: int) -> int | None:

@@ -156,12 +156,12 @@ def align(image: Image, depth: DepthMap) -> Aligned:
             )
         depth = DepthMap(values, depth.unit, invalid, depth.near_is_large)
     low, high = depth.extent
-    counts = np.histogram(depth.values[~depth.invalid], bins=BINS, range=_widened(low, high))[0]
+    counts = np.histogram(depth.values[~depth.invalid], bins=BINS, range=widened(low, high))[0]
     valid = np.where(depth.invalid, np.uint8(0), np.uint8(255))
     return Aligned(image, depth, readonly(valid), readonly(counts.astype(np.int64)), (low, high))
 
 
-def _widened(low: float, high: float) -> tuple[float, float]:
+def widened(low: float, high: float) -> tuple[float, float]:
     """The range `low`..`high`, widened by 1 where it is empty."""
     return (low, high) if high > low else (low, low + 1.0)
 
@@ -188,11 +188,12 @@ def focus_at(aligned: Aligned, x: float, y: float, width: float | None = None) -
     """
     low, high = aligned.extent
     reach = (high - low) / 10 if width is None else width
-    depth = _nearest_valid(aligned, x, y)
+    depth = depth_at(aligned, x, y)
     return (max(low, depth - reach), min(high, depth + reach))
 
 
-def _nearest_valid(aligned: Aligned, x: float, y: float) -> float:
+def depth_at(aligned: Aligned, x: float, y: float) -> float:
+    """Depth at a place in image pixels, clamped to the picture; at an invalid pixel that of the nearest valid one."""
     size = aligned.image.size
     column = min(max(math.floor(x), 0), size.width - 1)
     row = min(max(math.floor(y), 0), size.height - 1)
@@ -332,7 +333,7 @@ def run_blend(inputs: Inputs, params: FocusParams, progress: Progress) -> Iterat
 
 def input_facts(aligned: Aligned, values: Mapping[str, Any]) -> InputFacts:
     """Bounds (rounded outwards to the slider's step), effective value and histogram of the depth range in focus."""
-    low, high = _widened(*aligned.extent)
+    low, high = widened(*aligned.extent)
     step = 10.0 ** math.floor(math.log10((high - low) / 200))
     unit = "" if aligned.depth.unit == "relative" else aligned.depth.unit
     bounds = Range(math.floor(low / step) * step, math.ceil(high / step) * step, step=step, unit=unit)
