@@ -19,6 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cvstudio.analyses import ANALYSES
+from cvstudio.foundation.params import fields_of
+
 ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = json.loads((ROOT / "tests/fixtures/expected.json").read_text(encoding="utf-8"))
 TOLERANCE = 1e-4
@@ -156,7 +159,15 @@ def test_a_start_knows_own_models_and_those_chosen_from_timm(user: Path) -> None
 
 
 def test_every_name_that_files_tell_is_still_known() -> None:
-    assert not differences(observe.names(), EXPECTED["names"])
+    names, expected = observe.names(), EXPECTED["names"]
+    for key, analysis in names["analyses"].items():
+        # What came later is missing in older files; all else is as they have it.
+        later = {
+            field.name for params in ANALYSES[key].params_types(None) for field in fields_of(params) if field.doc.later
+        }
+        known = expected["analyses"].get(key, analysis)["values"]
+        analysis["values"] = [name for name in analysis["values"] if name in known or name not in later]
+    assert not differences(names, expected)
 
 
 @pytest.mark.parametrize("key", ["resnet18", "retinanet", "haar-face", "yolox-nano"])

@@ -184,6 +184,7 @@ ANALYSES.register(
         result=ScoredSeparation,
         task="separate",
         order=46,
+        on_start_page=False,
         samples={"first": "voice-a", "second": "voice-b"},
         keywords=(
             "SI-SDR",

@@ -50,6 +50,11 @@ def open_panel(window: MainWindow, fake, digits: Path) -> Callable[..., Training
 
 
 def click(button) -> None:
+    # A panel that was just opened is not laid out yet: the button still moves.
+    deadline, place = time.monotonic() + WAIT_MS / 1000, None
+    while place != (place := button.mapTo(button.window(), button.rect().center())):
+        assert time.monotonic() < deadline
+        QTest.qWait(50)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 

@@ -69,7 +69,8 @@ def seen(window: MainWindow, key: str) -> bool:
 
 
 def test_every_panel_on_the_right_is_a_section_from_the_top_down(window: MainWindow) -> None:
-    assert RIGHT == ["analysis", "results", "labels", "comparison", "medium", "look", "adjust", "performance"]
+    expected = ["analysis", "results", "labels", "comparison", "medium", "spatial", "look", "adjust", "performance"]
+    assert expected == RIGHT
     shown = [key for key in RIGHT if window.docks[key].isVisible()]
     assert shown == ["analysis", "results", "medium"]
     tops = [window.docks[key].mapTo(window, QPoint()).y() for key in shown]

@@ -183,8 +183,8 @@ class ActivationsView(QWidget):
         self.tiles.colour_map = self.colour_map
         self.tiles.show_maps(result)
         count, height, width = result.maps.shape
-        one = self.tr("{layer}: {count} unit, {width} × {height} places")
-        many = self.tr("{layer}: {count} units, {width} × {height} places")
+        one = self.tr("{layer}: {count} unit, {width} × {height}")
+        many = self.tr("{layer}: {count} units, {width} × {height}")
         self.about.setText(counted(count, one, many, layer=result.layer, width=width, height=height))
         return self.tr("Unit {unit}").format(unit=result.unit)
 

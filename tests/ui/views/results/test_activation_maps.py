@@ -21,7 +21,7 @@ def test_a_unit_is_chosen_by_its_tile(qtbot: QtBot, window: MainWindow) -> None:
     view = results.findChild(ActivationsView)
     qtbot.waitUntil(lambda: view.tiles._count() == 1280)
     qtbot.waitUntil(lambda: view.tiles.height() > 1000)
-    assert "1,280 units, 7 × 7 places" in view.about.text()
+    assert "1,280 units, 7 × 7" in view.about.text()
     place = 9
     QTest.mouseClick(view.tiles, Qt.MouseButton.LeftButton, pos=view.tiles.place_rect(place).center())
     qtbot.waitUntil(lambda: getattr(controller.current_result(), "unit", 0) == 9)
