@@ -172,7 +172,7 @@ class Workspace(QWidget):
         if wanted and self.space is None:
             from ui.window.tools.spatial_area import SpatialArea
 
-            self.space = SpatialArea(self._controller)
+            self.space = SpatialArea(self._controller, self.canvas)
             self.space.read_out.connect(self.read_out)
             self._row.addWidget(self.space)
         if self.space is not None:

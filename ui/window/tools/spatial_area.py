@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Signal
@@ -10,8 +11,10 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from cvstudio.draw.spatial.scene_picture import number_text
 from ui.control.controller import Controller
 from ui.control.spatial import SceneRow, SpatialScene
+from ui.views.canvas import Canvas
 from ui.views.spatial.bar import SpatialBar
 from ui.views.spatial.marks import measure_texts
+from ui.views.spatial.picture_mark import PictureMark
 from ui.views.spatial.scene_objects import ViewObject
 from ui.views.spatial.view import Picked, SpatialView
 
@@ -28,9 +31,10 @@ class SpatialArea(QWidget):
 
     read_out = Signal(str)
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, canvas: Canvas) -> None:
         super().__init__()
         self._controller = controller
+        self.mark = PictureMark(canvas)
         self.view = SpatialView(lambda job: controller.pipeline.submit("preview", job))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -116,10 +120,15 @@ class SpatialArea(QWidget):
         return next((row for row in self._controller.spatial.scene.rows if row.links is not None), None)
 
     def _link(self) -> None:
-        """Mark the point that is selected in the picture."""
+        """Mark the selected point, in space and in the picture."""
         row, chosen = self._linked_row(), self._controller.session.state.selection
-        number = next(iter(chosen)) if len(chosen) == 1 else None
-        self.view.point_at(row.key if row is not None else "", number if row is not None else None)
+        number = next(iter(chosen)) if row is not None and len(chosen) == 1 else None
+        self.view.point_at(row.key if row is not None else "", number)
+        place = None
+        if row is not None and row.links is not None and number is not None and number < len(row.links.places):
+            x, y = row.links.places[number].tolist()
+            place = (x, y) if math.isfinite(x) and math.isfinite(y) else None
+        self.mark.show_place(place)
 
     # Place of the bar -----------------------------------------------------------------------------------------------
 

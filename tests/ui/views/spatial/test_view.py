@@ -18,7 +18,8 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.scene3d import Object3D
+from cvstudio.results.scene3d import LinkedPixels, Object3D
+from ui.control.spatial import SceneRow, SpatialScene
 from ui.tour.input_events import move_mouse, pause
 from ui.views.spatial.drawer import OWNER
 from ui.views.spatial.opengl.context import OpenGLMissingError
@@ -199,6 +200,34 @@ def test_several_files_share_a_scene_and_undo_hides_them(
     assert {item.item.name for item in view.scene.visible} == {"survey.obj", "ball.ply"}
     window.controller.undo()
     qtbot.waitUntil(lambda: len(view.scene.visible) == 1, timeout=WAIT_MS)
+
+
+def test_what_is_chosen_in_space_is_chosen_in_the_picture_and_back(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = window.controller
+    points = np.array([[-1.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+    places = np.array([[10, 20], [30, 20], [np.nan, np.nan]], np.float32)
+    item = Object3D("Points", PointCloud(points))
+    row = SceneRow("layer 1/Points", "Points", (), item, True, links=LinkedPixels("Points", places))
+    scene = SpatialScene((row,), identity="a")
+    monkeypatch.setattr(controller.spatial, "_made", lambda: scene)
+    window.centre.setCurrentWidget(window.workspace)
+    controller.spatial.refresh()
+    space = window.workspace.space
+    assert space is not None
+    qtbot.waitUntil(lambda: bool(space.view.scene.visible) and space.view.at_rest, timeout=WAIT_MS)
+    controller.spatial.set_look("point_size", 12.0)
+    qtbot.waitUntil(lambda: space.view.at_rest, timeout=WAIT_MS)
+    x, y, _ = space.view.camera.places(points[1:2], Size(space.view.width(), space.view.height()))[0]
+    QTest.mouseClick(space.view, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
+    assert controller.session.state.selection == {1}
+    assert space.mark.place == (30, 20)
+    controller.select(frozenset([0]))
+    assert space.mark.place == (10, 20)
+    assert space.view._linked == ("layer 1/Points", 0)
+    controller.select(frozenset([2]))
+    assert space.mark.place is None
 
 
 def test_without_opengl_rays_draw_the_same_and_it_is_said(
