@@ -51,7 +51,8 @@ class SpectrogramPlot(pg.PlotWidget):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.render_visible)
-        self._box.sigRangeChanged.connect(lambda *_: self._soon.start(0))
+        # At once, or the moved view would be painted with the old picture first, and then again.
+        self._box.sigRangeChanged.connect(lambda *_: self.render_visible())
         self._box.sigResized.connect(lambda *_: self._soon.start(0))
         self.scene().sigMouseMoved.connect(self._moved)
         self.scene().sigMouseClicked.connect(self._clicked)

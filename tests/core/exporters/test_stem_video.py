@@ -12,9 +12,8 @@ import pytest
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import ExportItem
-from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress
-from cvstudio.media import open_media
+from cvstudio.media import MediaKind, open_media
 from cvstudio.media.examples.files import sample_path
 from cvstudio.media.formats.audio import AudioReader
 from tests.example_results import EXAMPLES
@@ -71,6 +70,8 @@ def test_a_pan_makes_the_sound_stereo(tmp_path: Path) -> None:
     assert np.abs(right).max() < 0.01
 
 
-def test_a_sound_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="expects the separated sound of a video"):
-        written(tmp_path / "stem.mp4", item(open_media(sample_path("dialogue"))))
+def test_of_a_sound_without_pictures_the_mix_alone_is_written(tmp_path: Path) -> None:
+    media = open_media(sample_path("dialogue"))
+    made = written(tmp_path / "stem.mp4", item(media))
+    assert made.kind is MediaKind.AUDIO
+    assert made.duration_secs == pytest.approx(media.duration_secs, abs=0.1)

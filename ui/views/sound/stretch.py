@@ -49,10 +49,10 @@ class Stretch(QObject):
             if span is not None:
                 region.setRegion(span)
             region.setVisible(span is not None)
-        for name in self._names:
-            # A name that is not visible is placed nowhere.
-            name.updatePosition()
         self._telling = True
+        for name in self._names if span is not None else ():
+            # A name that was not visible is placed nowhere.
+            name.updatePosition()
 
     def _moved(self, region: pg.LinearRegionItem) -> None:
         if not self._telling:

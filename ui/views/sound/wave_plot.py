@@ -84,7 +84,8 @@ class WavePlot(pg.PlotWidget):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.render_visible)
-        self.box.sigRangeChanged.connect(lambda *_: self._soon.start(0))
+        # At once, or the moved view would be painted with the old wave first, and then again.
+        self.box.sigRangeChanged.connect(lambda *_: self.render_visible())
         self.box.sigResized.connect(lambda *_: self._soon.start(0))
         self.box.stretched.connect(self.stretched)
         self.scene().sigMouseClicked.connect(self._clicked)

@@ -228,3 +228,23 @@ def test_each_view_is_drawn(tmp_path: Path, show: str) -> None:
         assert picture.max() < 10
     else:
         assert min(low.max(), high.max()) > 150
+
+
+def test_the_longest_sound_depends_on_the_rate_and_the_number_of_stems(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cvstudio.analyses.sound import separate as module
+    from cvstudio.foundation.errors import MediaError
+
+    class Hours:
+        rate_hz, channels, n_samples = 8_000, 1, 8_000 * 3600 * 3
+
+        def read(self, start: int, stop: int) -> Any:
+            raise AssertionError("it is refused before it is read")
+
+    network: Any = Halves()
+    network.rate_hz = 16_000
+    inputs = Inputs({"sound": Hours()}, network=network)
+    with pytest.raises(MediaError, match=r"at most 1\.8 hours of sound with this model, found 3\.0"):
+        next(module.run_separate(inputs, module.SeparateParams(), Progress()))
+    network.rate_hz = 8_000  # three hours of two voices at 8 kHz are read
+    with pytest.raises(AssertionError, match="refused"):
+        next(module.run_separate(inputs, module.SeparateParams(), Progress()))

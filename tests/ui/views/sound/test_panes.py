@@ -19,6 +19,7 @@ from cvstudio.results.power_spectrum import PowerSpectrum
 from cvstudio.results.source import Source
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.results.wave_envelope import WaveEnvelope
+from ui.tour.input_events import move_mouse
 from ui.views.sound.axes import FrequencyAxis
 from ui.views.spectrogram_view import SpectrogramView
 
@@ -58,6 +59,23 @@ def view(shown: Callable[..., Any], qtbot: Any) -> SpectrogramView:
 
 def place(plot: Any, x: float, y: float) -> QPoint:
     return plot.mapFromScene(plot.getViewBox().mapViewToScene(QPointF(x, y)))  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def drag(qtbot: Any) -> Callable[..., None]:
+    """Press at a point, move through the others, let go: pyqtgraph takes a hundred moves a second, and no more."""
+
+    def act(widget: Any, start: QPoint, *stops: QPoint) -> None:
+        move_mouse(widget, start, Qt.MouseButton.NoButton)
+        qtbot.wait(30)
+        QTest.mousePress(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+        for stop in stops:
+            qtbot.wait(30)
+            move_mouse(widget, stop, Qt.MouseButton.LeftButton)
+        qtbot.wait(30)
+        QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, stops[-1])
+
+    return act
 
 
 def heights(view: SpectrogramView) -> np.ndarray:
