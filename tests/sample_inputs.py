@@ -1,4 +1,4 @@
-"""What each analysis can be run on: its samples, and for a slot that takes a result, an analysis that gives it."""
+"""What each analysis can be run on: its samples, and for a slot that takes results only, an analysis that gives one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sample_inputs(analysis: Analysis) -> dict[str, Any]:
         slot: sample_path(key) if isinstance(key, str) else key for slot, key in (analysis.samples or {}).items()
     }
     for slot in analysis.inputs:
-        if slot.results:
+        if slot.results and slot.name not in inputs:
             upstream = next(other for other in ANALYSES if issubclass(other.result, slot.results))
             shared = upstream.main_slot.name
             given = {**sample_inputs(upstream), **({shared: inputs[shared]} if shared in inputs else {})}

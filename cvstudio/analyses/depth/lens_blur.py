@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE, Analysis, Histogram, InputFacts, Slot
 from cvstudio.analyses.depth.lens_view import WIDEST, LensView, NearScene, linear_light, part_of, visible_part
-from cvstudio.analyses.depth.refocus import align, depth_at, widened
+from cvstudio.analyses.depth.refocus import align, depth_at, depth_map, widened
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.depth.iris import Iris
 from cvstudio.data.depth.lens_blur import FINE, Fineness, lens_blur
@@ -28,6 +28,7 @@ from cvstudio.data.srgb import srgb8
 from cvstudio.foundation.params import Choices, Doc, NoParams, Pick, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
+from cvstudio.results.depth import Depth
 from cvstudio.results.picture import LinearPicture, Picture
 
 IRISES = {"disc": 0, "pentagon": 5, "hexagon": 6, "heptagon": 7, "octagon": 8, "nonagon": 9}
@@ -101,7 +102,7 @@ class LensParams:
 def run_align(inputs: Inputs, params: HoleParams, progress: Progress) -> Iterator[NearScene]:
     """Stage: picture and depth -> NearScene. Raises BindingError and MediaError."""
     progress.check()
-    aligned = align(inputs.samples["picture"], inputs.samples["depth"])
+    aligned = align(inputs.samples["picture"], depth_map(inputs.samples["depth"]))
     filling: Any = params.holes
     yield NearScene(aligned, filled(aligned.depth, filling), nearness_scale(aligned.depth))
 
@@ -265,7 +266,7 @@ ANALYSES.register(
         icon="focus",
         inputs=(
             PICTURE,
-            Slot("depth", "Depth map", frozenset({MediaKind.DEPTH}), aligned_with="picture"),
+            Slot("depth", "Depth map", frozenset({MediaKind.DEPTH, Depth}), aligned_with="picture"),
         ),
         stages=(
             Stage("align", run_align, HoleParams),

@@ -26,6 +26,7 @@ from cvstudio.foundation.errors import BindingError, MediaError
 from cvstudio.foundation.params import Doc, NoParams, Pick, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
+from cvstudio.results.depth import Depth
 from cvstudio.results.picture import LinearPicture, Picture, to_linear
 
 BINS = 256
@@ -120,6 +121,11 @@ class Crop:
     scale: float
     aligned: Aligned
     light: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+
+def depth_map(depth: DepthMap | Depth) -> DepthMap:
+    """The depth map of a file, or that another analysis found."""
+    return depth.map if isinstance(depth, Depth) else depth
 
 
 def align(image: Image, depth: DepthMap) -> Aligned:
@@ -309,7 +315,7 @@ def blend(visible: Crop, focus: tuple[float, float], *, invert: bool = False) ->
 def run_align(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Aligned]:
     """Stage: picture and depth -> Aligned. Raises BindingError and MediaError."""
     progress.check()
-    yield align(inputs.samples["picture"], inputs.samples["depth"])
+    yield align(inputs.samples["picture"], depth_map(inputs.samples["depth"]))
 
 
 def run_blur(inputs: Inputs, params: BlurParams, progress: Progress) -> Iterator[Blurred]:
@@ -355,7 +361,7 @@ ANALYSES.register(
         icon="aperture",
         inputs=(
             PICTURE,
-            Slot("depth", "Depth map", frozenset({MediaKind.DEPTH}), aligned_with="picture"),
+            Slot("depth", "Depth map", frozenset({MediaKind.DEPTH, Depth}), aligned_with="picture"),
         ),
         stages=(
             Stage("align", run_align),

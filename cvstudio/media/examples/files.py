@@ -98,6 +98,15 @@ SAMPLES: tuple[ExampleFile, ...] = (
         "Rendered by cvstudio: exact depth along the optical axis in millimetres",
     ),
     ExampleFile(
+        "scene-right",
+        "Still life, right eye",
+        "image",
+        "still-life-right.png",
+        "generated",
+        _OWN,
+        "Rendered by cvstudio: the still life from 6 cm further to the right, with a focal length of 1480 pixels",
+    ),
+    ExampleFile(
         "clip",
         "Portrait in motion, with sound",
         "video",
@@ -217,6 +226,12 @@ def _scene(folder: Path, progress: Progress) -> None:
     write_scene(folder / sample("scene").file, folder / sample("scene-depth").file, progress)
 
 
+def _right_eye(folder: Path, progress: Progress) -> None:
+    from cvstudio.media.examples.still_life import write_right
+
+    write_right(folder / sample("scene-right").file, progress)
+
+
 def _street(folder: Path, progress: Progress) -> None:
     from cvstudio.media.examples.street import write_street
 
@@ -267,6 +282,7 @@ _GENERATORS: dict[str, Callable[[Path, Progress], None]] = {
     "texture": _textures,
     "scene": _scene,
     "scene-depth": _scene,
+    "scene-right": _right_eye,
     "clip": _clip,
     "photo-labels": _labels,
     "object": _object,

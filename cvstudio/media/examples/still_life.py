@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,9 @@ class SceneCamera:
 
 
 CAMERA = SceneCamera()
+BASELINE_M = 0.06
+"""Distance of the right eye from the camera."""
+RIGHT_CAMERA = replace(CAMERA, position=(BASELINE_M, *CAMERA.position[1:]))
 
 _BOOK = (0.21, 0.028, 0.15)
 _BOOK_2 = (0.18, 0.024, 0.13)
@@ -162,5 +165,14 @@ def write_scene(picture: Path, depth: Path, progress: Progress) -> None:
     # The picture comes last: where it is, the depth is too.
     with atomic_path(depth) as path:
         Image.fromarray(millimetres).save(path)
+    with atomic_path(picture) as path:
+        Image.fromarray(pixels).save(path, compress_level=6)
+
+
+def write_right(picture: Path, progress: Progress) -> None:
+    """Render and write what the right eye sees (8-bit PNG): with the picture it is a rectified stereo pair."""
+    from PIL import Image
+
+    pixels = render_picture(progress, RIGHT_CAMERA)
     with atomic_path(picture) as path:
         Image.fromarray(pixels).save(path, compress_level=6)
