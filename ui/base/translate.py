@@ -21,7 +21,7 @@ def use_language() -> None:
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
-_WORD = re.compile(r"[^\W\d_]+(?![\w-]|[./\\]\w)")
+_WORD = re.compile(r"[^\W\d_]+(?![\w\ufffd-]|[./\\]\w)")
 
 
 def translated(text: str) -> str:
