@@ -19,15 +19,18 @@ def use_language() -> None:
     QLocale.setDefault(QLocale(LANGUAGE))
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
-_WORD = re.compile(r"[^\W\d_]+(?![\w-]|[./\\]\w)")
+_WORD = re.compile(r"[^\W\d_]+(?![\w\ufffd-]|[./\\]\w)")
 
 
 def translated(text: str) -> str:
     """Translation of a title or sentence of the core; `text` itself where there is none.
 
-    What the core says with numbers in it is looked up with "{0}", "{1}" … in their places.
+    What the core says with numbers in it is looked up with "{0}", "{1}" … in their places. Qt looks up no text with
+    bytes of a file name that are not UTF-8, which Python has as lone surrogates: a sign stands for each.
     """
+    text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
     told = QCoreApplication.translate("core", text) if text else text
     if told != text or not _NUMBER.search(text):
         return told

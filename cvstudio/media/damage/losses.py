@@ -13,6 +13,11 @@ from cvstudio.foundation.names import counted
 from cvstudio.media.base import Media
 
 _MOST_FILES = 1000
+_FIRST = {
+    "frames": "frames of it cannot be decoded, and the one before is shown instead",
+    "sound": "parts of its sound cannot be decoded and are silent",
+}
+"""What is told while more may be lost yet."""
 
 
 @dataclass
@@ -37,6 +42,12 @@ class _Known:
     sounds: dict[tuple[int, int], float] = field(default_factory=dict)
     content: str = ""
     searched: set[str] = field(default_factory=set)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Keys of `_FIRST` for what was lost of a file with a clock."""
+        lost = {"frames": bool(self.frames or self.absent), "sound": bool(self.sounds)}
+        return tuple(part for part, is_lost in lost.items() if is_lost)
 
     def text(self) -> str:
         """As a clause such as "31 of 50 frames could not be decoded"; "" where nothing was lost."""
@@ -101,8 +112,8 @@ class Losses:
             return [f"'{known.name}' is damaged: {known.text()}." for known in self._known.values() if known.text()]
 
     def listen(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener`, in the thread that reads, with a sentence as soon as something is lost of a file with a
-        clock; returns what ends it."""
+        """Call `listener`, in the thread that reads, with a sentence as soon as a frame or sound is lost of a file
+        with a clock; returns what ends it."""
         with self._lock:
             self._listeners.append(listener)
 
@@ -121,22 +132,16 @@ class Losses:
     def _changing(self, media: Media) -> Iterator[_Known]:
         with self._lock:
             known = self._known.setdefault(media.content_id, _Known(media.name))
-            before = known.frames or known.absent or known.sounds
+            before = known.parts
             yield known
-            first = not before and bool(known.frames or known.absent or known.sounds)
+            first = [part for part in known.parts if part not in before]
             self._known.move_to_end(media.content_id)
             while len(self._known) > _MOST_FILES:
                 self._known.popitem(last=False)
             listeners = tuple(self._listeners) if first else ()
         for listener in listeners:
-            listener(_first_sentence(media, known))
-
-
-def _first_sentence(media: Media, known: _Known) -> str:
-    """What is told while more may be lost yet."""
-    if known.sounds:
-        return f"'{media.name}' is damaged: parts of its sound cannot be decoded and are silent."
-    return f"'{media.name}' is damaged: frames of it cannot be decoded, and the one before is shown instead."
+            for part in first:
+                listener(f"'{media.name}' is damaged: {_FIRST[part]}.")
 
 
 LOSSES = Losses()

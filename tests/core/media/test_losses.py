@@ -138,6 +138,27 @@ def test_one_is_told_as_soon_as_a_frame_is_lost(tmp_path: Path, whole: dict[str,
     assert sentences == ["'a.mp4' is damaged: frames of it cannot be decoded, and the one before is shown instead."]
 
 
+def test_lost_sound_is_told_too_whichever_comes_first(tmp_path: Path, whole: dict[str, bytes]) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(zeroed(whole["a.mp4"]))
+    media = open_media(path)
+    of_frames = "'a.mp4' is damaged: frames of it cannot be decoded, and the one before is shown instead."
+    of_sound = "'a.mp4' is damaged: parts of its sound cannot be decoded and are silent."
+    sentences: list[str] = []
+    end = LOSSES.listen(sentences.append)
+    try:
+        with AudioReader(media) as sound:
+            sound.read(0, sound.n_samples)
+        assert sentences == [of_sound]
+        read_all(media)
+        assert sentences == [of_sound, of_frames]
+        LOSSES.forget()
+        facts(media)
+    finally:
+        end()
+    assert sorted(sentences[2:]) == [of_frames, of_sound]
+
+
 def test_an_export_says_what_is_lost_and_keeps_the_times(
     tmp_path: Path, whole: dict[str, bytes], capfd: pytest.CaptureFixture[str]
 ) -> None:

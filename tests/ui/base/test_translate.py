@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,13 @@ NEVER_ONE = {
 
 def _singular(noun: str) -> str:
     return noun[:-3] + "y" if noun.endswith("ies") else noun[:-2] if noun.endswith("sses") else noun[:-1]
+
+
+def test_the_name_of_a_file_that_is_not_utf_8_is_told(qapp: QApplication) -> None:
+    """As the progress of opening it, and as what is wrong with it."""
+    name = os.fsdecode(b"caf\xe9.jpg")
+    assert as_line(name) == translated(name) == "caf\N{REPLACEMENT CHARACTER}.jpg"
+    assert translated(f"'{name}' is empty (0 bytes)") == "'caf\N{REPLACEMENT CHARACTER}.jpg' is empty (0 bytes)"
 
 
 def test_every_text_with_a_count_has_one_for_a_single_thing() -> None:

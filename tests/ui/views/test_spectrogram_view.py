@@ -13,6 +13,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 
+from cvstudio.data.sound.wave_pyramid import WavePyramid
 from cvstudio.results.source import Source
 from cvstudio.results.spectrogram import Spectrogram
 from ui.views.sound.axes import FrequencyAxis, TimeAxis
@@ -194,3 +195,16 @@ def test_stems_are_shown_in_their_colours_and_the_louder_one_is_read(view: Spect
     plot.hovered.connect(lambda secs, hz, db: told.append(db))
     plot._moved(plot._box.mapViewToScene(QPointF(5.0, 4000.0)))
     assert told == [0.0]
+
+
+def test_without_a_wave_no_channels_are_named(view: SpectrogramView) -> None:
+    """Else a mono sound that cannot be read stood beside the channels of the one before."""
+
+    def labels() -> list[str]:
+        return [text for _, text in view.wave.getAxis("left")._tickLevels[0]]
+
+    empty = labels()
+    view.show_pyramid(WavePyramid(2, 400, RATE))
+    assert labels() == ["ch. 1", "ch. 2"]
+    view.clear()
+    assert labels() == empty == ["-1", "0", "1"]

@@ -109,6 +109,7 @@ class WavePlot(pg.PlotWidget):
         """Remove the wave."""
         self.pyramid = self._samples = None
         self.image.clear()
+        self._show_channels(1)
 
     def show_samples(self, first: int, samples: NDArray[np.float32]) -> None:
         """Take the samples from number `first` on, float32 (channels, n), that were asked for."""
