@@ -363,6 +363,7 @@ class ExportDialog(QDialog):
         self._title.setText(translated(exporter.title))
         self._about.setText(translated(exporter.summary))
         self.options.set_formats([exporter])
+        self.preview.show_preview(None)
         if not self._named:
             ending = f"-{exporter.key}" if exporter.folder else exporter.suffix
             self.name.setText(self._subject.stem + ending)

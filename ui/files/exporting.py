@@ -258,14 +258,16 @@ class ExportController(QObject):
 
             try:
                 with item_of(progress) as item:
-                    yield preview(exporter, dataclasses.replace(item, options=options), largest, progress)
+                    shown = preview(exporter, dataclasses.replace(item, options=options), largest, progress)
+                    yield exporter.key, shown
             except UserError as error:
-                yield str(error)
+                yield exporter.key, str(error)
 
         self._controller.pipeline.submit("preview", Job(PREVIEW, "", work))
 
-    def _previewed(self, preview: FilePreview | str) -> None:
-        if self._dialog is None:
+    def _previewed(self, key: str, preview: FilePreview | str) -> None:
+        # One of a format that was chosen before may still arrive.
+        if self._dialog is None or self._dialog.exporter.key != key:
             return
         if isinstance(preview, str):
             self._dialog.preview.say(preview)
@@ -326,7 +328,7 @@ class ExportController(QObject):
     def _job_event(self, event: Event) -> None:
         owner = event.job.owner
         if owner == PREVIEW and event.kind == "output":
-            self._previewed(event.value)
+            self._previewed(*event.value)
             return
         if event.kind != "output" or not isinstance(owner, tuple) or owner[0] != "export":
             return

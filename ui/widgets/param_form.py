@@ -118,7 +118,8 @@ class ParamForm(QWidget):
             parameter that declares None and has no entry here counts as unchanged.
         suggested : by name, the choices that fit this input best; a list begins with them
         """
-        if tuple(fields) != self._fields:
+        rebuilt = tuple(fields) != self._fields
+        if rebuilt:
             self._build(tuple(fields))
         for field in fields:
             row = self._rows[field.name]
@@ -130,6 +131,9 @@ class ParamForm(QWidget):
             value = values.get(field.name, default)
             row.set_value(value, value if default is None and field.pick is None else default)
         self._align()
+        if rebuilt:
+            settle(self._more)
+            settle(self)
 
     def _build(self, fields: tuple[Field, ...]) -> None:
         focused, name_of_focused = self._focused()
@@ -157,7 +161,6 @@ class ParamForm(QWidget):
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
         self._more.setVisible(folded and self._unfolded)
-        settle(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -224,3 +227,4 @@ class ParamForm(QWidget):
         self._fold.setText(self.tr("Less") if unfolded else self.tr("More"))
         self._more.setVisible(unfolded and any(field.doc.more for field in self._fields))
         self._align()
+        settle(self._more)

@@ -69,7 +69,7 @@ class SpectrumLook:
         str,
         Choices(("linear", "log", "mel"), ("linear", "logarithmic", "mel")),
         Doc(
-            "Frequency axis",
+            "Axis",
             "Linear in hertz, logarithmic (an octave is everywhere as wide), or mel, as pitch is heard.",
             "Try linear to count the harmonics of a voice.",
         ),

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from cvstudio.analyses.temporal import TemporalChains
+from cvstudio.exporters.preview import FilePreview
 from cvstudio.media.examples.files import sample_path
 from ui.files.export_dialog import ExportDialog
 from ui.files.export_wish import FOLDER, MEDIA, PART, WHOLE
@@ -247,8 +248,13 @@ def test_the_dialog_shows_what_will_be_written(window, show, qtbot):
     half = f"{round(width / 2)} × {round(height / 2)} · "
     qtbot.waitUntil(lambda: dialog.preview.caption.text().startswith(half), timeout=60_000)
     dialog.choose("json")
+    assert dialog.preview.picture.isHidden(), "of the format before"
     qtbot.waitUntil(lambda: dialog.preview.text.text().startswith("{"), timeout=60_000)
     assert dialog.preview.picture.isHidden()
+    dialog.choose("jpeg")
+    assert (dialog.preview.text.text(), dialog.preview.caption.text()) == ("", "")
+    window.exporting._previewed("json", FilePreview(text="{", n_bytes=3))
+    assert dialog.preview.text.text() == "", "one that arrives late"
     dialog.choose("mp4", WHOLE)
     qtbot.waitUntil(lambda: dialog.preview.caption.text() == f"{width} × {height}", timeout=60_000)
     dialog.reject()

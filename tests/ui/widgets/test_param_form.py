@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cvstudio.analyses import ANALYSES
@@ -16,7 +17,7 @@ from cvstudio.foundation.params import Choices, Colour, Doc, Folder, Items, Pick
 from cvstudio.foundation.shapes import Box, NamedShapes, Polygon, Stroke, Strokes
 from ui.tour.input_events import move_mouse
 from ui.widgets.param_form import ROWS, ParamForm
-from ui.widgets.rows.row import ROW_HEIGHT
+from ui.widgets.rows.row import ROW_HEIGHT, Row, RowLabel
 from ui.widgets.rows.slider_row import SliderRow
 from ui.widgets.settle import lay_out
 
@@ -216,3 +217,38 @@ def test_a_label_stands_on_one_line_again_where_there_is_room(qtbot: QtBot) -> N
     form.resize(480, 200)
     assert row.label.lines(row.label.width()) == ["Minimum confidence"]
     assert row.label.height() == ROW_HEIGHT
+
+
+def test_a_label_is_whole_at_every_width_that_its_lines_need(qtbot: QtBot) -> None:
+    for title in {
+        field.doc.title for spec in ANALYSES for kind in spec.params_types(None) for field in fields_of(kind)
+    }:
+        label = RowLabel(title)
+        qtbot.addWidget(label)
+        for width in range(label.least_width, label.sizeHint().width() + 1):
+            assert " ".join(label.lines(width)) == title, width
+
+
+def test_rarely_used_rows_have_their_heights_at_once(qtbot: QtBot) -> None:
+    area, body, form = QScrollArea(), QWidget(), ParamForm()
+    qtbot.addWidget(area)
+    column = QVBoxLayout(body)
+    column.addWidget(form)
+    column.addStretch(1)
+    area.setWidget(body)
+    area.setWidgetResizable(True)
+    form.set_fields(fields_of(Long), {})
+    area.resize(NARROWEST + 60, 60)
+    area.show()
+    qtbot.waitExposed(area)
+
+    def squashed() -> list[str]:
+        return [row.title for row in form.findChildren(Row) if row.isVisible() and row.height() < ROW_HEIGHT]
+
+    form.set_fields(FIELDS, {})
+    form.set_unfolded(True)
+    assert form.row("seed").isVisible()
+    assert squashed() == []
+    form.set_fields(FIELDS[-3:], {})
+    assert form.row("seed").isVisible()
+    assert squashed() == []

@@ -49,12 +49,16 @@ class RowLabel(QWidget):
     def lines(self, width: int) -> list[str]:
         """The title on at most two lines of `width` pixels, the last one elided where it is longer."""
         metrics, room = self.fontMetrics(), width - DOT_ROOM
+
+        def cut(text: str) -> str:
+            return metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+
         words = self._text.split(" ")
         first = 1
-        while first < len(words) and metrics.horizontalAdvance(" ".join(words[: first + 1])) <= room:
+        # Eliding counts fractions of a pixel, which an advance in whole ones has lost.
+        while first < len(words) and cut(text := " ".join(words[: first + 1])) == text:
             first += 1
-        lines = [" ".join(words[:first]), " ".join(words[first:])]
-        return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines if line]
+        return [cut(line) for line in (" ".join(words[:first]), " ".join(words[first:])) if line]
 
     @property
     def least_width(self) -> int:
