@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.run_lengths import MAX_PIXELS
@@ -130,8 +132,22 @@ def read_json(path: Path) -> object:
     return parsed
 
 
+@functools.cache
+def _yaml_loader() -> Any:
+    """A loader that leaves plain values as they are written: YAML 1.1 takes a class that is called "no" or "on" for a
+    truth value, and "007" for 7."""
+    import yaml
+
+    kept = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+    resolvers = {
+        first: [entry for entry in entries if entry[0] in kept]
+        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    return type("AsWritten", (yaml.SafeLoader,), {"yaml_implicit_resolvers": resolvers})
+
+
 def read_yaml(path: Path) -> object:
-    """The content of a YAML file of plain values. Raises MediaError."""
+    """The content of a YAML file of plain values: texts, which `number` and `integer` take, too. Raises MediaError."""
     import yaml
 
     with decoding(path):
@@ -139,7 +155,7 @@ def read_yaml(path: Path) -> object:
     if len(content) > MAX_YAML:
         raise MediaError(f"{quoted(path)} is too long for a list of classes; choose another file.")
     try:
-        parsed: object = yaml.safe_load(content)
+        parsed: object = yaml.load(content, _yaml_loader())
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError):
         # Its constructors trust what a tag such as "!!int" says of a value.
         raise MediaError(f"{quoted(path)} is no valid YAML; get a fresh copy of it.") from None

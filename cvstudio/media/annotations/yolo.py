@@ -90,7 +90,7 @@ def _declared(path: Path) -> Declaration | None:
         tuple(folders),
         n_keypoints,
         n_values,
-        labelled_only=content.get("skip_if_label_file_missing") is True,
+        labelled_only=text(content.get("skip_if_label_file_missing")).casefold() in ("true", "yes", "on"),
     )
 
 

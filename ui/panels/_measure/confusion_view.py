@@ -139,7 +139,9 @@ class ConfusionView(QWidget):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        self._go_to(self._cell)
+        if event.reason() != Qt.FocusReason.MouseFocusReason:
+            # A click goes to its own cell: another one would scroll away under the mouse.
+            self._go_to(self._cell)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
