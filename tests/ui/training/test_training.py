@@ -162,7 +162,8 @@ def test_closing_the_window_ends_the_training_and_the_next_one_resumes(open_pane
     found.recipe.setCurrentIndex(found.recipe.findData("digits"))
     found.recipe.activated.emit(found.recipe.currentIndex())
     assert found.start_button.text() == "Resume"
-    assert found.message == f"{run.epochs_done} of 4 epochs are done; training continues from there."
+    verb = "is" if run.epochs_done == 1 else "are"
+    assert found.message == f"{run.epochs_done} of 4 epochs {verb} done; training continues from there."
     again.close()
     again.deleteLater()
 
