@@ -167,6 +167,7 @@ class Analysis:
     default_model : key of the default model; empty where no model of the task comes with the program
     on_start_page : whether the first screen offers it, which has room for the main ones; those that show what a
         labelled set holds come with that set
+    automatic : whether a medium that is opened may begin with it; else it is shown as it is until the user chooses it
     samples : slot name -> file name in resources/samples, or a text: the inputs of the first screen
     sample_values : parameters by name whose value on the sample differs from the default
     result : type of the last stage's output
@@ -195,6 +196,7 @@ class Analysis:
     default_model: str = ""
     samples: Mapping[str, str | TextInput] | None = None
     on_start_page: bool = True
+    automatic: bool = True
     sample_values: Mapping[str, Any] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
     input_facts: Callable[[Any, Mapping[str, Any]], InputFacts] | None = None

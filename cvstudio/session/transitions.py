@@ -26,9 +26,9 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
     """State with `media` as input of the current analysis; on the canvas if that is its slot or the canvas is empty.
 
     If the current analysis does not take it, the topmost visible analysis of such media becomes current, or else the
-    first registered one that takes it. A medium for another slot, such as a depth map, does not replace the one on the
-    canvas where the analysis can lie on that; a depth map brings the picture that belongs to it more surely. If the
-    file is open already, that medium with its reading settings is used.
+    first registered one that takes it and may begin by itself (`Analysis.automatic`). A medium for another slot, such
+    as a depth map, does not replace the one on the canvas where the analysis can lie on that; a depth map brings the
+    picture that belongs to it more surely. If the file is open already, that medium with its reading settings is used.
 
     Parameters
     ----------
@@ -43,9 +43,8 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
         if visible:
             state, spec = dataclasses.replace(state, current=visible[-1].id), visible[-1].spec
         else:
-            spec = next((item for item in ANALYSES if item.shows(media)), None) or next(
-                (item for item in ANALYSES if any(slot.takes(media) for slot in item.inputs)), None
-            )
+            first = [item for item in ANALYSES if item.automatic and any(slot.takes(media) for slot in item.inputs)]
+            spec = next((item for item in first if item.shows(media)), next(iter(first), None))
             if spec is None:
                 return dataclasses.replace(state, active=media.id)
             state = with_instance(state, spec, next_id, keep=True)

@@ -169,15 +169,15 @@ class AnalysisPanel(QScrollArea):
             self._controller.set_visible(current.id, not current.visible)
 
     def _state_changed(self, old: State, new: State) -> None:
-        if new.instance is not None and differ_in_values(old, new) and not none_takes(new.active_media):
+        if new.instance is not None and differ_in_values(old, new) and not is_alone(new):
             self._fill_form(new.instance)
         else:
             self._update(new)
 
     def _update(self, state: State) -> None:
         self._tell_fitting(state)
-        unfit = none_takes(state.active_media)
-        instance = None if unfit else state.instance
+        alone = is_alone(state)
+        instance = None if alone else state.instance
         self._visible.setVisible(instance is not None)
         # Ranges that depend on an input are unknown until it is chosen.
         self.form.setVisible(instance is not None and (instance.complete or not instance.bindings))
@@ -186,8 +186,8 @@ class AnalysisPanel(QScrollArea):
             self.analysis.setToolTip(self.tr("What is to be done with the file"))
             self._summary.show()
             self._summary.setText(
-                self.tr("Drag to rotate; the File info panel shows its details. There is no analysis for it yet.")
-                if unfit
+                self.tr("Drag to rotate; the File info panel shows its details. Choose an analysis to do more with it.")
+                if alone
                 else self.tr("Choose an analysis, or open a file: a suitable analysis starts automatically.")
             )
             self._build_inputs(None, state)
@@ -452,7 +452,7 @@ class AnalysisPanel(QScrollArea):
 
     def _show(self, shown: FrameOnScreen) -> None:
         state = self._controller.session.state
-        instance = None if none_takes(state.active_media) else state.instance
+        instance = None if is_alone(state) else state.instance
         message = ""
         for layer in shown.layers:
             if instance is not None and layer.layer.instance.id == instance.id:
@@ -481,9 +481,14 @@ def what_it_needs(spec: Analysis, media: Media | None) -> str:
     return QCoreApplication.translate("AnalysisPanel", "Not for this file. It needs: {what}.").format(what=needed)
 
 
-def none_takes(media: Media | None) -> bool:
-    """Whether `media` is of a kind that no analysis takes."""
-    return media is not None and not any(slot.takes(media) for spec in ANALYSES for slot in spec.inputs)
+def is_alone(state: State) -> bool:
+    """Whether the medium on the canvas is shown as it is, such as a 3D file: no analysis begins with it by itself, and
+    the current one does not take it."""
+    media, instance = state.active_media, state.instance
+    specs = [spec for spec in ANALYSES if spec.automatic]
+    if instance is not None:
+        specs.append(instance.spec)
+    return media is not None and not any(slot.takes(media) for spec in specs for slot in spec.inputs)
 
 
 PANELS.register(

@@ -124,7 +124,7 @@ class ResultsPanel(QWidget):
         self._export.setEnabled(may_export(controller))
         if is_geometry(controller):
             self._export.setToolTip(self.tr("Saves a copy of the 3D file, in this format or another (Ctrl+E)"))
-            self.empty.set_text(self.tr("There is no analysis of 3D files yet. Export saves a copy in another format."))
+            self.empty.set_text(self.tr("Choose an analysis, or export a copy in another format."))
             return
         self.empty.set_text(self.tr("Results are listed here."))
         if controller.current_result() is not None:

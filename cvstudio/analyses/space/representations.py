@@ -28,6 +28,7 @@ from cvstudio.conversion.voxels import Cells, isosurface, smooth_surface, voxels
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.data.spatial.distance_field import DistanceField
 from cvstudio.data.spatial.voxel_grid import VoxelGrid
+from cvstudio.foundation.names import counted
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
@@ -279,7 +280,7 @@ def _function(field: DistanceField, fit: ImplicitFit | None, level: float) -> li
 def _summary(forms: Forms, params: ShownParams) -> str:
     counts = []
     if forms.parts is not None:
-        counts.append(f"{len(forms.parts.at(params.parts))} parts")
+        counts.append(counted(len(forms.parts.at(params.parts)), "part"))
     if forms.voxels is not None:
         counts.append(f"{forms.voxels.count:,} voxels")
     if forms.fit is not None and not forms.fit.complete:
@@ -308,6 +309,7 @@ ANALYSES.register(
         samples={"object": "object"},
         sample_values={"training": 60, "points": 500, "views": 6, "resolution": 20, "grid": 24, "parts_resolution": 16},
         on_start_page=False,
+        automatic=False,
         keywords=(
             "voxel",
             "point cloud",

@@ -126,6 +126,7 @@ ANALYSES.register(
         samples={"points": "object"},
         sample_values={"most_points": 3000, "depth": 6},
         on_start_page=False,
+        automatic=False,
         keywords=("Poisson", "ball pivoting", "BPA", "point cloud", "mesh", "표면 재구성", "포아송", "점군", "메시"),
     )
 )

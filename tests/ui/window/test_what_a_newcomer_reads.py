@@ -81,14 +81,14 @@ def test_results_are_exported_from_a_floating_panel_too(
     assert asked == [True]
 
 
-def test_for_what_no_analysis_takes_no_controls_are_shown(detecting: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+def test_no_controls_where_no_analysis_begins(detecting: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
     panel = detecting.docks["analysis"].widget()
     assert panel.form.isVisible()
     path = tmp_path / "ball.ply"
     trimesh.creation.icosphere().export(path)
     detecting.open_paths([path])
     qtbot.waitUntil(lambda: not panel.form.isVisible(), timeout=WAIT_MS)
-    assert "no analysis for it" in panel._summary.text()
+    assert "Choose an analysis" in panel._summary.text()
     assert panel.analysis.currentIndex() == -1
     cat = next(media for media in detecting.controller.session.state.media if media.path == sample_path("cat"))
     detecting.controller.activate(cat)
@@ -108,7 +108,7 @@ def test_of_a_mesh_the_results_panel_exports_a_copy(
     window.open_paths([path])
     qtbot.waitUntil(button.isEnabled, timeout=WAIT_MS)
     assert "copy of the 3D file" in button.toolTip()
-    assert "no analysis of 3D files" in panel.empty.accessibleName()
+    assert "Choose an analysis" in panel.empty.accessibleName()
     asked: list[str] = []
     monkeypatch.setattr(window.exporting.copies, "ask", lambda media: asked.append(media.name))
     button.click()
