@@ -18,7 +18,6 @@ from cvstudio.data.spatial.posed_camera import PosedCamera
 from cvstudio.data.spatial.scalars import ScalarField
 from cvstudio.data.spatial.voxel_grid import VoxelGrid
 from cvstudio.results.activation_maps import ActivationMaps
-from cvstudio.results.cepstrum import Cepstrum
 from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.depth import Depth
 from cvstudio.results.detections import Detections
@@ -28,14 +27,15 @@ from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.masks import PrototypeMasks
 from cvstudio.results.neighbours import Neighbours
 from cvstudio.results.picture import LinearPicture, Picture
-from cvstudio.results.power_spectrum import PowerSpectrum
 from cvstudio.results.proposals import Level, Proposals
 from cvstudio.results.scene3d import LinkedPixels, Object3D, Scene3D
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 from cvstudio.results.separation import ScoredSeparation, Separation, SourceScore
+from cvstudio.results.sound.cepstrum import Cepstrum
+from cvstudio.results.sound.power_spectrum import PowerSpectrum
+from cvstudio.results.sound.wave_envelope import WaveEnvelope
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.results.triangulation import Triangulation
-from cvstudio.results.wave_envelope import WaveEnvelope
 
 SIZE = Size(160, 120)
 WHOLE = Rect(0.0, 0.0, 160.0, 120.0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.cepstrum import Cepstrum
+from cvstudio.results.sound.cepstrum import Cepstrum
 from cvstudio.results.spectrogram import Spectrogram
 
 BLOCK_ROWS = 64

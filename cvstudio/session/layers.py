@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from cvstudio.analyses import Analysis
+from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.media import Media
 from cvstudio.results.result import Placement
@@ -31,6 +31,16 @@ def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
         for item in state.instances
         if belongs_to(item, media) and (item.id == state.current or media is None or item.spec.shows(media))
     )
+
+
+def is_alone(state: State) -> bool:
+    """Whether the medium on the canvas is shown as it is, such as a 3D file: no analysis begins with it by itself, and
+    the current one does not take it."""
+    media, instance = state.active_media, state.instance
+    specs = [spec for spec in ANALYSES if spec.automatic]
+    if instance is not None:
+        specs.append(instance.spec)
+    return media is not None and not any(slot.takes(media) for spec in specs for slot in spec.inputs)
 
 
 def on_canvas(spec: Analysis) -> bool:

@@ -28,6 +28,7 @@ from cvstudio.foundation.params import Field, fields_of
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
+from cvstudio.session.layers import is_alone
 from cvstudio.session.partners import open_label_sets
 from cvstudio.session.session import State, differ_in_values
 from ui.base.icons import icon
@@ -479,16 +480,6 @@ def what_it_needs(spec: Analysis, media: Media | None) -> str:
         return ""
     needed = " + ".join(slot.named(translated(slot.title)) for slot in spec.inputs if not slot.optional)
     return QCoreApplication.translate("AnalysisPanel", "Not for this file. It needs: {what}.").format(what=needed)
-
-
-def is_alone(state: State) -> bool:
-    """Whether the medium on the canvas is shown as it is, such as a 3D file: no analysis begins with it by itself, and
-    the current one does not take it."""
-    media, instance = state.active_media, state.instance
-    specs = [spec for spec in ANALYSES if spec.automatic]
-    if instance is not None:
-        specs.append(instance.spec)
-    return media is not None and not any(slot.takes(media) for spec in specs for slot in spec.inputs)
 
 
 PANELS.register(

@@ -8,11 +8,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
-from cvstudio.results.cepstrum import Cepstrum
-from cvstudio.results.power_spectrum import PowerSpectrum
 from cvstudio.results.separation import Separation
+from cvstudio.results.sound.cepstrum import Cepstrum
+from cvstudio.results.sound.power_spectrum import PowerSpectrum
+from cvstudio.results.sound.wave_envelope import WaveEnvelope
 from cvstudio.results.spectrogram import Spectrogram
-from cvstudio.results.wave_envelope import WaveEnvelope
 from ui.base.icons import icon
 from ui.widgets.empty_state import EmptyState
 

@@ -19,7 +19,7 @@ from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.results.cepstrum import Cepstrum
+from cvstudio.results.sound.cepstrum import Cepstrum
 
 
 @dataclass(frozen=True)

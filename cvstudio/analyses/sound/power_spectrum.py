@@ -16,7 +16,7 @@ from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.results.power_spectrum import PowerSpectrum
+from cvstudio.results.sound.power_spectrum import PowerSpectrum
 
 LONGEST_SECS = 24 * 3600
 

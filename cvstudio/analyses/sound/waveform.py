@@ -12,7 +12,7 @@ from cvstudio.data.sound.wave_pyramid import WavePyramid
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.results.wave_envelope import WaveEnvelope
+from cvstudio.results.sound.wave_envelope import WaveEnvelope
 
 FIRST_SAMPLES, BLOCK_SAMPLES = 1 << 17, 1 << 21
 """Samples of the first step, so that there is something to see at once, and of the longest."""

@@ -9,7 +9,7 @@ from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.draw.base import Emphasis, Look, paints
 from cvstudio.draw.sound.spectrogram_levels import cells_of
 from cvstudio.draw.spectrogram import colour_lut, paint_columns
-from cvstudio.results.cepstrum import ROW_PIXELS, Cepstrum
+from cvstudio.results.sound.cepstrum import ROW_PIXELS, Cepstrum
 
 SPAN = 3.0
 """Standard deviations from the mean of a coefficient that are drawn darkest and brightest."""

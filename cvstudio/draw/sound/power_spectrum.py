@@ -10,7 +10,7 @@ from cvstudio.data.sound.frequency_scale import LOWEST_HZ, position
 from cvstudio.draw.base import Emphasis, Look, painted_over, paints
 from cvstudio.draw.palette import RGB
 from cvstudio.draw.text import chip
-from cvstudio.results.power_spectrum import PowerSpectrum
+from cvstudio.results.sound.power_spectrum import PowerSpectrum
 
 CURVE: RGB = (76, 141, 255)
 GROUND: RGB = (22, 24, 28)

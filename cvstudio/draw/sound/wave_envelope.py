@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import View
 from cvstudio.draw.base import Emphasis, Look, painted_over, paints
 from cvstudio.draw.palette import RGB
-from cvstudio.results.wave_envelope import WIDTH, WaveEnvelope
+from cvstudio.results.sound.wave_envelope import WIDTH, WaveEnvelope
 
 WAVE: RGB = (76, 141, 255)
 GROUND: RGB = (22, 24, 28)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cvstudio.draw.activation_maps import TileGrid, activation_tiles
 from cvstudio.draw.base import Look
+from cvstudio.draw.explain.activation_maps import TileGrid, activation_tiles
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.foundation.progress import Progress

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
-from cvstudio.draw.activation_maps import GAP, TileGrid, activation_tiles, tile_grid
+from cvstudio.draw.explain.activation_maps import GAP, TileGrid, activation_tiles, tile_grid
 from cvstudio.results.activation_maps import ActivationMaps
 from ui.base import theme
 from ui.base.translate import counted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cvstudio.results.cepstrum import Cepstrum
+from cvstudio.results.sound.cepstrum import Cepstrum
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.facts_label import FactsLabel
 

@@ -15,8 +15,8 @@ from cvstudio.data.sound.frequency_scale import Scale, frequency, note
 from cvstudio.draw.sound.cepstrum import cepstrum_levels
 from cvstudio.draw.sound.separation import stem_picture
 from cvstudio.draw.sound.spectrogram_levels import render_levels
-from cvstudio.results.cepstrum import Cepstrum
 from cvstudio.results.separation import Separation
+from cvstudio.results.sound.cepstrum import Cepstrum
 from cvstudio.results.source import Source
 from cvstudio.results.spectrogram import Spectrogram
 

@@ -17,7 +17,7 @@ from cvstudio.analyses.stages import Inputs
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Look, render
-from cvstudio.draw.activation_maps import activation_tiles, tile_grid
+from cvstudio.draw.explain.activation_maps import activation_tiles, tile_grid
 from cvstudio.draw.spectrogram import colour_lut
 from cvstudio.exporters import EXPORTERS
 from cvstudio.foundation.errors import ParamsError

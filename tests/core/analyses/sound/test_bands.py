@@ -20,7 +20,7 @@ from cvstudio.draw.sound.spectrogram_levels import render_levels
 from cvstudio.draw.spectrogram import extent
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.cepstrum import Cepstrum
+from cvstudio.results.sound.cepstrum import Cepstrum
 from cvstudio.results.spectrogram import Spectrogram
 
 RATE = 16_000

@@ -14,8 +14,8 @@ from cvstudio.data.sound.spectra import WINDOWS, one_spectrum, window_samples
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.power_spectrum import PowerSpectrum
-from cvstudio.results.wave_envelope import WaveEnvelope
+from cvstudio.results.sound.power_spectrum import PowerSpectrum
+from cvstudio.results.sound.wave_envelope import WaveEnvelope
 
 RATE = 16_000
 

@@ -14,11 +14,11 @@ from PySide6.QtTest import QTest
 from cvstudio.data.sound.frequency_scale import position
 from cvstudio.data.sound.spectra import one_spectrum, window_values
 from cvstudio.data.sound.wave_pyramid import WavePyramid
-from cvstudio.results.cepstrum import Cepstrum
-from cvstudio.results.power_spectrum import PowerSpectrum
+from cvstudio.results.sound.cepstrum import Cepstrum
+from cvstudio.results.sound.power_spectrum import PowerSpectrum
+from cvstudio.results.sound.wave_envelope import WaveEnvelope
 from cvstudio.results.source import Source
 from cvstudio.results.spectrogram import Spectrogram
-from cvstudio.results.wave_envelope import WaveEnvelope
 from ui.tour.input_events import move_mouse
 from ui.views.sound.axes import FrequencyAxis
 from ui.views.spectrogram_view import SpectrogramView

@@ -1,0 +1,1 @@
+"""Painters of what explains a network."""
