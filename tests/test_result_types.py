@@ -24,6 +24,7 @@ from cvstudio.results.agreements.agreement import Agreement
 from cvstudio.results.agreements.point_agreement import PointAgreement
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.result import Placement, Result, Tolerance, agreement, can_be_placed, result_types
+from cvstudio.results.scene3d import Scene3D
 from cvstudio.results.source import Source
 from cvstudio.results.tables import ABSENT, Column, Table, number
 from tests.example_results import EXAMPLES, SIZE, detections, landmarks, segmentation
@@ -121,7 +122,8 @@ def test_a_part_that_is_hit_has_its_row(name: str) -> None:
     result = RESULTS[name]
     hits = {result.part_at(x, y) for x in range(2, SIZE.width, 5) for y in range(2, SIZE.height, 5)} - {None}
     table = result.table()
-    if hits and table is not None:
+    # The rows of a scene are its objects, and its parts the points of one of them.
+    if hits and table is not None and type(result) is not Scene3D:
         assert hits <= set(table.ids)
 
 

@@ -123,7 +123,10 @@ def test_what_still_lacks_an_input_says_which_and_shows_no_controls(detecting: M
     panel = detecting.docks["analysis"].widget()
     detecting.controller.use_analysis("refocus")
     qtbot.waitUntil(panel._message.isVisible)
-    assert panel._message.text() == "Depth refocusing needs a depth map; open one and choose it."
+    assert (
+        panel._message.text()
+        == "Depth refocusing needs a depth map or depth of another analysis; open one and choose it."
+    )
     assert not panel.form.isVisible()
 
 
