@@ -228,6 +228,8 @@ def test_what_is_chosen_in_space_is_chosen_in_the_picture_and_back(
     assert space.view._linked == ("layer 1/Points", 0)
     controller.select(frozenset([2]))
     assert space.mark.place is None
+    # A click on the picture finds the point that is seen there.
+    assert (window.workspace.part_at(12, 21), window.workspace.part_at(60, 60)) == (0, None)
 
 
 def test_without_opengl_rays_draw_the_same_and_it_is_said(
