@@ -184,7 +184,7 @@ class TestDepth:
         assert near[0, 2] == pytest.approx(1)
 
     def test_another_shape_and_no_depth_are_told(self) -> None:
-        image, depth = self.scene()
+        image, _ = self.scene()
         matrix = guessed_matrix(Size(60, 40), 60.0)
         with pytest.raises(BindingError, match=r"picture's shape \(120 x 80\) is expected, found 40 x 40"):
             depth_points(image, DepthMap(np.ones((40, 40), np.float32), "m"), matrix, 1, 1.0)
