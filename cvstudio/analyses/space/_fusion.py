@@ -13,7 +13,7 @@ from cvstudio.analyses.space._rgbd import RgbdFrame, RgbdFrames
 from cvstudio.conversion.open3d_geometry import mesh_from_open3d, quiet
 from cvstudio.conversion.solids import SurfaceDistance
 from cvstudio.conversion.surfaces import kept_vertices
-from cvstudio.data.geometry import readonly
+from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import TriangleMesh
 from cvstudio.foundation.errors import GeometryError
 from cvstudio.foundation.progress import Progress
@@ -23,6 +23,7 @@ _TRUNCATION = 4.0
 """Distances are kept up to so many voxels from the surface."""
 _KEYPOINTS = 1500
 _LEAST_MATCHES = 20
+_LEAST_OVERLAP = 0.05
 _MEASURED = 20_000
 """Points of the frames whose distance to the surface is measured."""
 
@@ -50,7 +51,7 @@ class FusedSurface:
     matrix: NDArray[np.float64]
     names: tuple[str, ...]
     thumbnails: tuple[NDArray[np.uint8], ...]
-    size: tuple[int, int]
+    size: Size
     distance_mm: float
 
     def __post_init__(self) -> None:
@@ -125,6 +126,8 @@ def _step_by_pixels(frame: RgbdFrame, last: RgbdFrame, frames: RgbdFrames) -> ND
 
     width, height = frames.size
     matrix = frames.matrix
+    # It reports success even where next to no pixel is measured in both.
+    overlap = float(((frame.depth_m > 0) & (last.depth_m > 0)).mean())
     intrinsic = o3d.camera.PinholeCameraIntrinsic(
         width, height, matrix[0, 0], matrix[1, 1], matrix[0, 2] - 0.5, matrix[1, 2] - 0.5
     )
@@ -137,7 +140,7 @@ def _step_by_pixels(frame: RgbdFrame, last: RgbdFrame, frames: RgbdFrames) -> ND
             o3d.pipelines.odometry.RGBDOdometryJacobianFromHybridTerm(),
             o3d.pipelines.odometry.OdometryOption(depth_max=_farthest(frames)),
         )
-    if not found:
+    if not found or overlap < _LEAST_OVERLAP:
         raise GeometryError(
             f"Odometry found too little in common between {last.name} and {frame.name}; take more frames, or put pose "
             "files beside them."
@@ -153,8 +156,8 @@ def _o3d_frame(frame: RgbdFrame) -> Any:
     import open3d as o3d
 
     return o3d.geometry.RGBDImage.create_from_color_and_depth(
-        o3d.geometry.Image(frame.colour.copy()),
-        o3d.geometry.Image(frame.depth_m.copy()),
+        o3d.geometry.Image(np.array(frame.colour)),  # type: ignore[call-overload]
+        o3d.geometry.Image(np.array(frame.depth_m)),  # type: ignore[call-overload]
         depth_scale=1.0,
         depth_trunc=1e3,
         convert_rgb_to_intensity=True,
@@ -188,7 +191,7 @@ def fused(
     volume = o3d.t.geometry.VoxelBlockGrid(
         ("tsdf", "weight", "color"),
         (core.float32, core.float32, core.float32),
-        ((1,), (1,), (3,)),
+        (core.SizeVector([1]), core.SizeVector([1]), core.SizeVector([3])),
         voxel_m,
         _BLOCK_SIDE,
         10_000,
@@ -197,7 +200,7 @@ def fused(
     # Open3D counts from the centre of the first pixel.
     matrix = frames.matrix.copy()
     matrix[:2, 2] -= 0.5
-    intrinsic = core.Tensor(matrix)
+    intrinsic = core.Tensor.from_numpy(matrix)
     # In voxels.
     origin = poses[:, :3, 3].mean(axis=0)
     local = poses.copy()
@@ -210,14 +213,14 @@ def fused(
         empty = False
         depth = o3d.t.geometry.Image(core.Tensor.from_numpy(frame.depth_m.copy()))
         colour = o3d.t.geometry.Image(core.Tensor.from_numpy(frame.colour.astype(np.float32) / 255))
-        extrinsic = core.Tensor(np.linalg.inv(pose))
+        extrinsic = core.Tensor.from_numpy(np.linalg.inv(pose))
         with quiet():
             blocks = volume.compute_unique_block_coordinates(depth, intrinsic, extrinsic, 1.0, farthest_m, _TRUNCATION)
             volume.integrate(blocks, depth, colour, intrinsic, intrinsic, extrinsic, 1.0, farthest_m, _TRUNCATION)
     if empty:
         raise GeometryError(f"Fusion expects depths below {farthest_m:g} m, found none; raise the farthest depth.")
     with quiet():
-        made = volume.extract_triangle_mesh(weight_threshold=1.0).to_legacy()
+        made = volume.extract_triangle_mesh(weight_threshold=0.5).to_legacy()
     mesh = mesh_from_open3d(made, origin)
     if not len(mesh.triangles):
         raise GeometryError("Fusion found no surface in these frames; choose a larger voxel or a greater depth.")
@@ -230,7 +233,7 @@ def fused(
         frames.matrix,
         tuple(frame.name for frame in frames.frames),
         tuple(_thumbnail(frame.colour) for frame in frames.frames),
-        tuple(frames.size),
+        frames.size,
         1000 * float(np.median(distances_to_frames(mesh, frames, poses, farthest_m, progress))),
     )
 

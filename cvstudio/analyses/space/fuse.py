@@ -16,7 +16,6 @@ from cvstudio.analyses.binding import Several
 from cvstudio.analyses.space._fusion import FusedSurface, camera_path, fused
 from cvstudio.analyses.space._rgbd import RgbdFrames, read_frames
 from cvstudio.analyses.stages import Inputs, Stage
-from cvstudio.data.geometry import Size
 from cvstudio.data.spatial.line_set import path_of
 from cvstudio.data.spatial.posed_camera import PosedCamera
 from cvstudio.foundation.params import Doc, NoParams, Range
@@ -100,9 +99,8 @@ def run_views(inputs: Inputs, params: ViewsParams, progress: Progress) -> Iterat
     """Stage: FusedSurface -> Scene3D."""
     surface: FusedSurface = inputs.previous
     way = "camera path by odometry" if surface.from_odometry else "camera path of the files"
-    size = Size(*surface.size)
     cameras = [
-        Object3D(name, PosedCamera(size, surface.matrix, pose, picture), "Cameras", visible=False)
+        Object3D(name, PosedCamera(surface.size, surface.matrix, pose, picture), "Cameras", visible=False)
         for name, pose, picture in zip(surface.names, surface.poses, surface.thumbnails, strict=True)
     ]
     note = f"Median distance of the frames' points to the whole surface: {surface.distance_mm:.1f} mm."

@@ -91,9 +91,13 @@ class FunctionParams:
 
     function: Annotated[
         str,
-        Choices(("network", "exact", "none"), ("small network", "exact distances", "none")),
-        Doc("Implicit function", "A small network that learns signed distances, or the distances themselves.", ""),
-    ] = "network"
+        Choices(("exact", "network", "none"), ("exact distances", "small network", "none")),
+        Doc(
+            "Implicit function",
+            "Signed distances as they are, or as a small network learns them.",
+            "Choose the network and watch it learn.",
+        ),
+    ] = "exact"
     training: Annotated[
         int,
         Range(20, 3000, step=10, unit="steps"),

@@ -59,7 +59,7 @@ class _File:
                 points, colours = points[corners], None
                 normals = None if normals is None else normals[corners]
                 # Rows of a picture run downwards there (3.8.4).
-                uv = geometry.uv.reshape(-1, 2) * np.float32([1, -1]) + np.float32([0, 1])
+                uv = np.column_stack([geometry.uv[..., 0].ravel(), 1 - geometry.uv[..., 1].ravel()])
                 faces = np.arange(len(points), dtype=np.int32).reshape(-1, 3)
         if not len(points):
             return

@@ -32,7 +32,7 @@ from cvstudio.results.triangulation import Triangulation
 ObjectName = Annotated[
     str,
     Text(example="Surface"),
-    Doc("Object", "Name of the one object to be written; empty writes all that are visible.", "Surface"),
+    Doc("Object", "Name of the one object to be written; empty writes all that are visible.", "Try Surface."),
 ]
 _CAMERA_SHARE = 0.05
 """Depth of a camera's outline, as a share of the scene's diagonal."""
