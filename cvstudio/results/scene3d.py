@@ -159,10 +159,6 @@ class Scene3D(Result):
         """Middle of the objects, float64 (3,): the point about which single precision is good enough."""
         return np.asarray(self.bounds.mean(axis=0))
 
-    def part_at(self, x: float, y: float) -> int | None:
-        """Number of the linked point that is seen at a place of the picture."""
-        return self.linked.nearest(x, y) if self.linked is not None else None
-
     def headline(self) -> str:
         if self.summary:
             return self.summary

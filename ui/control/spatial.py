@@ -124,6 +124,11 @@ class SpatialController(QObject):
         state = self._session.state
         self._session.change(title, dataclasses.replace(state, in_space={**state.in_space, **visible}))
 
+    def point_at(self, x: float, y: float) -> int | None:
+        """Number of the point in space that is seen at a place of the picture; None where there is none."""
+        links = next((row.links for row in self.scene.rows if row.links is not None), None)
+        return links.nearest(x, y) if links is not None else None
+
     def mark(self, key: str) -> None:
         """Choose an object, which is no change of the session; "" chooses none."""
         if key != self.marked:

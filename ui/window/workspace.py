@@ -381,8 +381,8 @@ class Workspace(QWidget):
 
     def part_at(self, x: float, y: float) -> int | None:
         """Id of the result's part at a pixel of the picture; None where there is none."""
-        result = self._controller.current_result()
-        return result.part_at(x, y) if result is not None and self.overlay else None
+        result, point = self._controller.current_result(), self._controller.spatial.point_at(x, y)
+        return point if point is not None or result is None or not self.overlay else result.part_at(x, y)
 
     def _hovered(self, x: float | None, y: float | None, *, side: int = 0) -> None:
         if x is None or y is None or self._size is None:

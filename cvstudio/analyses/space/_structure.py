@@ -259,7 +259,7 @@ def _bundle(
         made, places = unpacked(values)
         local = np.einsum("nij,nj->ni", made[cameras, :3, :3], places[rows]) + made[cameras, :3, 3]
         depth = np.where(local[:, 2:] > 1e-6, local[:, 2:], 1e-6)
-        return ((local / depth) @ matrix.T[:, :2] - seen).ravel()
+        return np.asarray(((local / depth) @ matrix.T[:, :2] - seen).ravel(), np.float64)
 
     progress(None, "bundle adjustment")
     found = least_squares(

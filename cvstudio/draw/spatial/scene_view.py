@@ -45,7 +45,7 @@ class SceneView:
 
 
 @dataclass(frozen=True)
-class GroupPlace(Generic[T]):
+class PicturePane(Generic[T]):
     """A part of a picture: its upper left corner and size in pixels, its title, and what stands in it."""
 
     left: int
@@ -55,7 +55,7 @@ class GroupPlace(Generic[T]):
     content: tuple[T, ...]
 
 
-def beside_one_another(items: Sequence[tuple[str, T]], size: Size, *, apart: bool) -> tuple[GroupPlace[T], ...]:
+def beside_one_another(items: Sequence[tuple[str, T]], size: Size, *, apart: bool) -> tuple[PicturePane[T], ...]:
     """The parts of a picture of `size` in which items, each with the title of its group, stand; one where they do not
     stand `apart`."""
     groups: dict[str, list[T]] = {}
@@ -72,7 +72,7 @@ def beside_one_another(items: Sequence[tuple[str, T]], size: Size, *, apart: boo
         top, bottom = (size.height * edge // rows for edge in (row, row + 1))
         # A pixel between two of them parts them.
         inner = Size(max(1, right - left - (right < size.width)), max(1, bottom - top - (bottom < size.height)))
-        places.append(GroupPlace(left, top, inner, title, tuple(content)))
+        places.append(PicturePane(left, top, inner, title, tuple(content)))
     return tuple(places)
 
 
@@ -81,7 +81,7 @@ def group_of(item: Object3D) -> str:
     return item.group or item.name
 
 
-class SceneDrawer:
+class SceneViewRenderer:
     """Draws a scene again and again, such as the frames of a film. To be used by one thread at a time.
 
     Parameters

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cvstudio.data.geometry import Size
-from cvstudio.draw.spatial.scene_view import SceneDrawer, SceneView
+from cvstudio.draw.spatial.scene_view import SceneView, SceneViewRenderer
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.exporters.video import CRF, PRESET, add_picture, encoded_form, even_sides, mp4_file
@@ -47,7 +47,7 @@ class TurntableOptions:
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:
     options, shown = item.options_as(TurntableOptions), item.shown
     view = shown if isinstance(shown, SceneView) else SceneView(item.result)
-    renderer = SceneDrawer(view)
+    renderer = SceneViewRenderer(view)
     frames = max(2, round(options.seconds * options.rate))
     size, tick = Size(options.width, options.height), Fraction(1, options.rate)
     sign = 1 if options.direction == "right" else -1

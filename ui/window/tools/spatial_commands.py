@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ui.base.command import Command
 
 if TYPE_CHECKING:
-    from ui.files.spatial_files import SpatialFiles
     from ui.views.spatial.view import SpatialView
+    from ui.window.tools.spatial_files import SpatialFiles
     from ui.window.window_base import Window
 
 
@@ -37,7 +37,7 @@ def spatial_commands(window: Window) -> list[Command]:
     @cache
     def files() -> SpatialFiles:
         # Imported with the first file that is saved.
-        from ui.files.spatial_files import SpatialFiles
+        from ui.window.tools.spatial_files import SpatialFiles
 
         return SpatialFiles(window, window.controller, window.settings, window.notices)
 

@@ -23,7 +23,7 @@ from cvstudio.draw.spatial.picture import Hit
 from cvstudio.draw.spatial.prepared import prepare
 from cvstudio.draw.spatial.ray_caster import RayCaster
 from cvstudio.draw.spatial.scene_picture import ReadyObject, ScenePictures, coloured, legend_of, number_text
-from cvstudio.draw.spatial.scene_view import SceneDrawer, SceneView, beside_one_another
+from cvstudio.draw.spatial.scene_view import SceneView, SceneViewRenderer, beside_one_another
 from cvstudio.results.scene3d import Object3D, Scene3D
 
 SIZE = Size(160, 120)
@@ -42,7 +42,7 @@ def seen(pixels: np.ndarray) -> np.ndarray:
 
 def test_what_is_seen_agrees_with_rays_of_open3d() -> None:
     scene = Scene3D((ball("a"),))
-    renderer = SceneDrawer(SceneView(scene, PLAIN))
+    renderer = SceneViewRenderer(SceneView(scene, PLAIN))
     shown = seen(renderer.render(SIZE, quick=True))
     rays = np.array(
         [np.concatenate(renderer.camera.ray(x + 0.5, y + 0.5, SIZE)) for y in range(120) for x in range(160)]
@@ -60,7 +60,9 @@ def test_what_is_seen_agrees_with_rays_of_open3d() -> None:
 @pytest.mark.parametrize("orthographic", [False, True])
 def test_every_style_shows_the_ball_where_it_is(style: str, orthographic: bool) -> None:
     scene = Scene3D((ball("a"),))
-    pixels = SceneDrawer(SceneView(scene, SpatialLook(grid=False, style=style, orthographic=orthographic))).render(SIZE)
+    pixels = SceneViewRenderer(
+        SceneView(scene, SpatialLook(grid=False, style=style, orthographic=orthographic))
+    ).render(SIZE)
     rows, columns = np.nonzero(seen(pixels))
     assert (rows.mean(), columns.mean()) == pytest.approx((59.5, 79.5), abs=2)
     # A ball of radius 1, in a box of half diagonal 1.73 that fits the shorter side.
@@ -75,12 +77,12 @@ def test_the_cutting_plane_hides_one_side() -> None:
     camera = OrbitCamera(up="y").fitted(np.zeros(3), 1.73).looking("front")
     for other in (False, True):
         look = dataclasses.replace(PLAIN, cut="x", cut_at=0.5, cut_other_side=other)
-        shown = seen(SceneDrawer(SceneView(scene, look, camera)).render(SIZE, quick=True))
+        shown = seen(SceneViewRenderer(SceneView(scene, look, camera)).render(SIZE, quick=True))
         left, right = shown[:, :78].sum(), shown[:, 82:].sum()
         assert (left > 500, right > 500) == (not other, other)
     # From the hidden side one looks into the other half.
     look = dataclasses.replace(PLAIN, cut="z", cut_at=0.5)
-    inside = SceneDrawer(SceneView(scene, look, camera)).render(SIZE, quick=True)
+    inside = SceneViewRenderer(SceneView(scene, look, camera)).render(SIZE, quick=True)
     assert seen(inside)[60, 80]
 
 
@@ -117,11 +119,13 @@ def test_points_lines_cameras_and_voxels_are_drawn() -> None:
         scene = Scene3D(
             (Object3D(str(number), thing), Object3D("frame", PointCloud(np.array([[-5.0, -3, -3], [5, 3, 3]]))))
         )
-        counts.append(int(seen(SceneDrawer(SceneView(scene, PLAIN)).render(SIZE)).sum()))
+        counts.append(int(seen(SceneViewRenderer(SceneView(scene, PLAIN)).render(SIZE)).sum()))
     assert min(counts) > 30
     # The picture of a camera is what it saw, without light.
     scene = Scene3D((Object3D("camera", camera), Object3D("frame", PointCloud(np.array([[2.0, -1, -1], [4, 1, 2]])))))
-    renderer = SceneDrawer(SceneView(scene, PLAIN, OrbitCamera().fitted(np.array([3.0, 0, 0]), 0.6).looking("back")))
+    renderer = SceneViewRenderer(
+        SceneView(scene, PLAIN, OrbitCamera().fitted(np.array([3.0, 0, 0]), 0.6).looking("back"))
+    )
     assert (np.abs(renderer.render(SIZE).astype(int) - (250, 20, 20)).max(axis=2) < 6).sum() > 100
 
 
@@ -130,7 +134,7 @@ def test_groups_stand_beside_one_another() -> None:
     assert [(place.title, place.content, place.left) for place in places] == [("a", (1, 3), 0), ("b", (2,), 100)]
     assert len(beside_one_another([("a", 1), ("b", 2)], Size(200, 100), apart=False)) == 1
     scene = Scene3D((ball("a"), ball("b")), side_by_side=True)
-    shown = seen(SceneDrawer(SceneView(scene, PLAIN)).render(Size(300, 120)))
+    shown = seen(SceneViewRenderer(SceneView(scene, PLAIN)).render(Size(300, 120)))
     assert shown[:, :148].sum() == pytest.approx(shown[:, 152:].sum(), rel=0.1)
     assert shown[60, 75]
     assert shown[60, 225]

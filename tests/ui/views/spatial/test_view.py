@@ -26,6 +26,7 @@ from ui.views.spatial.opengl.context import OpenGLMissingError
 from ui.views.spatial.scene_objects import PREPARE, ViewObject, size_text
 from ui.views.spatial.view import SpatialView
 from ui.window.main_window import MainWindow
+from ui.window.tools.spatial_files import SpatialFiles
 
 WAIT_MS = 30_000
 Open = Callable[..., SpatialView]
@@ -228,6 +229,8 @@ def test_what_is_chosen_in_space_is_chosen_in_the_picture_and_back(
     assert space.view._linked == ("layer 1/Points", 0)
     controller.select(frozenset([2]))
     assert space.mark.place is None
+    # A click on the picture finds the point that is seen there.
+    assert (window.workspace.part_at(12, 21), window.workspace.part_at(60, 60)) == (0, None)
 
 
 def test_without_opengl_rays_draw_the_same_and_it_is_said(
@@ -292,3 +295,16 @@ def test_the_size_of_objects_agrees_in_number() -> None:
     assert size_text([Object3D("a", two)]) == "3 vertices · 2 triangles"
     clouds = [Object3D("a", PointCloud(corners[:1])), Object3D("b", PointCloud(corners))]
     assert (size_text(clouds[:1]), size_text(clouds)) == ("1 point", "4 points")
+
+
+def test_the_view_is_saved_as_it_is_seen(qtbot: QtBot, window: MainWindow, open_view: Open, ball: Path) -> None:
+    view = open_view(ball)
+    files = SpatialFiles(window, window.controller, window.settings, window.notices)
+    path = ball.with_name("view.png")
+    files.write_picture(view, path)
+    qtbot.waitUntil(path.exists, timeout=WAIT_MS)
+    saved = pixels_of(QImage(str(path)))
+    assert saved.shape == (2 * view.height(), 2 * view.width(), 3)
+    shown = pixels_of(view.grab().toImage()).astype(int)
+    small = saved.reshape(view.height(), 2, view.width(), 2, 3).mean(axis=(1, 3))
+    assert np.abs(small - shown).mean() < 3
