@@ -169,7 +169,7 @@ def _clicked(found: Reconstruction, places: NDArray[np.float64]) -> Structure:
     import cv2
 
     poses, matrix = found.structure.poses, found.matrix
-    pictures = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in found.matched.pictures]
+    pictures = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) for picture in found.matched.pictures]
     seen = np.full((len(poses), len(places), 2), np.nan)
     seen[0] = places
     # Depths between those of the points that were matched.
