@@ -23,6 +23,9 @@ VOLUME = Range(0.0, 1.0, step=0.01)
 ROOMY = 600
 """Width in pixels from which the duration and the volume are shown."""
 
+SPACIOUS = 800
+"""Width in pixels from which the meter and the choice of the sound device are shown beside the buttons for frames."""
+
 NARROW = 720
 """Width in pixels below which the scrubber has a line of its own: beside the buttons little would be left for it."""
 
@@ -110,10 +113,11 @@ class Timeline(QFrame):
         self.mute = _Button("volume-2", self.tr("Mute"))
         self.mute.setCheckable(True)
         self.mute.clicked.connect(self._mute_clicked)
-        self._devices = QMenu(self.mute)
+        self.device = _Button("settings", self.tr("Sound device"))
+        self.device.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._devices = QMenu(self.device)
         self._devices.aboutToShow.connect(self.devices_wanted)
-        self.mute.setMenu(self._devices)
-        self.mute.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.device.setMenu(self._devices)
         self.meter = LevelMeter()
         self.volume = Slider(VOLUME)
         self.volume.setFixedWidth(88)
@@ -149,6 +153,7 @@ class Timeline(QFrame):
             layout.addWidget(button)
         layout.addWidget(self.volume)
         layout.addWidget(self.meter)
+        layout.addWidget(self.device)
         self.set_duration(0.0)
         self.set_has_sound(False)
         self.set_frame_rate(None)
@@ -230,7 +235,10 @@ class Timeline(QFrame):
                 self._line.insertWidget(self._line.indexOf(self.record) + 1, self.scrubber, 1)
         self.duration.setVisible(roomy and not self._live)
         self.volume.setVisible(roomy and self._has_sound)
-        self.meter.setVisible(roomy and self._has_sound)
+        # A sound alone has no buttons for frames.
+        spacious = self._has_sound and self.width() >= (ROOMY if self.back.isHidden() else SPACIOUS)
+        self.meter.setVisible(spacious)
+        self.device.setVisible(spacious)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
@@ -244,6 +252,7 @@ class Timeline(QFrame):
         for button in (self.back, self.on, self.smooth):
             button.setVisible(rate is not None)
         self.speeds[EVERY_FRAME].setVisible(rate is not None)
+        self._fit()
 
     def set_live(self, live: bool) -> None:
         """Switch to the controls of a camera, which has no duration."""

@@ -177,6 +177,17 @@ def test_sound_devices_are_listed_when_asked_for_and_the_chosen_one_is_told(time
     assert not timeline._devices.actions()[-1].isEnabled()
 
 
+def test_a_sound_alone_has_room_for_its_meter(timeline: Timeline, qtbot: Any) -> None:
+    timeline.resize(720, timeline.height())
+    qtbot.waitUntil(lambda: timeline.width() == 720)
+    assert timeline.meter.isHidden()
+    timeline.set_frame_rate(None)
+    assert not timeline.meter.isHidden()
+    assert not timeline.device.isHidden()
+    timeline.set_has_sound(False)
+    assert timeline.meter.isHidden()
+
+
 def test_the_meter_rises_with_a_peak_and_falls_slowly(timeline: Timeline, qtbot: Any) -> None:
     meter = timeline.meter
     meter.add_peaks((0.5, 1.0))

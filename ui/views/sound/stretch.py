@@ -51,8 +51,8 @@ class Stretch(QObject):
             region.setVisible(span is not None)
         self._telling = True
         for name in self._names if span is not None else ():
-            # A name that was not visible is placed nowhere.
-            name.updatePosition()
+            # A name that was not visible has no text, and is placed nowhere.
+            name.valueChanged()
 
     def _moved(self, region: pg.LinearRegionItem) -> None:
         if not self._telling:

@@ -140,6 +140,7 @@ def test_a_drag_over_the_wave_chooses_a_stretch_and_a_click_seeks(
     assert (begin, end) == pytest.approx((4, 9), abs=0.3)
     assert view.stretch.span == told[-1]
     assert all(region.isVisible() for region in view.stretch.regions)
+    assert [name.toPlainText() for name in view.stretch._names] == ["A", "B"] * 2
     view.set_stretch(None)
     assert told[-1] is None
     assert not any(region.isVisible() for region in view.stretch.regions)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
-from cvstudio.exporters.stems import open_mix
+from cvstudio.exporters.sound.stems import open_mix
 from cvstudio.exporters.video_sound import SoundWriter
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress
