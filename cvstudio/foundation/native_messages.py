@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TextIO, TypeVar, cast
 
@@ -92,7 +92,8 @@ class NativeMessages:
                 os.close(self._saved)
                 self._saved = -1
                 if others := _KNOWN.sub(b"", printed):
-                    os.write(_STDERR, others)
+                    with suppress(OSError):  # nobody listens any more
+                        os.write(_STDERR, others)
             return Messages(b"".join(_KNOWN.findall(printed[start:])).decode("utf-8", "replace"), alone)
 
     def _length(self) -> int:

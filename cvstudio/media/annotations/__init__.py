@@ -12,6 +12,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.registry import Registry
 from cvstudio.media.file_identity import quoted
+from cvstudio.media.folders import readable_folder
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,14 @@ def recognised_format(path: Path, among: Iterable[AnnotationFormat]) -> Annotati
 
 
 def annotation_format(path: Path) -> AnnotationFormat:
-    """The format of the annotations at `path`. Raises MediaError where it is missing or of no known format."""
+    """The format of the annotations at `path`.
+
+    Raises MediaError where it is missing, a folder that cannot be read, or of no known format.
+    """
     if not os.path.exists(path):
         raise MediaError(f"The labels {quoted(path)} cannot be found; check the path.")
+    if os.path.isdir(path):
+        readable_folder(path)
     matching = recognised_format(path, ANNOTATION_FORMATS)
     if matching is None:
         titles = ", ".join(entry.title for entry in ANNOTATION_FORMATS) or "none yet"

@@ -28,11 +28,15 @@ def find_files(paths: Iterable[Path], out: Path) -> list[tuple[Path, bool]]:
     """
     files: dict[Path, bool] = {}
     out = out.resolve()
+
+    def add_named(name: str) -> None:
+        files[Path(os.path.abspath(name))] = True
+
     for path in paths:
         if not os.path.isdir(path):
-            files[Path(os.path.abspath(path))] = True
+            add_named(os.fspath(path))
             continue
-        for folder, folders, names in os.walk(path, onerror=lambda error: files.update({Path(error.filename): True})):
+        for folder, folders, names in os.walk(path, onerror=lambda error: add_named(error.filename)):
             folders[:] = sorted(
                 name for name in folders if not name.startswith(".") and Path(folder, name).resolve() != out
             )

@@ -300,5 +300,22 @@ def test_two_libraries_at_once_are_not_alone(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr().err == "after\n"
 
 
+def test_nobody_listens_to_standard_error_any_more(capfd: pytest.CaptureFixture[str]) -> None:
+    """As behind ``2>&1 | head``: what was printed meanwhile is lost, and the picture is not."""
+    kept = os.dup(2)
+    reading, writing = os.pipe()
+    os.dup2(writing, 2)
+    os.close(writing)
+    os.close(reading)
+    try:
+        answer, _ = NATIVE_MESSAGES.of(lambda: os.write(2, b"of another thread\n"))
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    assert answer == len("of another thread\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
 def _refuse() -> None:
     raise MediaError("no")
