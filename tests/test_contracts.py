@@ -63,6 +63,8 @@ def test_parameters_are_declared_in_full(params):
         if field.kind in ("int", "float", "interval"):
             assert field.range is not None, field.name
             assert field.range.low < field.range.high
+        if field.kind == "int":
+            assert field.range.step == int(field.range.step), field.name  # or it is shown with decimals
         for sentence in (field.doc.what, field.doc.hint):
             assert not sentence or sentence.endswith((".", "?")), sentence
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,6 +229,23 @@ class AnalysisInstance:
     def value(self, name: str) -> Any:
         """Effective value of a parameter: set by the user, or its default. Raises KeyError."""
         return self.effective_values()[name]
+
+    def time_ranges(self) -> dict[str, Range]:
+        """Ranges of the times in a sound or video of known length, by name; empty where none is declared.
+
+        A value behind its end, such as one that was set for a longer sound, is within: what is used is shown.
+        """
+        ranges = {}
+        for item in (item for types in self.spec.params_types(self.model_spec) for item in fields_of(types)):
+            declared = item.range
+            if declared is None or declared.unit != "s":
+                continue
+            bound = self.bindings.get(declared.from_input)
+            if isinstance(bound, Media) and bound.duration_secs:
+                end = math.ceil(bound.duration_secs / declared.step) * declared.step
+                high = max(round(end, 6), self.value(item.name))
+                ranges[item.name] = dataclasses.replace(declared, high=high)
+        return ranges
 
     def effective_values(self) -> dict[str, Any]:
         """Effective value of every parameter by name, that of the first stage where several declare a name."""

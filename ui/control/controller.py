@@ -332,10 +332,13 @@ class Controller(QObject):
             self.set_value(key, value_on_file(instance, key, value))
 
     def input_facts(self) -> InputFacts:
-        """Facts, such as ranges, that the current analysis derives from its input; empty before its first stage ran."""
+        """Facts, such as ranges, that the current analysis derives from its input; before its first stage ran, only the
+        ranges of times."""
         instance = self.session.state.instance
-        if instance is None or instance.spec.input_facts is None:
+        if instance is None:
             return InputFacts()
+        if instance.spec.input_facts is None:
+            return InputFacts(ranges=instance.time_ranges())
         first = self.presenter.first_output(instance.id)
         if first is None:
             return InputFacts()

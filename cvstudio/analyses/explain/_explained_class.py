@@ -28,7 +28,7 @@ class ClassParams:
     ] = ""
     rank: Annotated[
         int,
-        Range(1, 10),
+        Range(1, 10, step=1),
         Doc(
             "Rank",
             "Where no class is chosen: explains the class of this rank, the most likely being 1.",

@@ -197,7 +197,6 @@ ANALYSES.register(
                 "Layer-CAM",
                 "CAM",
                 "class activation map",
-                "saliency",
                 "heat map",
                 "explain",
                 "why",

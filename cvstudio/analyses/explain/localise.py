@@ -36,7 +36,7 @@ class LocaliseParams:
     ] = 0.2
     boxes: Annotated[
         int,
-        Range(1, 20),
+        Range(1, 20, step=1),
         Doc("Most boxes", "Number of connected parts of the map that become boxes.", "1 as in the paper."),
     ] = 1
 

@@ -58,7 +58,7 @@ class SaliencyParams(ClassParams):
     ] = "SmoothGrad"
     count: Annotated[
         int,
-        Range(2, 200),
+        Range(2, 200, step=1),
         Doc(
             "Gradients",
             "How many gradients SmoothGrad averages, or integrated gradients adds up.",

@@ -27,12 +27,12 @@ class SpectrumParams:
 
     begin: Annotated[
         float,
-        Range(0, LONGEST_SECS, step=0.001, unit="s"),
+        Range(0, LONGEST_SECS, step=0.001, unit="s", from_input="sound"),
         Doc("From", "Beginning of the stretch.", "Look for a vowel in the waveform."),
     ] = 0.0
     end: Annotated[
         float,
-        Range(0, LONGEST_SECS, step=0.001, unit="s"),
+        Range(0, LONGEST_SECS, step=0.001, unit="s", from_input="sound"),
         Doc("To", "End of the stretch; 0 is the end of the sound.", "0.03 s after its beginning holds one vowel."),
     ] = 0.0
     length: Annotated[
@@ -90,7 +90,7 @@ def run_average(inputs: Inputs, params: SpectrumParams, progress: Progress) -> I
     rate_hz = sound.rate_hz
     start = round(params.begin * rate_hz)
     stop = min(round(params.end * rate_hz), sound.n_samples) if params.end else sound.n_samples
-    if stop <= start:
+    if start < 0 or stop <= start:
         secs = sound.n_samples / rate_hz
         raise ParamsError(
             f"The stretch expects an end after its beginning, within {secs:.3f} s of sound, found {params.begin:.3f} "

@@ -230,6 +230,7 @@ def test_shortcuts_are_shown(window):
         ("theme", "System Theme"),
         ("detect", "Object detection"),
         ("class", "Image classification"),
+        ("saliency", "Saliency map"),
         ("export", "Export"),
         ("save", "Save Project"),
         ("camera", "Open Camera"),

@@ -14,8 +14,11 @@ from cvstudio.data.sound.spectra import WINDOWS, one_spectrum, window_samples
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
+from cvstudio.media import open_media
+from cvstudio.media.examples.files import sample_path
 from cvstudio.results.sound.power_spectrum import PowerSpectrum
 from cvstudio.results.sound.wave_envelope import WaveEnvelope
+from cvstudio.running.runner import make_instance
 
 RATE = 16_000
 
@@ -82,7 +85,7 @@ def test_a_long_stretch_streams() -> None:
     assert found[-1].windows == (RATE * 200 - window_samples(0.01, RATE)) // (window_samples(0.01, RATE) // 2) + 1
 
 
-@pytest.mark.parametrize(("begin", "end"), [(2.0, 1.0), (5.0, 0.0), (1.0, 1.0)])
+@pytest.mark.parametrize(("begin", "end"), [(2.0, 1.0), (5.0, 0.0), (1.0, 1.0), (-1.0, 2.0)])
 def test_an_empty_stretch_is_refused(begin: float, end: float) -> None:
     with pytest.raises(ParamsError, match=r"end after its beginning, within 3\.000 s"):
         measured(np.zeros(RATE * 3), SpectrumParams(begin=begin, end=end))
@@ -130,3 +133,15 @@ def test_a_sound_that_ends_early_ends_there() -> None:
 
     *_, found = list(run_envelope(Inputs({"sound": Short(np.ones(400_000))}), NoParams(), Progress()))
     assert found.samples_done == found.pyramid.n_samples == 200_000
+
+
+def test_its_times_end_with_the_sound() -> None:
+    path = sample_path("dialogue")
+    media = open_media(path)
+    assert media.duration_secs is not None
+    instance = make_instance("power-spectrum", {"sound": media})
+    ranges = instance.time_ranges()
+    assert set(ranges) == {"begin", "end"}
+    assert media.duration_secs <= ranges["end"].high < media.duration_secs + 0.002
+    later = make_instance("power-spectrum", {"sound": media}, values={"begin": 60.0})
+    assert later.time_ranges()["begin"].high == 60.0
