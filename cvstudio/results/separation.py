@@ -69,6 +69,8 @@ class Separation(Result):
         if len(self.spectra) != len(self.labels) + 1:
             raise ValueError(f"expected {len(self.labels) + 1} spectra, found {len(self.spectra)}")
         object.__setattr__(self, "stems", readonly(self.stems))
+        if self.mixture is not None:
+            object.__setattr__(self, "mixture", readonly(self.mixture))
         if not self.gains:
             object.__setattr__(self, "gains", (*(1.0,) * len(self.labels), 0.0))
         # Hours of sound: once, and not again for each mix of the same stems.

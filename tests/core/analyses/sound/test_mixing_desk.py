@@ -76,6 +76,7 @@ def test_it_separates_and_scores_at_once(tmp_path: Path) -> None:
     result = run("mixing-desk", *paths, model="halves", ratio=6.0)
     assert isinstance(result, ScoredSeparation)
     assert result.mixture is not None
+    assert not result.mixture.flags.writeable
     assert (result.sound_rate_hz, result.sound_samples) == (16_000, 48_000)
     table = result.table()
     rows = [dict(zip([column.key for column in table.columns], row, strict=True)) for row in table.rows]
