@@ -34,6 +34,10 @@ KEYS = (
     "voice-a",
     "voice-b",
     "photo-labels",
+    "object",
+    "rgbd",
+    "views-first",
+    "views",
 )
 
 
@@ -85,7 +89,10 @@ def test_every_sample_opens_as_its_kind() -> None:
     from cvstudio.media import open_media
 
     for item in SAMPLES:
-        if item.kind != "labels":
+        if item.kind == "folder":
+            kinds = {open_media(path).kind for path in sample_path(item.key).glob("*.png")}
+            assert kinds == ({"image", "depth"} if item.key == "rgbd" else {"image"})
+        elif item.kind != "labels":
             assert open_media(sample_path(item.key)).kind == item.kind, item.key
 
 
