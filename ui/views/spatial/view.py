@@ -26,7 +26,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from cvstudio.data.geometry import Size
 from cvstudio.draw.spatial.guides import extent_axes, near_corner
 from cvstudio.draw.spatial.look import SpatialLook
-from cvstudio.draw.spatial.orbit_camera import Floats, OrbitCamera
+from cvstudio.draw.spatial.orbit_camera import Floats, OrbitCamera, beginning
 from cvstudio.draw.spatial.picking import point_of, vertex_of
 from cvstudio.draw.spatial.picture import Hit
 from cvstudio.draw.spatial.scene_picture import Backdrop, legend_of
@@ -177,8 +177,7 @@ class SpatialView(QWidget):
         """Show what has come, from the beginning where it is the first of its scene."""
         if self.scene.visible and not self._begun:
             self._begun = True
-            self.fit()
-            self.camera = self.camera.looking("corner")
+            self.camera = beginning(self.scene.bounds.mean(axis=0), self.scene.radius, self.camera.up)
         self._draw(moving=False)
         self.update()
 
