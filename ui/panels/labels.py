@@ -390,7 +390,7 @@ PANELS.register(
             "annotate",
             "ground truth",
             "correct labels",
-            "accept predictions",
+            "accept predictions on all pictures",
             "bounding box",
             "레이블",
             "라벨링",

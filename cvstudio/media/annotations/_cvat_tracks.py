@@ -53,12 +53,17 @@ class CvatShape:
         return dataclasses.replace(here, interpolated=True) if self.interpolated else here
 
 
+def label_of(element: ElementTree.Element) -> str:
+    """Name of the class of a shape, track or tag, without the space around it, as in the declaration of classes."""
+    return (element.get("label") or "").strip()
+
+
 def track_shapes(root: ElementTree.Element, collector: Collector) -> Iterator[tuple[int, CvatShape]]:
     """Frame and shape of each object of a track that is in the picture; where a file has key frames alone, also between
     them."""
     left = MOST_BETWEEN
     for track in root.iter("track"):
-        number, label = integer(track.get("id")), track.get("label") or ""
+        number, label = integer(track.get("id")), label_of(track)
         frames: dict[int, ElementTree.Element] = {}
         for item in track:
             frame = attribute(item, "frame")

@@ -32,6 +32,7 @@ from cvstudio.media.annotations._left_out import (
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
+from cvstudio.media.annotations._turning import turned_box
 from cvstudio.media.annotations._values import (
     ends_of,
     flat_polygon,
@@ -246,6 +247,11 @@ def _annotation(item: Mapping[str, object], document: Document, size: Size | Non
     if box is None:
         report("A label has no box of four finite numbers, and no outline.")
         return None
+    attributes = _attributes(item)
+    if not polygons and mask is None and (turn := number(attributes.get("rotation")) or 0) % 360:
+        polygons = (turned_box(box, turn),)
+        box = box_of(polygons, None) or box
+        del attributes["rotation"]  # as CVAT states it
     return Annotation(
         category,
         box,
@@ -254,7 +260,7 @@ def _annotation(item: Mapping[str, object], document: Document, size: Size | Non
         keypoints,
         item.get("iscrowd") in (1, True),
         number(item.get("area")),
-        _attributes(item),
+        attributes,
         integer(item.get("track_id")),
         integer(item.get("id")),
     )

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.frame_names import frame_name
 from cvstudio.data.geometry import Size
@@ -28,6 +27,7 @@ from cvstudio.media.annotations._cvat_tracks import (
     CvatShape,
     find_video,
     gathered_tracks,
+    label_of,
     only_video,
     track_element,
     track_shapes,
@@ -45,6 +45,7 @@ from cvstudio.media.annotations._left_out import (
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
+from cvstudio.media.annotations._turning import turned, turned_box
 from cvstudio.media.annotations._values import ends_of, number, stated_size
 from cvstudio.media.annotations._xml import attribute, in_xml, read_xml, tell_escapes, text_in
 from cvstudio.media.file_identity import quoted
@@ -74,8 +75,8 @@ def _read(path: Path) -> LabelledSet:
             collector.add("A picture has no name, or that of another.", name)
             continue
         sizes[name] = stated_size(image.get("width"), image.get("height"))
-        shapes[name] = [CvatShape(item, item.get("label") or "") for item in image if item.tag in SHAPES]
-        classes[name] = [item.get("label") or "" for item in image.iter("tag")]
+        shapes[name] = [CvatShape(item, label_of(item)) for item in image if item.tag in SHAPES]
+        classes[name] = [label_of(item) for item in image.iter("tag")]
     video_size = _video_size(root)
     for frame, shape in sorted(track_shapes(root, collector), key=lambda found: found[0]):
         name = frame_name("", frame)
@@ -129,11 +130,11 @@ def _categories(root: ElementTree.Element) -> tuple[Category, ...]:
             declared[text_in(label, "parent")].append(text_in(label, "name"))
     for element in root.iter():
         if element.tag == "skeleton":
-            points = declared.setdefault(element.get("label") or "", [])
-            points += [name for item in element.iter("points") if (name := item.get("label") or "") not in points]
+            points = declared.setdefault(label_of(element), [])
+            points += [name for item in element.iter("points") if (name := label_of(item)) not in points]
         elif element.tag in ("tag", "track") or (element.tag in SHAPES and element.tag != "points"):
-            declared.setdefault(element.get("label") or "", [])
-            used.add(element.get("label") or "")
+            declared.setdefault(label_of(element), [])
+            used.add(label_of(element))
     lines = {
         name: skeleton_lines(label, declared[name])
         for label in root.findall("meta//label")
@@ -167,10 +168,8 @@ def _annotation(
         corners = [attribute(element, name) for name in ("xtl", "ytl", "xbr", "ybr")]
         finite = [value for value in corners if value is not None]
         box = (finite[0], finite[1], finite[2], finite[3]) if len(finite) == 4 else None
-        if box is not None and (attribute(element, "rotation") or 0) % 360:
-            x1, y1, x2, y2 = box
-            half = np.array([[x1 - x2, y1 - y2], [x2 - x1, y1 - y2], [x2 - x1, y2 - y1], [x1 - x2, y2 - y1]]) / 2
-            polygons = (_turned(element, half, ((x1 + x2) / 2, (y1 + y2) / 2)),)
+        if box is not None and (turn := attribute(element, "rotation") or 0) % 360:
+            polygons = (turned_box(box, turn),)
             box = box_of(polygons, None)
     elif element.tag == "polygon":
         polygons = (_points(element),)
@@ -216,17 +215,7 @@ def _ellipse(element: ElementTree.Element) -> Polygon:
         return ()
     angles = np.linspace(0, 2 * np.pi, _ELLIPSE_CORNERS, endpoint=False)
     offsets = np.stack((np.cos(angles), np.sin(angles)), 1) * values[2:]
-    return _turned(element, offsets, values[:2])
-
-
-def _turned(element: ElementTree.Element, offsets: NDArray[np.float64], middle: Sequence[float]) -> Polygon:
-    """Corners at `offsets` (n, 2) from the middle, turned by the degrees of the element, clockwise as they are seen;
-    empty where they are too far away to be numbers."""
-    turn = np.deg2rad(attribute(element, "rotation") or 0)
-    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    with np.errstate(over="ignore", invalid="ignore"):
-        corners = offsets @ matrix + middle
-    return tuple((float(x), float(y)) for x, y in corners) if np.isfinite(corners).all() else ()
+    return turned(offsets, values[:2], attribute(element, "rotation") or 0)
 
 
 def _mask(element: ElementTree.Element) -> LabelledMask | None:
@@ -246,7 +235,7 @@ def _keypoints(element: ElementTree.Element, names: tuple[str, ...]) -> tuple[tu
     for item in element.iter("points"):
         points = _points(item)
         if len(points) == 1 and item.get("outside") != "1":
-            found[item.get("label") or ""] = (*points[0], 1 if item.get("occluded") == "1" else 2)
+            found[label_of(item)] = (*points[0], 1 if item.get("occluded") == "1" else 2)
     return tuple(found.get(name, (0.0, 0.0, 0)) for name in names)
 
 
