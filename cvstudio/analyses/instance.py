@@ -243,7 +243,7 @@ class AnalysisInstance:
             bound = self.bindings.get(declared.from_input)
             if isinstance(bound, Media) and bound.duration_secs:
                 end = math.ceil(bound.duration_secs / declared.step) * declared.step
-                high = max(round(end, 6), self.value(item.name))
+                high = max(round(end, 6), self.value(item.name) or 0.0)
                 ranges[item.name] = dataclasses.replace(declared, high=high)
         return ranges
 
