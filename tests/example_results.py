@@ -20,7 +20,6 @@ from cvstudio.data.spatial.voxel_grid import VoxelGrid
 from cvstudio.results.activation_maps import ActivationMaps
 from cvstudio.results.cepstrum import Cepstrum
 from cvstudio.results.classification import Classification, Logits
-from cvstudio.results.depth import Depth
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.hog_cells import HogCells
@@ -33,6 +32,7 @@ from cvstudio.results.proposals import Level, Proposals
 from cvstudio.results.scene3d import LinkedPixels, Object3D, Scene3D
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 from cvstudio.results.separation import Separation
+from cvstudio.results.spatial.depth import Depth
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.results.wave_envelope import WaveEnvelope
 

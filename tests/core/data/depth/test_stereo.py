@@ -55,7 +55,7 @@ def test_a_hole_takes_what_is_behind():
 
 
 def test_metres_follow_from_baseline_and_focal_length():
-    left, right, expected = two_planes()
+    left, right, _ = two_planes()
     disparity, metres = depth_of(left, right), depth_of(left, right, baseline_m=0.1, focal_px=420.0)
     assert (disparity.unit, disparity.near_is_large) == ("px", True)
     assert (metres.unit, metres.near_is_large) == ("m", False)
