@@ -19,7 +19,6 @@ from cvstudio.data.spatial.scalars import ScalarField
 from cvstudio.data.spatial.voxel_grid import VoxelGrid
 from cvstudio.results.activation_maps import ActivationMaps
 from cvstudio.results.classification import Classification, Logits
-from cvstudio.results.depth import Depth
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.hog_cells import HogCells
@@ -34,6 +33,7 @@ from cvstudio.results.separation import ScoredSeparation, Separation, SourceScor
 from cvstudio.results.sound.cepstrum import Cepstrum
 from cvstudio.results.sound.power_spectrum import PowerSpectrum
 from cvstudio.results.sound.wave_envelope import WaveEnvelope
+from cvstudio.results.spatial.depth import Depth
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.results.triangulation import Triangulation
 

@@ -15,7 +15,7 @@ from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.params import Doc, Range
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.depth import Depth
+from cvstudio.results.spatial.depth import Depth
 
 _LEVELS = 65_535
 

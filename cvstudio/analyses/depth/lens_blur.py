@@ -28,8 +28,8 @@ from cvstudio.data.srgb import srgb8
 from cvstudio.foundation.params import Choices, Doc, NoParams, Pick, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.results.depth import Depth
 from cvstudio.results.picture import LinearPicture, Picture
+from cvstudio.results.spatial.depth import Depth
 
 IRISES = {"disc": 0, "pentagon": 5, "hexagon": 6, "heptagon": 7, "octagon": 8, "nonagon": 9}
 """Blades of each shape of the iris."""

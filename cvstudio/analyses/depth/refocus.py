@@ -26,8 +26,8 @@ from cvstudio.foundation.errors import BindingError, MediaError
 from cvstudio.foundation.params import Doc, NoParams, Pick, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.results.depth import Depth
 from cvstudio.results.picture import LinearPicture, Picture, to_linear
+from cvstudio.results.spatial.depth import Depth
 
 BINS = 256
 """Bins of the histogram of depths."""

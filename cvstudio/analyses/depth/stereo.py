@@ -19,7 +19,7 @@ from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.params import Doc, NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.results.depth import Depth
+from cvstudio.results.spatial.depth import Depth
 
 _LEAST_AGREEMENT = 0.5
 """Of points found in both pictures, the share in the same row below which a pair is not rectified."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvstudio.data.geometry import readonly
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -68,6 +70,4 @@ def iris_kernel(iris: Iris, radius: float) -> NDArray[np.float32]:
         weight[weight.shape[0] // 2, weight.shape[1] // 2] = 1
     side = 2 * half + 1
     kernel = weight.reshape(side, _FINER, side, _FINER).sum((1, 3))
-    kernel = (kernel / kernel.sum()).astype(np.float32)
-    kernel.flags.writeable = False
-    return kernel
+    return readonly(np.asarray(kernel / kernel.sum(), np.float32))

@@ -189,7 +189,7 @@ class _Layers:
         has_hidden = bool(behind.any())
         if not has_hidden and not seen.any():
             return None
-        layer = np.asarray(cv2.copyTo(self.light[around], seen.view(np.uint8)))
+        layer = np.asarray(cv2.copyTo(self.light[around], seen.view(np.uint8)), np.float32)
         if has_hidden:
             cv2.copyTo(self.below[around], behind.view(np.uint8), layer)
         soft = _convolved(layer, radius, factor, self.iris)

@@ -95,7 +95,8 @@ def stereo_disparity(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Dispa
     if width <= _COARSEST_WIDTH:
         return _matched_both_ways(left, right, -(width // 8), width // 2)
     size = (-(-width // 2), -(-height // 2))
-    coarse = stereo_disparity(*(cv2.resize(item, size, interpolation=cv2.INTER_AREA) for item in (left, right)))
+    small = [np.asarray(cv2.resize(item, size, interpolation=cv2.INTER_AREA), np.uint8) for item in (left, right)]
+    coarse = stereo_disparity(small[0], small[1])
     values = cv2.resize(coarse.values, (width, height), interpolation=cv2.INTER_NEAREST) * np.float32(width / size[0])
     sure = cv2.resize(_steady(coarse).view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
     if height * width > LARGEST_PIXELS:
@@ -126,8 +127,8 @@ def _range_of(values: NDArray[np.float32], width: int) -> tuple[int, int]:
 def _matched_both_ways(left: NDArray[np.uint8], right: NDArray[np.uint8], lowest: int, highest: int) -> Disparity:
     values = _matched(left, right, lowest, highest)
     # Seen from the right everything is mirrored.
-    mirrored = [np.ascontiguousarray(item[:, ::-1]) for item in (right, left)]
-    back = _matched(*mirrored, lowest, highest)[:, ::-1]
+    mirrored_right, mirrored_left = (np.ascontiguousarray(item[:, ::-1]) for item in (right, left))
+    back = _matched(mirrored_right, mirrored_left, lowest, highest)[:, ::-1]
     columns = np.arange(values.shape[1])[None]
     target = np.rint(columns - values).astype(np.int64)
     inside = (target >= 0) & (target < values.shape[1])

@@ -11,7 +11,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_media
 from cvstudio.media.base import MediaKind
 from cvstudio.media.open import open_reader
-from cvstudio.results.depth import Depth
+from cvstudio.results.spatial.depth import Depth
 
 
 @pytest.fixture

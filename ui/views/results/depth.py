@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from cvstudio.results.depth import Depth
+from cvstudio.results.spatial.depth import Depth
 from ui.views.results.heat_map import ColourScale
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 

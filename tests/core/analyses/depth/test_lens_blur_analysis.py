@@ -18,8 +18,8 @@ from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import BindingError, Cancelled, MediaError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.depth import Depth
 from cvstudio.results.picture import LinearPicture, Picture
+from cvstudio.results.spatial.depth import Depth
 
 WIDTH, HEIGHT = 180, 120
 

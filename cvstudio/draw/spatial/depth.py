@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import View
 from cvstudio.draw.base import Emphasis, Look, grid_origin, paints, visible_part
 from cvstudio.draw.spectrogram import colour_lut
-from cvstudio.results.depth import Depth
+from cvstudio.results.spatial.depth import Depth
 
 
 @paints(Depth)
