@@ -200,9 +200,10 @@ def _draft(seen: LensView, params: LensParams) -> Picture | None:
     lens = _Lens(seen.scene, params, seen.scale * ratio)
     light, nearness = part_of(seen.light, seen.inner), part_of(seen.nearness, seen.inner)
     # The margin is left out: it is many times larger, and the draft is replaced at once.
-    radius = lens.radius(cv2.resize(nearness, small, interpolation=cv2.INTER_NEAREST))
-    soft = lens.blurred(cv2.resize(light, small, interpolation=cv2.INTER_AREA), radius, _DRAFT, lambda: None)
-    pixels = cv2.resize(srgb8(soft), (width, height), interpolation=cv2.INTER_LINEAR)
+    radius = lens.radius(np.asarray(cv2.resize(nearness, small, interpolation=cv2.INTER_NEAREST), np.float32))
+    smaller = np.asarray(cv2.resize(light, small, interpolation=cv2.INTER_AREA), np.float32)
+    soft = lens.blurred(smaller, radius, _DRAFT, lambda: None)
+    pixels = np.asarray(cv2.resize(srgb8(soft), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     sharp = np.abs(_Lens(seen.scene, params, seen.scale).radius(nearness)) < 1
     cv2.copyTo(srgb8(light), sharp.view(np.uint8), pixels)
     return Picture(pixels, seen.rect, seen.scale, seen.scene.aligned.image.size, sharp)
