@@ -204,13 +204,15 @@ def results() -> dict[str, Any]:
 
 
 def arrays(value: Any) -> list[np.ndarray]:
-    """The arrays of a dataclass, and of those that it holds, in their order."""
+    """The arrays of a dataclass, and of those that it holds, in their order; without thumbnails, which are JPEGs once
+    they are cached."""
     if isinstance(value, np.ndarray):
         return [value]
     if isinstance(value, tuple):
         return [array for item in value for array in arrays(item)]
     if dataclasses.is_dataclass(value):
-        return [array for field in dataclasses.fields(value) for array in arrays(getattr(value, field.name))]
+        names = [field.name for field in dataclasses.fields(value) if field.name != "thumbnails"]
+        return [array for name in names for array in arrays(getattr(value, name))]
     return []
 
 

@@ -37,10 +37,10 @@ def is_alone(state: State) -> bool:
     """Whether the medium on the canvas is shown as it is, such as a 3D file: no analysis begins with it by itself, and
     the current one does not take it."""
     media, instance = state.active_media, state.instance
-    specs = [spec for spec in ANALYSES if spec.automatic]
-    if instance is not None:
-        specs.append(instance.spec)
-    return media is not None and not any(slot.takes(media) for spec in specs for slot in spec.inputs)
+    if media is None:
+        return False
+    specs = [*([instance.spec] if instance is not None else []), *(spec for spec in ANALYSES if spec.automatic)]
+    return not any(slot.takes(media) for spec in specs for slot in spec.inputs)
 
 
 def on_canvas(spec: Analysis) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,7 +222,7 @@ def fused(
         raise GeometryError(f"Fusion expects depths below {farthest_m:g} m, found none; raise the farthest depth.")
     with quiet():
         made = volume.extract_triangle_mesh(weight_threshold=0.5).to_legacy()
-    mesh = mesh_from_open3d(made, origin)
+    mesh = _in_order(mesh_from_open3d(made, origin))
     if not len(mesh.triangles):
         raise GeometryError("Fusion found no surface in these frames; choose a larger voxel or a greater depth.")
     views = _views(mesh, frames, poses, truncation=_TRUNCATION * voxel_m, farthest_m=farthest_m, progress=progress)
@@ -235,6 +236,25 @@ def fused(
         tuple(_thumbnail(frame.colour) for frame in frames.frames),
         frames.size,
         1000 * float(np.median(distances_to_frames(mesh, frames, poses, farthest_m, progress))),
+    )
+
+
+def _in_order(mesh: TriangleMesh) -> TriangleMesh:
+    """`mesh` with vertices by their coordinates and triangles by their vertices: threads extract them in any order."""
+    order = np.lexsort(mesh.vertices.T[::-1])
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    triangles = place[mesh.triangles]
+    # Turned until the first vertex comes first, which leaves the side that is seen.
+    first = triangles.argmin(axis=1)[:, None]
+    triangles = np.take_along_axis(triangles, (first + np.arange(3)) % 3, axis=1)
+    triangles = triangles[np.lexsort(triangles.T[::-1])]
+    return dataclasses.replace(
+        mesh,
+        vertices=mesh.vertices[order],
+        triangles=triangles,
+        colours=None if mesh.colours is None else mesh.colours[order],
+        normals=None if mesh.normals is None else mesh.normals[order],
     )
 
 

@@ -29,6 +29,7 @@ KEYS = (
     "texture",
     "scene",
     "scene-depth",
+    "scene-right",
     "clip",
     "dialogue",
     "voice-a",
