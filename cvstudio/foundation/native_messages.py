@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
@@ -72,7 +73,9 @@ class NativeMessages:
         if not hasattr(os, "pread"):
             return  # elsewhere they print
         try:
-            self._file = self._file or tempfile.TemporaryFile(prefix="cvstudio-", buffering=0)  # noqa: SIM115
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="cvstudio-", buffering=0)  # noqa: SIM115
+                atexit.register(self._file.close)
             self._saved = os.dup(_STDERR)
         except OSError:  # closed by the caller (``2>&-``), or no room
             self._saved = -1
