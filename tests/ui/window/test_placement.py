@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from ui.tour.input_events import pause
@@ -95,6 +95,7 @@ class WideContent(QWidget):
     def __init__(self, *_: object) -> None:
         super().__init__()
         self.setMinimumSize(967, 283)
+        self.search = QLineEdit(self)
 
     def reload(self) -> None: ...
 
