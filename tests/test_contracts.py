@@ -31,6 +31,8 @@ from cvstudio.weights.embedded import card
 from cvstudio.weights.store import cached_path
 from tests.sample_inputs import sample_inputs
 
+pytestmark = pytest.mark.timeout(400)  # the first test of a process runs every analysis
+
 ANALYSIS_KEYS = [analysis.key for analysis in ANALYSES]
 MODEL_KEYS = [model.key for model in MODELS]
 RUNNABLE = [analysis.key for analysis in ANALYSES if analysis.default_model or not analysis.task]
