@@ -100,7 +100,6 @@ class TrainingContent(QWidget):
         self.licence = LicenceLine()
         self.data = QPushButton(icon("folder-open"), "")
         self.data.setObjectName("value-button")
-        self.data.setToolTip(self.tr("The folder with the data that the recipe asks for"))
         self.data.clicked.connect(self.choose_data)
         self.device = Combo()
         self.device.setAccessibleName(self.tr("Device"))
@@ -218,7 +217,7 @@ class TrainingContent(QWidget):
         """Update buttons, fields and message from the state of the chosen run."""
         self._stack.setCurrentWidget(self._work if self._data or self.view.runs else self.empty)
         self.data.setText(Path(self._data).name if self._data else self.tr("Choose a folder …"))
-        self.data.setToolTip(self._data)
+        self.data.setToolTip(self._data or self.tr("The folder with the data that the recipe asks for"))
         self.data.setAccessibleName(self.tr("Data folder {folder}").format(folder=self._data))
         running = self.process.running
         for control in (self.recipe, self.data, self.device, self.seed):
