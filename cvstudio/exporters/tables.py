@@ -34,6 +34,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     frames : one entry for a picture, one for each frame of a video:
         time_secs : presentation time from the first frame, null for a picture
         `Table.entries`, such as detections : the rows by column key; see `table` of each result type
+        note : a sentence about the rows, where there is one (`Table.note`)
     """
     frames = []
     size, kind, form = item.media.size if item.media else None, "probability", WITHOUT_FRAMES
@@ -42,6 +43,8 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         table = _table(moment)
         form, size, kind = table.form, result.size, getattr(result, "score_kind", "probability")
         entry = {"time_secs": moment.pts, table.entries: table.json_rows()}
+        if table.note:
+            entry["note"] = table.note
         frames.append(json_text(entry))
     head = {
         "format": form,

@@ -193,7 +193,7 @@ class ScoredSeparation(Separation):
             )
             for score in self.scores
         ]
-        return Table("cvstudio-separation-scores", "sources", columns, rows)
+        return Table("cvstudio-separation-scores", "sources", columns, rows, note=self.pesq_missing)
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:

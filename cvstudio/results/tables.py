@@ -65,6 +65,7 @@ class Table:
         the column, or a callable that computes an expensive value which only files need
     ids : part number of each row (`Result.part_at`); empty where rows belong to no part
     quiet : rows displayed in grey, such as classes that are not drawn or scores below the threshold
+    note : a sentence about the rows, such as what was not measured and why; displayed below them
 
     Raises
     ------
@@ -78,6 +79,7 @@ class Table:
     rows: Sequence[Sequence[Any]]
     ids: Sequence[int] = ()
     quiet: frozenset[int] = frozenset()
+    note: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 import cvstudio
@@ -46,6 +47,7 @@ from ui.window.main_window import MainWindow
 
 WAIT_MS = 60_000
 MAGENTA = (255, 0, 255)
+NOTE = "Quarters are counted from the top left."
 REACH = 6
 
 
@@ -72,7 +74,7 @@ class Spots(Result):
             (f"quarter {row + 1}", number(x), number(y), number(bright))
             for row, ((x, y), bright) in enumerate(zip(self.places, self.brightness, strict=True))
         ]
-        return Table("test-spots", "spots", columns, rows, range(len(rows)))
+        return Table("test-spots", "spots", columns, rows, range(len(rows)), note=NOTE)
 
     def part_at(self, x: float, y: float) -> int | None:
         near = np.flatnonzero(np.abs(self.places - (x, y)).max(axis=1) <= REACH)
@@ -205,6 +207,7 @@ def test_it_is_on_the_canvas_in_the_panel_under_the_mouse_in_the_stack_and_compa
     assert isinstance(panel, ResultsPanel)
     qtbot.waitUntil(lambda: panel.table.row_ids() == (0, 1, 2, 3), timeout=WAIT_MS)
     assert panel._summary.text() == "4 bright spots"
+    assert [label.text() for label in panel.findChildren(QLabel) if label.isVisible()][-1] == NOTE
     table = panel.table
     assert isinstance(table, RowsTable)
     assert table.isVisible()
@@ -258,6 +261,7 @@ def check_files(folder: Path, expected: Spots) -> None:
     told = json.loads(path.read_text(encoding="utf-8"))
     assert told["format"] == "test-spots"
     (frame,) = told["frames"]
+    assert frame["note"] == NOTE
     assert [[row["x"], row["y"]] for row in frame["spots"]] == expected.places.tolist()
     (path,) = folder.glob("*.csv")
     with path.open(encoding="utf-8-sig", newline="") as file:

@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractScrollArea, QHBoxLayout, QMenu, QPushButton, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractScrollArea,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cvstudio.foundation.params import fields_of
 from cvstudio.results.tables import Column, Table
@@ -63,6 +72,12 @@ class ResultsPanel(QWidget):
         layout.setSpacing(8)
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
+        self._note = QLabel()
+        self._note.setObjectName("quiet")
+        self._note.setTextFormat(Qt.TextFormat.PlainText)
+        self._note.setWordWrap(True)
+        self._note.hide()
+        layout.addWidget(self._note)
         # A table of many rows paints slower than the picture: it follows a dragged slider with a delay.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -97,6 +112,7 @@ class ResultsPanel(QWidget):
     def _show(self) -> None:
         result = self._controller.current_result()
         self._tell_export()
+        self._tell_note("")
         if result is None:
             self._summary.clear()
             self._bring(self.empty)
@@ -116,7 +132,13 @@ class ResultsPanel(QWidget):
         widget.set_selected(self._pointed())
         if not len(table):
             widget.set_empty_text(self._nothing_found())
+        self._tell_note(table.note)
         self._bring(widget)
+
+    def _tell_note(self, note: str) -> None:
+        """Show the sentence about the rows of a table; none hides its place."""
+        self._note.setText(translated(note) if note else "")
+        self._note.setVisible(bool(note))
 
     def _tell_export(self) -> None:
         """Enable the export where there is something to write, and say what, or why not."""

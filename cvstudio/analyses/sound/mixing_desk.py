@@ -29,7 +29,7 @@ MOST_SECS = 600.0
 PEAK = 0.9
 """Largest magnitude of a mixture, which is made quieter where it would be more."""
 
-PESQ_MISSING = "PESQ was not measured: it needs the package pesq, which is not installed (pip install pesq)."
+PESQ_MISSING = "PESQ was not measured: the package pesq is not installed (pip install pesq)."
 PESQ_RATES = {8_000: "nb", 16_000: "wb"}
 """Mode of PESQ by sample rate: narrow band and wide band."""
 

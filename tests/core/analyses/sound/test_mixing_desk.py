@@ -87,6 +87,7 @@ def test_it_separates_and_scores_at_once(tmp_path: Path) -> None:
     assert result.headline().startswith("SI-SDR improved by ")
     if not module.pesq_installed():
         assert "pip install pesq" in result.pesq_missing
+        assert table.note == result.pesq_missing
         assert rows[0]["pesq"] is None
 
 
