@@ -30,6 +30,7 @@ def descend(
     *,
     steps: int,
     clipped: nn.Module | None = None,
+    largest_norm: float = LARGEST_NORM,
     after_step: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Take one step of `optimiser` for each batch and return the means of the figures.
@@ -42,7 +43,7 @@ def descend(
     factor : of the rates at a step of this epoch, from 0
     report : is given, after each step, `fraction`, the `rate` of the first group, and the figures
     steps : number of batches
-    clipped : a network the norm of whose gradients, all together, is limited to `LARGEST_NORM`
+    clipped : a network the norm of whose gradients, all together, is limited to `largest_norm`
     after_step : what follows a step, such as an average of the weights
 
     Raises
@@ -61,7 +62,7 @@ def descend(
         optimiser.zero_grad(set_to_none=True)
         next(iter(figures.values())).backward()  # type: ignore[no-untyped-call]
         if clipped is not None:
-            torch.nn.utils.clip_grad_norm_(clipped.parameters(), LARGEST_NORM)
+            torch.nn.utils.clip_grad_norm_(clipped.parameters(), largest_norm)
         optimiser.step()
         after_step()
         values = {name: float(figure.detach()) for name, figure in figures.items()}

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cvstudio.foundation.progress import Progress
 from cvstudio.training.base import Report, Settings
+from cvstudio.training.descent import descend
 from cvstudio.training.ema import Ema
-from cvstudio.training.prefetch import prefetch
 from cvstudio.training.schedule import warm_hold_decay
 from cvstudio.training.separator import data as speech_data
 from cvstudio.training.separator.data import Speech
@@ -70,29 +70,33 @@ class SeparatorTask:
             yield torch.from_numpy(mixtures), torch.from_numpy(sources)
 
     def train_epoch(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
+        total, decay = self.epochs, min(DECAY_EPOCHS, self.epochs // 3)
+        figures = descend(
+            self._batches(epoch),
+            self._figures,
+            self.optimiser,
+            [RATE],
+            lambda step: warm_hold_decay(epoch + step / self.steps, total, min(0.25, total / 4), decay, 0.02),
+            lambda at: report({"fraction": at["fraction"], "rate": at["rate"], "SI-SDR": -at["loss"]}),
+            progress,
+            steps=self.steps,
+            clipped=self.network,
+            largest_norm=CLIP,
+            after_step=lambda: self.ema.update(self.network),
+        )
+        return {"SI-SDR": -figures["loss"]}
+
+    def _figures(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """The loss of mixtures (b, n) and their sources (b, 2, n): the negative SI-SDR in dB."""
         import torch
 
         from cvstudio.training.separator.loss import best_si_sdr
 
         device = self.settings.device
-        total, decay = self.epochs, min(DECAY_EPOCHS, self.epochs // 3)
-        gains = []
-        for step, (mixtures, sources) in enumerate(prefetch(self._batches(epoch))):
-            progress.check()
-            factor = warm_hold_decay(epoch + step / self.steps, total, min(0.25, total / 4), decay, 0.02)
-            for group in self.optimiser.param_groups:
-                group["lr"] = RATE * factor
-            with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16):
-                estimates = self._forward(mixtures.to(device))
-            loss = -best_si_sdr(estimates.float(), sources.to(device)).mean()
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
-            self.optimiser.step()
-            self.ema.update(self.network)
-            gains.append(-float(loss.detach()))
-            report({"fraction": (step + 1) / self.steps, "rate": RATE * factor, "SI-SDR": gains[-1]})
-        return {"SI-SDR": float(np.mean(gains))}
+        mixtures, sources = batch
+        with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16):
+            estimates = self._forward(mixtures.to(device))
+        return {"loss": -best_si_sdr(estimates.float(), sources.to(device)).mean()}
 
     def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
         return {"SI-SDRi": float(np.mean(improvements(self.ema.network, self._held_out, progress)))}
