@@ -20,7 +20,7 @@ from cvstudio.foundation.paths import resource, user_cache_dir, user_data_dir, u
 log = logging.getLogger(__name__)
 MAX_RECENT = 16
 LAYOUT_VERSION = 3
-LOCK_MS, STALE_MS = 200, 2000
+LOCK_MS, STALE_MS = 2000, 5000
 """Longest wait for another program that changes the settings, and the age from which its lock counts as left over."""
 _BYTES = "bytes:"
 _SURROGATE = re.compile("[\udc80-\udcff]")
