@@ -76,7 +76,7 @@ def _write(path: Path, target: Any, tap: Tap, progress: Progress) -> Recorded:
         progress.check()
         if time.monotonic() - checked > LOOK_SECS:
             checked = time.monotonic()
-            progress(None, _clock(int(max(0, last_tick) * TICK)))
+            progress(None, clock(int(max(0, last_tick) * TICK)))
             short = shutil.disk_usage(path.parent).free < RESERVE_BYTES
             if short:
                 tap.close()
@@ -100,7 +100,7 @@ def _write(path: Path, target: Any, tap: Tap, progress: Progress) -> Recorded:
     return Recorded(path, frames, tap.dropped + tap.missed, float(last_tick * TICK), ended, str(tap.error or ""))
 
 
-def _clock(secs: int) -> str:
+def clock(secs: int) -> str:
     """A duration as text: 1:05 or 1:00:05."""
     hours, minutes = divmod(secs // 60, 60)
     return f"{hours}:{minutes:02}:{secs % 60:02}" if hours else f"{minutes}:{secs % 60:02}"

@@ -42,7 +42,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         result = moment.result
         table = _table(moment)
         form, size, kind = table.form, result.size, getattr(result, "score_kind", "probability")
-        entry = {"time_secs": moment.pts, table.entries: table.json_rows()}
+        entry: dict[str, Any] = {"time_secs": moment.pts, table.entries: table.json_rows()}
         if table.note:
             entry["note"] = table.note
         frames.append(json_text(entry))
