@@ -17,11 +17,9 @@ from ui.files.project_files import SUFFIX, ProjectFiles
 from ui.files.recent import RecentMenu
 
 if TYPE_CHECKING:
-    from cvstudio.exporters.sound.recording import RecordedSound
     from cvstudio.world.recipe import SceneRecipe
     from ui.files.camera_dialog import CameraDialog
     from ui.files.scene_dialog import SceneDialog
-    from ui.files.sound_recorder import SoundRecorder
 
 
 class Opener(QObject):
@@ -96,21 +94,6 @@ class Opener(QObject):
         dialog.chosen.connect(self._controller.open_camera)
         dialog.open()
         return dialog
-
-    def record_sound(self) -> SoundRecorder:
-        """Show the dialog that records a microphone, and open what it keeps."""
-        from ui.files.sound_recorder import SoundRecorder
-
-        dialog = SoundRecorder(self._window, self._controller.pipeline, self._controller.long_work)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.recorded.connect(self._open_recording)
-        dialog.open()
-        return dialog
-
-    def _open_recording(self, recorded: RecordedSound, remark: str) -> None:
-        self.open_paths([recorded.path])
-        if remark:
-            self._controller.notice.emit("warning", remark)
 
     def ask_scene(self) -> SceneDialog:
         """Show the dialog that makes a scene."""

@@ -354,6 +354,11 @@ def _playback(window: Window) -> list[Command]:
     def smooth() -> None:
         window.controller.set_smooth(not window.controller.presenter.live.smooth)
 
+    def record_sound() -> None:
+        from ui.window.tools.sound_recorder import ask_recording
+
+        ask_recording(window)
+
     return [
         Command("play", tr("Play or Pause"), player.toggle, "play", ("Space",), "play", play),
         Command("step-on", tr("Next Frame"), step(1), "play", ("Right",), "step-forward", repeats=True),
@@ -372,7 +377,7 @@ def _playback(window: Window) -> list[Command]:
         Command(
             "record-sound",
             tr("Record Sound …"),
-            window.opener.record_sound,
+            record_sound,
             "play",
             (),
             "circle-dot",

@@ -16,9 +16,9 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.media import MediaKind
 from cvstudio.media.playback.sound_card import PlaybackError
-from ui.files import sound_recorder
-from ui.files.sound_recorder import SoundRecorder
 from ui.window.main_window import MainWindow
+from ui.window.tools import sound_recorder
+from ui.window.tools.sound_recorder import SoundRecorder, ask_recording
 
 RATE, HERTZ, BLOCK = 16_000, 1000.0, 400
 
@@ -64,7 +64,7 @@ def dialog(window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Sine, "failure", "")
     monkeypatch.setattr(Sine, "unplugged", threading.Event())
     monkeypatch.setattr(sound_recorder, "device_names", lambda *, inputs: ("Studio microphone",))
-    made = window.opener.record_sound()
+    made = ask_recording(window)
     made.folder, made._backend = tmp_path / "Music", Sine
     return made
 
@@ -130,7 +130,7 @@ def test_a_device_that_does_not_open_is_told_and_can_be_tried_again(
 
 def test_without_a_microphone_it_says_what_to_do(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_recorder, "device_names", lambda *, inputs: ())
-    dialog = window.opener.record_sound()
+    dialog = ask_recording(window)
     assert not dialog.button.isEnabled()
     assert dialog.message.text() == "No microphone is connected. Connect one and open this again."
     dialog.close()

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QStandardPaths, Signal
+from PySide6.QtCore import QStandardPaths, Qt, Signal
 from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from cvstudio.foundation.lanes import Event, Job
@@ -21,6 +21,7 @@ from ui.control.pipeline import RECORD, Pipeline
 from ui.views.sound.level_meter import LevelMeter
 from ui.views.sound.live_spectrogram import LiveSpectrogram
 from ui.widgets.rows.choice_rows import Combo
+from ui.window.window_base import Window
 
 if TYPE_CHECKING:
     from cvstudio.exporters.sound.recording import RecordedSound
@@ -195,3 +196,18 @@ class SoundRecorder(QDialog):
         self.message.setObjectName("message" if warning else "quiet")
         self.message.style().unpolish(self.message)
         self.message.style().polish(self.message)
+
+
+def ask_recording(window: Window) -> SoundRecorder:
+    """Show the dialog that records a microphone, and open what it keeps."""
+    dialog = SoundRecorder(window, window.controller.pipeline, window.controller.long_work)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+    def take(recorded: RecordedSound, remark: str) -> None:
+        window.opener.open_paths([recorded.path])
+        if remark:
+            window.notice("warning", remark)
+
+    dialog.recorded.connect(take)
+    dialog.open()
+    return dialog
