@@ -26,6 +26,10 @@ class SeparatorNetwork(Protocol):
     @property
     def ordered(self) -> bool: ...
 
+    def prepare(self, samples: int, chunk: int, progress: Progress) -> None:
+        """Called once before a sound of `samples` is parted in chunks of `chunk`."""
+        ...
+
     def separate(self, samples: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]: ...
 
 
@@ -53,6 +57,7 @@ def separated(
     known : stems of the first chunks, of a run that was cancelled
     """
     places = chunk_places(len(samples), chunk)
+    network.prepare(len(samples), places[0][1] - places[0][0], progress)
     parts: list[NDArray[np.float32]] = []
     for number, (start, stop) in enumerate(places):
         progress(number / len(places), f"chunk {number + 1} of {len(places)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,13 @@ from cvstudio.foundation.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from cvstudio.models.runtime.openvino import Engine
     from cvstudio.models.shared.tasnet import TasNet
+
+log = logging.getLogger(__name__)
+
+ENGINE_FROM_SECS = 60.0
+"""Length of a sound from which it is worth converting a network to OpenVINO, which takes some seconds, once."""
 
 LEVEL = 0.1
 """Root mean square to which a chunk is brought for a TasNet, whose normalisations need some power."""
@@ -52,6 +59,9 @@ class Separator:
         """Memory of parameters and buffers in bytes."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
 
+    def prepare(self, samples: int, chunk: int, progress: Progress) -> None:
+        """Make ready for a sound of `samples` in chunks of `chunk`; by default there is nothing to do."""
+
     def separate(self, samples: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]:
         """Stems float32 (stems, n) of a chunk float32 (n,) at `rate_hz`; with what is in none they add up to it."""
         progress.check()
@@ -74,14 +84,46 @@ class SpeakerSeparator(Separator):
     def __init__(self, model: TasNet, labels: tuple[str, ...], rate_hz: int, device: str) -> None:
         super().__init__(model, labels, rate_hz, device)
         self._least = model.encoder.filterbank.filters().shape[-1]
+        self._engine: Engine | None = None
+        # The export unrolls recurrent layers, which takes longer than any sound.
+        self._tried_engine = any(hasattr(module, "flatten_parameters") for module in model.modules())
+        self._runs_engine = False
+
+    @property
+    def nbytes(self) -> int:
+        return super().nbytes + (self._engine.nbytes if self._engine is not None else 0)
+
+    def prepare(self, samples: int, chunk: int, progress: Progress) -> None:
+        """Convert the network where that is soon made up for; it computes in float32 as torch does, to 1e-5.
+
+        What a sound is separated by depends on its length alone, so that the same again gives the same.
+        """
+        from cvstudio.models.runtime.openvino import EngineError, version
+
+        self._runs_engine = self.device == "cpu" and bool(version()) and samples >= ENGINE_FROM_SECS * self.rate_hz
+        if not self._runs_engine or self._tried_engine:
+            return
+        import torch
+
+        from cvstudio.models.runtime.openvino import Engine
+
+        progress(None, "preparing OpenVINO, once")
+        self._tried_engine = True
+        try:
+            self._engine = Engine(self.model, torch.zeros(1, chunk), "float32")
+        except EngineError as error:
+            log.info("OpenVINO does not run the separator: %s", error)
 
     def _stems(self, samples: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]:
         import torch
 
         scale = LEVEL / float(np.sqrt(np.mean(np.square(samples))))
         padded = np.pad(samples * np.float32(scale), (0, max(0, self._least - len(samples))))
+        wave = self._on_device(padded)
+        engine = self._engine if self._runs_engine else None
+        network: Any = engine if engine is not None and engine.takes(wave) else self.model
         with torch.inference_mode():
-            stems: NDArray[np.float32] = self.model(self._on_device(padded))[0].float().cpu().numpy()
+            stems: NDArray[np.float32] = network(wave)[0].float().cpu().numpy()
         return scaled_to(stems[:, : len(samples)], samples)
 
 

@@ -36,6 +36,9 @@ class Halves:
         self.ordered = ordered
         self.calls = 0
 
+    def prepare(self, samples: int, chunk: int, progress: Progress) -> None:
+        pass
+
     def separate(self, samples: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]:
         progress.check()
         self.calls += 1
