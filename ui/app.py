@@ -156,9 +156,10 @@ def end_process(app: QApplication, code: int) -> NoReturn:
     """End the process at once, without taking apart what it has loaded: with torch that takes up to ten seconds.
 
     The window has stopped all work by now; a thread may still be in the middle of something that cannot be interrupted,
-    such as the import of a library. Settings and the log are on disk. What else would be done at the end of a process,
-    such as the removal of temporary files, is done here.
+    such as the import of a library or the compression of a large picture. Settings and the log are on disk. What else
+    would be done at the end of a process, such as the removal of temporary files, is done here.
     """
+    from cvstudio.foundation.atomic_files import remove_unfinished
     from ui.base.theme import remove_files
 
     remove_files()
@@ -168,4 +169,5 @@ def end_process(app: QApplication, code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # a program without a console has none
             stream.flush()
+    remove_unfinished()
     os._exit(code)

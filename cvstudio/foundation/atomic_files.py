@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from cvstudio.foundation.input_files import check_no_input
 MARK = ".cvstudio-"
 STEM_LENGTH = 40
 """Characters of the target's stem in the temporary name, so that it stays within the limit of the file system."""
+
+_unfinished: set[Path] = set()
 
 
 @contextmanager
@@ -33,16 +36,37 @@ def atomic_path(target: Path, *, tidy: bool = True) -> Iterator[Path]:
     if tidy:
         clean_up(target.parent)
     name = f".{target.stem[:STEM_LENGTH]}{MARK}{os.getpid()}-{os.urandom(4).hex()}{target.suffix}"
-    temporary = target.with_name(name)
-    try:
+    with unfinished(target.with_name(name)) as temporary:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
         _sync_folder(target.parent)
+
+
+@contextmanager
+def unfinished(temporary: Path) -> Iterator[Path]:
+    """Yield `temporary`, a file or folder that the block makes and moves to its place: what is left of it at the end
+    of the block is removed, or by `remove_unfinished` where the process ends before."""
+    _unfinished.add(temporary)
+    try:
+        yield temporary
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+        _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove the temporary files and folders of this process: it ends now, whatever its threads are writing."""
+    for temporary in tuple(_unfinished):
+        _remove(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    if temporary.is_dir() and not temporary.is_symlink():
+        shutil.rmtree(temporary, ignore_errors=True)
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
 
 
 def clean_up(folder: Path) -> None:

@@ -52,8 +52,11 @@ if TYPE_CHECKING:
 
 
 CLOSING_SECS = 1.2
-"""Longest time that a closed window waits for running jobs; after it the process ends without them."""
+"""Longest time that a closed window waits for a recording to be written, and for running jobs where the process goes
+on."""
 MIN_CLOSING_SECS = 0.3
+"""Longest time that it waits for running jobs where the process ends: nothing unfinished is left of those that do not
+end (`remove_unfinished`)."""
 FOLDED = "window/folded"
 """Setting of the columns that are folded to icons."""
 SECTIONS = "window/column"
@@ -461,5 +464,6 @@ class MainWindow(Window):
             self.recorder.close(max(0.0, end - time.monotonic()))
             if self.workspace.space is not None:
                 self.workspace.space.view.close_drawer()
-        self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()), process_ends=self.process_ends)
+        secs = MIN_CLOSING_SECS if self.process_ends else max(MIN_CLOSING_SECS, end - time.monotonic())
+        self.controller.close(secs, process_ends=self.process_ends)
         event.accept()

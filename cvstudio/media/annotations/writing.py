@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cvstudio.data.labels import LabelledSet, LeftOut
-from cvstudio.foundation.atomic_files import MARK, STEM_LENGTH, atomic_path
+from cvstudio.foundation.atomic_files import MARK, STEM_LENGTH, atomic_path, unfinished
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.annotations import AnnotationFormat, PlannedPicture, WriteOptions
@@ -90,15 +89,13 @@ def _write_folder(
     assert entry.write is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:STEM_LENGTH]}{MARK}{os.getpid()}-{os.urandom(4).hex()}")
-    temporary.mkdir()
-    try:
+    with unfinished(temporary):
+        temporary.mkdir()
         plan = entry.plan(labelled, progress) if options.move and entry.plan is not None else ()
         left_out = entry.write(labelled, temporary, options, progress)
         if path.exists():
             path.rmdir()
         temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return (*left_out, *_remove_moved(plan, path))
 
 

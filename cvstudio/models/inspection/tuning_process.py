@@ -10,7 +10,9 @@ import argparse
 import json
 import logging
 import os
+import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -49,7 +51,7 @@ def measured_beside(model: str, weights: Path | None, device: str, progress: Pro
     creation_flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     with subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": python_path},
@@ -70,6 +72,15 @@ def measured_beside(model: str, weights: Path | None, device: str, progress: Pro
         log.info("measuring %s ended with %s", model, process.returncode)
 
 
+def _end_with_the_program() -> None:
+    """End this process as soon as the one that started it has ended and so closed the pipe between them, even where
+    that had no time to end this one."""
+    # Not through `sys.stdin`, whose lock the end of the process would wait for.
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure a model, store the precision in the cache, and print it as JSON."""
     parser = argparse.ArgumentParser(prog="cvstudio.models.inspection.tuning_process")
@@ -79,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=_end_with_the_program, daemon=True).start()
     from cvstudio.models import MODELS
     from cvstudio.models.runtime.host import Host
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.atomic_files import atomic_path, remove_unfinished, unfinished
 from cvstudio.foundation.errors import Cancelled
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +20,7 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.atomic_files import atomic_path, remove_unfinished, unfinished
 target, size, safe = Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "safe"
 def fill(path, value):
     with open(path, "wb", buffering=0) as file:
@@ -160,3 +160,23 @@ def test_what_a_living_process_writes_is_left_alone(tmp_path):
         path.write_text("y")
     assert living.exists()
     assert other.exists()
+
+
+def test_a_process_that_ends_in_the_midst_of_writing_leaves_nothing(tmp_path: Path) -> None:
+    target, folder = tmp_path / "a.bin", tmp_path / ".set"
+    target.write_bytes(b"before")
+
+    def write() -> None:
+        with atomic_path(target) as temporary, unfinished(folder):
+            folder.mkdir()
+            (folder / "part").write_bytes(b"half")
+            temporary.write_bytes(b"half")
+            assert len(list(tmp_path.iterdir())) == 3
+            remove_unfinished()
+            assert list(tmp_path.iterdir()) == [target]
+
+    with pytest.raises(FileNotFoundError):
+        write()
+    # Where it goes on after all, what was there stays.
+    assert target.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [target]

@@ -216,10 +216,12 @@ def test_a_dialog_that_stays_open_keeps_the_window(window, qtbot):
 
 
 SCRIPT = """
-import sys, time
+import os, sys, time
+from pathlib import Path
 from PySide6.QtCore import QTimer
 import ui.app
 from ui.window.main_window import MainWindow
+from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.lanes import Job
 from cvstudio.models.inspection.tuning_process import measured_beside
 import psutil
@@ -229,6 +231,14 @@ def stuck(progress):
     yield None
 
 def leave(window):
+    target = Path(os.environ["TARGET"])
+    def write(progress):
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"half")
+            time.sleep(600)
+        yield None
+    if "writing" in sys.argv:
+        window.controller.pipeline.submit("export", Job(("export", str(target)), "Exporting a.png", write))
     if "stuck" in sys.argv:
         window.controller.pipeline.submit("pool", Job("stuck", "", stuck))
     if "copied" in sys.argv:
@@ -240,6 +250,9 @@ def leave(window):
         if "tuning" in sys.argv and not psutil.Process().children():
             QTimer.singleShot(50, close)
             return
+        if "writing" in sys.argv and not list(target.parent.iterdir()):
+            QTimer.singleShot(50, close)
+            return
         began = time.monotonic()
         original = window.hide
         def gone():
@@ -247,6 +260,8 @@ def leave(window):
             print("gone", time.monotonic() - began, *(child.pid for child in psutil.Process().children()), flush=True)
         window.hide = gone
         window.close()
+        if window.quit_guard.dialog is not None:
+            window.quit_guard.dialog.now_button.click()
         print("closed", flush=True)
     # Wherever the start is just then.
     QTimer.singleShot(int(sys.argv[1]), close)
@@ -262,14 +277,17 @@ sys.exit(ui.app.run_window(sys.argv[3:]))
 
 
 @pytest.mark.parametrize(
-    ("after_ms", "how"), [(0, "early"), (3000, "idle"), (1500, "stuck"), (1500, "tuning"), (3000, "copied")]
+    ("after_ms", "how"),
+    [(0, "early"), (3000, "idle"), (1500, "stuck"), (1500, "tuning"), (3000, "copied"), (1500, "writing")],
 )
 def test_the_window_is_gone_at_once_and_the_process_soon_after(after_ms, how, tmp_path):
     from cvstudio.media.examples.files import sample_path
 
-    temporary = tmp_path / "temporary"
+    temporary, exports = tmp_path / "temporary", tmp_path / "exports"
     temporary.mkdir()
+    exports.mkdir()
     environment = {**os.environ, "HOME": str(tmp_path), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
+    environment["TARGET"] = str(exports / "a.png")
     arguments = [sys.executable, "-c", SCRIPT, str(after_ms), how, str(sample_path("astronaut"))]
     with subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -281,6 +299,7 @@ def test_the_window_is_gone_at_once_and_the_process_soon_after(after_ms, how, tm
         assert float(secs) < UNHURRIED_SECS
         assert time.monotonic() - began < UNHURRIED_SECS
     assert list(temporary.rglob("*")) == []
+    assert list(exports.iterdir()) == []
     # The program itself tunes a network once it has had nothing to do for a while.
     assert children or how != "tuning"
     assert not any(psutil.pid_exists(int(number)) for number in children)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import cvstudio
@@ -200,3 +203,25 @@ def test_a_network_that_is_being_loaded_is_completed_as_it_was_asked_for(choosin
     assert host.network(SPEC, None, Progress()) is network
     assert network.precision == host.precision_of(SPEC) == WIDE
     host.close()
+
+
+STARTER = """
+import os, sys
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.inspection.tuning_process import measured_beside
+import psutil
+for _ in measured_beside("pyramid-5", None, "cpu", Progress()):
+    children = psutil.Process().children()
+    if any("cvstudio" in " ".join(child.cmdline()) for child in children):
+        print(*(child.pid for child in children), flush=True)
+        os._exit(0)  # as a program that has no time for anything
+"""
+
+
+def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-c", STARTER], env=environment, capture_output=True, text=True, check=True)
+    children = [psutil.Process(int(number)) for number in said.stdout.split() if psutil.pid_exists(int(number))]
+    assert said.stdout.split()
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert alive == []

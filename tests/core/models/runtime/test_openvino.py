@@ -16,12 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from cvstudio.data.samples import Image
+from cvstudio.foundation.concurrency import map_ordered
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.models.runtime import openvino as module
 from cvstudio.models.runtime import precision
+from cvstudio.models.runtime.cpu_threads import cores_shared, share_cores
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.openvino import Engine, EngineError
 from cvstudio.models.runtime.precision import Precision, _least_secs, choose_precision
@@ -88,6 +90,50 @@ def test_what_it_answers_is_not_overwritten_by_the_next_answer(branches: Branche
     before = first.clone()
     engine(torch.ones(1, 3, 32, 48))
     assert torch.equal(first, before)
+
+
+def answers_in_threads(engine: Engine, pixels: list[Tensor], streams: int) -> list[Tensor]:
+    """The first map that the engine answers to each picture, asked for in `streams` threads that share the cores."""
+    with cores_shared():
+        found = map_ordered(pixels, lambda item: engine(item)[0][0], streams, begin=lambda: share_cores(streams))
+        return list(found)
+
+
+def test_pictures_side_by_side_get_the_answers_of_one_alone(
+    branches: Branches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        engine = Engine(branches, torch.rand(1, 3, 32, 48), "float32")
+        pictures = [torch.rand(1, 3, 32, 48) for _ in range(20)]
+        alone = [engine(picture)[0][0] for picture in pictures]
+        alone_bytes = engine.nbytes
+        found = answers_in_threads(engine, pictures, 2)
+    finally:
+        torch.set_num_threads(before)
+    for ours, theirs, picture in zip(alone, found, pictures, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+        assert torch.allclose(branches(picture)[0][0], theirs, atol=1e-5)
+    # Compiled once more, with weights of its own.
+    assert engine.nbytes == 2 * alone_bytes
+
+
+def test_where_pictures_cannot_go_side_by_side_they_wait_for_each_other(
+    branches: Branches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    engine = Engine(branches, torch.rand(1, 3, 32, 48), "float32")
+
+    def refused(options: dict[str, Any]) -> None:
+        raise RuntimeError("no such option")
+
+    monkeypatch.setattr(engine, "_compile", refused)
+    pictures = [torch.rand(1, 3, 32, 48) for _ in range(6)]
+    found = answers_in_threads(engine, pictures, 2)
+    for theirs, picture in zip(found, pictures, strict=True):
+        assert torch.allclose(branches(picture)[0][0], theirs, atol=1e-5)
 
 
 def test_converting_is_done_once_for_the_same_weights(branches: Branches, monkeypatch: pytest.MonkeyPatch) -> None:
