@@ -18,9 +18,10 @@ from cvstudio.data.samples import Image
 from cvstudio.draw import Emphasis, Look, render
 from cvstudio.draw._labels import MAX_LABELS, label_text, place_labels
 from cvstudio.draw.detections import box_corners
-from cvstudio.draw.palette import COLOURS, HUES, INK, PAPER, class_colour, contrast, text_on
+from cvstudio.draw.palette import CLASS_COLOURS, COLOURS, HUES, INK, PAPER, class_colour, contrast, text_on
 from cvstudio.draw.text import chip, text_mask
 from cvstudio.models.detection.pyramid import LABELS as EMBEDDED
+from cvstudio.models.detection.pyramid_lite import LABELS as EVERYDAY
 from cvstudio.models.shared.coco import LABELS as COCO
 from cvstudio.results.masks import PrototypeMasks
 
@@ -208,20 +209,74 @@ def test_classes_often_seen_together_differ():
     assert len({class_colour(name) for name in often}) == len(often)
 
 
-@pytest.mark.parametrize("labels", [EMBEDDED, COCO, tuple(f"class {number}" for number in range(40))])
+MANY = tuple(f"class {number}" for number in range(90))
+KINDS = {
+    "vehicles": COCO[1:9],
+    "street": COCO[9:14],
+    "animals": COCO[14:24],
+    "worn": COCO[24:29],
+    "sports": COCO[29:39],
+    "tableware": COCO[39:46],
+    "food": COCO[46:56],
+    "furniture": COCO[56:62],
+    "electronics": COCO[62:68],
+    "appliances": COCO[68:73],
+    "indoors": COCO[73:],
+}
+
+
+def difference(one, other):
+    """CIEDE2000 of two RGB colours."""
+    lab = rgb2lab(np.array([[one, other]]) / 255)[0]
+    return float(deltaE_ciede2000(lab[0], lab[1]))
+
+
+@pytest.mark.parametrize("labels", [EMBEDDED, EVERYDAY, COCO, MANY])
 def test_classes_beside_each_other_have_other_hues(labels):
-    hues = [HUES[COLOURS.index(class_colour(name, labels))] for name in labels]
+    hues = [HUES[CLASS_COLOURS.index(class_colour(name, labels))] for name in labels]
     for number, hue in enumerate(hues):
         assert hue not in hues[max(0, number - 3) : number], labels[number]
-    # Most have the colour that they have for every model.
-    same = sum(class_colour(name, labels) == class_colour(name) for name in labels)
-    assert same >= len(labels) * 0.4
+
+
+@pytest.mark.parametrize("labels", [EMBEDDED, EVERYDAY, COCO])
+def test_the_usual_classes_have_one_colour_in_every_model(labels):
+    assert [class_colour(name, labels) for name in labels] == [class_colour(name) for name in labels]
+
+
+@pytest.mark.parametrize("labels", [EVERYDAY, COCO, MANY])
+def test_no_two_classes_of_a_model_look_the_same(labels):
+    colours = [class_colour(name, labels) for name in labels]
+    for one, other in itertools.combinations(colours, 2):
+        assert difference(one, other) > 8, (one, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_classes_of_one_kind_are_far_apart(kind):
+    for one, other in itertools.combinations(KINDS[kind], 2):
+        assert difference(class_colour(one, COCO), class_colour(other, COCO)) > 18, (one, other)
+
+
+@pytest.mark.parametrize("labels", [EVERYDAY, tuple(sorted(EVERYDAY)), COCO])
+def test_classes_beside_each_other_in_a_list_and_people_are_far_apart(labels):
+    for number, name in enumerate(labels):
+        for other in labels[max(0, number - 3) : number]:
+            assert difference(class_colour(name, labels), class_colour(other, labels)) > 18, (name, other)
+        if name != "person":
+            assert difference(class_colour(name, labels), class_colour("person", labels)) > 15, name
+
+
+def test_every_colour_of_a_class_carries_readable_text_and_no_colour_stands_twice():
+    assert len({*CLASS_COLOURS}) == len(CLASS_COLOURS) == len(HUES)
+    for colour in CLASS_COLOURS:
+        assert contrast(colour, text_on(colour)) >= 4.5
+        assert contrast(colour, INK) >= 2
 
 
 def test_a_short_list_has_no_colour_twice_and_another_model_changes_few():
     assert len({class_colour(name, EMBEDDED) for name in EMBEDDED}) == len(EMBEDDED)
-    twelve = COCO[:12]
+    twelve = MANY[:12]
     assert len({class_colour(name, twelve) for name in twelve}) == 12
+    assert {class_colour(name, twelve) for name in twelve[:8]} < {*COLOURS}, "those that all eyes tell apart"
     assert class_colour("unheard of", EMBEDDED) == class_colour("unheard of")
     assert class_colour("person", EMBEDDED) == class_colour("person", COCO) == class_colour("person")
 

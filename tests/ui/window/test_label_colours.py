@@ -9,7 +9,6 @@ from pytestqt.qtbot import QtBot
 from cvstudio.data.label_editing import with_added
 from cvstudio.data.labels import Annotation
 from cvstudio.draw.palette import class_colour
-from cvstudio.models.shared.labels import COCO_80
 from cvstudio.results.detections import Detections
 from tests.ui.window.labelling_steps import begin, settled
 from ui.panels.results import ResultsPanel
@@ -18,7 +17,8 @@ from ui.window.main_window import MainWindow
 
 def test_a_label_has_its_colour_of_the_canvas_in_the_list(labelling: MainWindow, qtbot: QtBot) -> None:
     controller, edits = labelling.controller, labelling.controller.labelling
-    name = next(name for name in COCO_80 if class_colour(name, COCO_80) != class_colour(name, (name,)))
+    known = tuple(f"class {number}" for number in range(40))
+    name = next(name for name in known if class_colour(name, known) != class_colour(name, (name,)))
     begin(labelling, qtbot, name)
     edits.edit("Draw label", with_added(edits.labels, Annotation(0, (10, 10, 40, 40))))
     qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
@@ -36,11 +36,11 @@ def test_a_label_has_its_colour_of_the_canvas_in_the_list(labelling: MainWindow,
     assert colour() == class_colour(name, (name,))
     assert edits.size is not None
     predicted = Detections(
-        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), COCO_80, np.arange(0), edits.size
+        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), known, np.arange(0), edits.size
     )
     controller.predictions = lambda: predicted  # type: ignore[method-assign]
     results._show()
-    assert colour() == class_colour(name, COCO_80)
+    assert colour() == class_colour(name, known)
     controller.predictions = lambda: None  # type: ignore[method-assign]
     results._show()
     assert colour() == class_colour(name, (name,))
