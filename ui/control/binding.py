@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 from PySide6.QtCore import QObject, Signal
 
 from cvstudio.analyses.binding import Binding
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import BindingError, UserError
 from cvstudio.foundation.lanes import Event, Job
+from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
-from cvstudio.session.session import Session, with_adjusted, with_bound, with_shared_adjustments
+from cvstudio.session.partners import with_partners
+from cvstudio.session.session import (
+    Session,
+    add_media,
+    open_already,
+    with_adjusted,
+    with_bound,
+    with_shared_adjustments,
+)
 from ui.base.translate import translated
 from ui.control.pipeline import Pipeline
 
@@ -94,8 +106,36 @@ class Binder(QObject):
             title = self.tr("Reading {name}").format(name=media_set.name)
             self._pipeline.submit("probe", Job(("set", instance.id, slot), title, work))
 
+    def open_file(self, slot: str, path: Path) -> None:
+        """Open a file on a worker thread, and set it as the input of a slot of the current analysis."""
+        from ui.control import opening_jobs as opening
+
+        instance = self._session.state.instance
+        if instance is not None:
+            work = opening.open_for_slot(instance.id, instance.spec.slot(slot), path)
+            self._pipeline.submit(
+                "probe", Job(("input", instance.id, slot), self.tr("Opening {name}").format(name=path.name), work)
+            )
+
     def _job_event(self, event: Event) -> None:
-        from ui.control.opening_jobs import SetReady
+        from ui.control.opening_jobs import FileReady, SetReady
 
         if event.kind == "output" and isinstance(event.value, SetReady):
             self.bind(event.value.slot, event.value.media, number=event.value.instance)
+        elif event.kind == "output" and isinstance(event.value, FileReady):
+            self._add_and_bind(event.value.instance, event.value.slot, event.value.media)
+
+    def _add_and_bind(self, number: int, slot: str, media: Media) -> None:
+        """Set a file that was just opened as an input; one that does not fit is refused, and is not opened either."""
+        state = self._session.state
+        if all(item.id != number for item in state.instances):
+            return
+        media = open_already(state, media) or media
+        try:
+            state = with_bound(add_media(state, media), number, slot, media)
+        except BindingError as error:
+            self.refused.emit(translated(str(error)))
+            return
+        if state.active_media is None:
+            state = dataclasses.replace(state, active=media.id)
+        self._session.change(self.tr("Open {name}").format(name=media.name), with_partners(state))

@@ -122,6 +122,15 @@ class SetReady:
 
 
 @dataclass(frozen=True)
+class FileReady:
+    """Medium for a slot of the analysis with id `instance`."""
+
+    instance: int
+    slot: str
+    media: Media
+
+
+@dataclass(frozen=True)
 class ReadAs:
     """A medium, and its file with another reading."""
 
@@ -276,6 +285,20 @@ def open_set(number: int, slot: Slot, media_set: MediaSet) -> Work:
     def work(progress: Progress) -> Iterator[Any]:
         assert slot.several is not None
         yield SetReady(number, slot.name, open_media_list([media_set.path], slot.several.kinds, progress))
+
+    return work
+
+
+def open_for_slot(number: int, slot: Slot, path: Path) -> Work:
+    """Work that opens a file for `slot` of the analysis with id `number`, as what the slot takes where the file may be
+    that, such as a grey picture as a depth map; yields one `FileReady`."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        media = open_media(path)
+        if not slot.takes(media):
+            reading = next((item.key for item in media.readings if item.kind in slot.kinds), "")
+            media = read_again(media, reading) if reading else media
+        yield FileReady(number, slot.name, media)
 
     return work
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from cvstudio.analyses.stages import stage_keys
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.request import make_request
+from cvstudio.analyses.stages import Request, stage_keys
 from cvstudio.analyses.temporal import Chain, TemporalChains
 from cvstudio.data.geometry import View
+from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.reader_pool import sample_key
@@ -168,13 +171,29 @@ class Presenter(QObject):
         return None
 
     def first_output(self, number: int) -> Any:
-        """Output of the first stage of the analysis with id `number` for the frame on screen; None if not cached."""
-        for shown in self.shown.layers:
-            request = shown.layer.request
-            if shown.layer.instance.id == number and request is not None:
-                entry = self._pipeline.cache.get(stage_keys(request)[0])
-                return entry.value if entry else None
-        return None
+        """Output of the first stage of the analysis with id `number` for the frame on screen, or for its own picture
+        where that is not on the canvas; None if not cached."""
+        requests = [item.layer.request for item in self.shown.layers if item.layer.instance.id == number]
+        request = requests[0] if requests else self._request_off_canvas(number)
+        entry = self._pipeline.cache.get(stage_keys(request)[0]) if request is not None else None
+        return entry.value if entry else None
+
+    def _request_off_canvas(self, number: int) -> Request | None:
+        """Request of an analysis whose picture is not on the canvas, such as while its depth map is looked at."""
+        state = self._session.state
+        instance = next((item for item in state.instances if item.id == number), None)
+        if instance is None or any(media.moving for media in instance.media):
+            return None
+
+        def network_of(item: AnalysisInstance) -> tuple[str, ...]:
+            return self._pipeline.network_key(item)
+
+        try:
+            return make_request(
+                state.linked(instance), pts=None, network=network_of(instance), view=None, network_of=network_of
+            )
+        except UserError:
+            return None
 
     def chain(self) -> Chain | None:
         """Frames of the active medium that the current temporal analysis has processed; None if it is not temporal."""

@@ -11,6 +11,7 @@ class WindowRequests(QObject):
     Signals
     -------
     open_files, open_folder, open_labels : show a dialog for files, a folder or labels, and open the user's selection
+    open_input : name of a slot of the current analysis, for which a dialog chooses a file
     new_labels : show the labels panel, with the focus where the classes of new labels are named
     delete_parts : remove the selected labels, or say why what a model found stays
     export : show the export dialog for the current result
@@ -30,6 +31,7 @@ class WindowRequests(QObject):
     open_files = Signal()
     open_folder = Signal()
     open_labels = Signal()
+    open_input = Signal(str)
     new_labels = Signal()
     delete_parts = Signal()
     export = Signal()

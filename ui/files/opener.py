@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from ui.base.settings import Settings, first_folder, pictures_folder
+from ui.base.translate import translated
 from ui.control.controller import Controller
 from ui.files.intake import Intake
 from ui.files.project_files import SUFFIX, ProjectFiles
@@ -62,6 +63,17 @@ class Opener(QObject):
         """Choose files and open them."""
         names, _ = QFileDialog.getOpenFileNames(self._window, self.tr("Open"), self._start_folder())
         self.open_paths([Path(name) for name in names])
+
+    def ask_input(self, slot: str) -> None:
+        """Choose a file for a slot of the current analysis."""
+        instance = self._controller.session.state.instance
+        if instance is None:
+            return
+        title = self.tr("Open {what}").format(what=translated(instance.spec.slot(slot).title).lower())
+        name, _ = QFileDialog.getOpenFileName(self._window, title, self._start_folder())
+        if name:
+            self._settings.set("folder", str(Path(name).parent))
+            self._controller.binder.open_file(slot, Path(name))
 
     def ask_folder(self) -> None:
         """Choose a folder and open it."""

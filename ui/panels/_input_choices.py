@@ -1,10 +1,13 @@
-"""What may go into a slot of an analysis, as the analysis panel lists it."""
+"""What may go into the slots of an analysis, as the analysis panel lists it, and what follows from it for the form."""
 
 from __future__ import annotations
 
-from cvstudio.analyses.analysis import Slot
+from collections.abc import Collection, Iterable
+
+from cvstudio.analyses.analysis import InputFacts, Slot
 from cvstudio.analyses.binding import AnnotationSet, ResultOf
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.foundation.params import Field
 from cvstudio.session.partners import open_label_sets
 from cvstudio.session.session import State
 from ui.base.translate import translated
@@ -31,3 +34,34 @@ def _named(instance: AnalysisInstance, state: State) -> str:
     title = translated(instance.spec.title) + (f" · {model.title}" if model is not None else "")
     alike = [item.id for item in state.instances if (item.analysis, item.model) == (instance.analysis, instance.model)]
     return title if len(alike) == 1 else f"{title} ({alike.index(instance.id) + 1})"
+
+
+class FormFacts:
+    """Facts of the inputs, which outlast a change of them: rows that lost their numbers and got them back would
+    flicker."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._facts = InputFacts()
+
+    def latest(self, instance: AnalysisInstance, facts: InputFacts, *, failed: bool) -> InputFacts:
+        """`facts` of `instance`, or its former ones while those of another file are computed; not where that
+        `failed`."""
+        there = facts.ranges or facts.values or facts.histograms or facts.suggested
+        if not there and not failed and self._number == instance.id:
+            return self._facts
+        self._number, self._facts = instance.id, facts
+        return facts
+
+
+def unknown_ranges(fields: Iterable[Field], known: Collection[str], instance: AnalysisInstance) -> set[str]:
+    """Names of the parameters whose range follows from an input that is not chosen, or not looked at yet.
+
+    `known` : names of those with a range
+    """
+    return {
+        field.name
+        for field in fields
+        if field.range is not None and field.range.from_input and field.name not in known
+        if instance.spec.input_facts is not None or field.range.from_input not in instance.bindings
+    }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.binding import AnnotationSet, Binding
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.params import Field, fields_of
@@ -36,10 +36,10 @@ from ui.base.settings import downloads_folder, first_folder
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.panels import PANELS
-from ui.panels._input_choices import input_choices
+from ui.panels._input_choices import FormFacts, input_choices, unknown_ranges
 from ui.panels._slices_line import SlicesLine
 from ui.panels.base import Panel, PanelContext
-from ui.panels.layer_menu import LayerMenu
+from ui.panels.layer_menu import LayerMenu, what_it_needs
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.param_form import ParamForm
 from ui.widgets.rows.input_row import InputRow
@@ -64,6 +64,7 @@ class AnalysisPanel(QScrollArea):
         controller = self._controller = context.controller
         self._settings = context.settings
         self._known = [key for key in self._settings.text(KNOWN, "").split(",") if key]
+        self._facts = FormFacts()
         self._fitted: Media | None = None  # the medium whose fitting analyses the list tells
         self._introduced = ""  # the analysis whose description is shown, at its first use
         self.setWidgetResizable(True)
@@ -262,6 +263,7 @@ class AnalysisPanel(QScrollArea):
             row.chosen.connect(lambda value, name=slot.name: self._choose(name, value))
             row.typed.connect(lambda value, name=slot.name: binder.bind(name, value, number=instance.id, typing=True))
             row.typing_ended.connect(binder.end_typing)
+            row.file_wanted.connect(lambda name=slot.name: self._controller.requests.open_input.emit(name))
             row.labels_wanted.connect(self._controller.requests.open_labels)
             self._rows[slot.name] = row
             self._inputs.addRow(translated(slot.title), row)
@@ -411,7 +413,7 @@ class AnalysisPanel(QScrollArea):
         media = instance.canvas_media
         for params_type in types[stages:] if media is not None and media.moving else ():
             fields.extend(fields_of(params_type))
-        facts = self._controller.input_facts()
+        facts = self._facts.latest(instance, self._controller.input_facts(), failed=not self._message.isHidden())
         effective = instance.effective_values()
         values = {field.name: effective[field.name] for field in fields}
         ranges = {}
@@ -436,6 +438,7 @@ class AnalysisPanel(QScrollArea):
             histograms=facts.histograms,
             suggested=facts.suggested,
             defaults={**defaults, **facts.values},
+            unknown=unknown_ranges(fields, ranges, instance),
         )
 
     def _tallies(self) -> Mapping[str, str]:
@@ -472,14 +475,6 @@ class AnalysisPanel(QScrollArea):
             return ""
         text = self.tr("This analyses {name}, which is not on the canvas.")
         return text.format(name=bound.name)
-
-
-def what_it_needs(spec: Analysis, media: Media | None) -> str:
-    """Sentence that says what an analysis takes that cannot take `media`; "" where it can, or without a medium."""
-    if media is None or spec.canvas is None or any(slot.takes(media) for slot in spec.inputs):
-        return ""
-    needed = " + ".join(slot.named(translated(slot.title)) for slot in spec.inputs if not slot.optional)
-    return QCoreApplication.translate("AnalysisPanel", "Not for this file. It needs: {what}.").format(what=needed)
 
 
 PANELS.register(

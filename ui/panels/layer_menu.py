@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
+from cvstudio.analyses.analysis import Analysis
+from cvstudio.media import Media
 from ui.base.icons import icon
 from ui.base.translate import translated
 from ui.control.layers import LayerStack
@@ -28,3 +31,11 @@ class LayerMenu(QMenu):
             action.setToolTip(translated(spec.summary))
         if self.isEmpty():
             self.addAction(self.tr("Open a picture, a video or a sound first")).setEnabled(False)
+
+
+def what_it_needs(spec: Analysis, media: Media | None) -> str:
+    """Sentence that says what an analysis takes that cannot take `media`; "" where it can, or without a medium."""
+    if media is None or spec.canvas is None or any(slot.takes(media) for slot in spec.inputs):
+        return ""
+    needed = " + ".join(slot.named(translated(slot.title)) for slot in spec.inputs if not slot.optional)
+    return QCoreApplication.translate("AnalysisPanel", "Not for this file. It needs: {what}.").format(what=needed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
@@ -106,6 +106,7 @@ class ParamForm(QWidget):
         histograms: Mapping[str, Histogram] | None = None,
         defaults: Mapping[str, Any] | None = None,
         suggested: Mapping[str, tuple[str, ...]] | None = None,
+        unknown: Collection[str] = (),
     ) -> None:
         """Show `values`; never emits. Rows are only rebuilt where the declarations have changed.
 
@@ -117,6 +118,7 @@ class ParamForm(QWidget):
         defaults : by name, where that of a model or an input differs from the declared one. An optional
             parameter that declares None and has no entry here counts as unchanged.
         suggested : by name, the choices that fit this input best; a list begins with them
+        unknown : names of the parameters whose range is not known yet: they show no number and cannot be edited
         """
         rebuilt = tuple(fields) != self._fields
         if rebuilt:
@@ -130,6 +132,7 @@ class ParamForm(QWidget):
             default = (defaults or {}).get(field.name, field.default)
             value = values.get(field.name, default)
             row.set_value(value, value if default is None and field.pick is None else default)
+            row.set_known(field.name not in unknown)
         self._align()
         if rebuilt:
             settle(self._more)

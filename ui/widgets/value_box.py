@@ -10,6 +10,9 @@ from cvstudio.foundation.params import Range
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.widgets.track import decimals_of, number, step_of
 
+UNKNOWN = "–"
+"""Shown in place of a number that is not known yet."""
+
 
 class ValueBox(QDoubleSpinBox):
     """Spin box that looks like a label until the mouse is over it.
@@ -71,6 +74,12 @@ class ValueBox(QDoubleSpinBox):
             blocked = self.blockSignals(True)
             self.setValue(value)
             self.blockSignals(blocked)
+
+    def set_known(self, known: bool) -> None:
+        """Show the number, or a dash where there is none to show yet."""
+        self.setSpecialValueText("" if known else UNKNOWN)
+        if not known:
+            self.set_number(self.minimum())
 
     def _changed(self, value: float) -> None:
         # Leaving the field unedited must not round a value to the decimals shown.

@@ -235,6 +235,7 @@ class MainWindow(Window):
         requests.open_files.connect(self.opener.ask_files)
         requests.open_folder.connect(self.opener.ask_folder)
         requests.open_labels.connect(self.opener.ask_labels)
+        requests.open_input.connect(self.opener.ask_input)
         requests.new_labels.connect(self.begin_labels)
         requests.show_medium.connect(lambda: self.show_panel("medium"))
         requests.delete_parts.connect(lambda: delete_parts(self))

@@ -93,7 +93,7 @@ class Window(QMainWindow):
 
     def _begin(self, key: str) -> str:
         """Change to an analysis, on its sample where it fits no open medium; returns the key of its model."""
-        from ui.panels.analysis import what_it_needs
+        from ui.panels.layer_menu import what_it_needs
 
         state, spec = self.controller.session.state, ANALYSES[key]
         needed = what_it_needs(spec, state.active_media)

@@ -302,6 +302,9 @@ def test_a_depth_map_can_be_looked_at_alone_and_its_picture_comes_back_refocused
     qtbot.waitUntil(lambda: isinstance(controller.shown.sample, DepthMap), timeout=60_000)
     assert controller.current_result() is None
     assert controller.session.state.instance.bindings == state.instance.bindings
+    facts = controller.input_facts()
+    assert facts.ranges["focus"].high == pytest.approx(4.0)
+    assert facts.histograms["focus"].counts.sum() == 160 * 120
     controller.activate(picture)
     settle(Picture)
     assert np.array_equal(controller.current_result().pixels, refocused.pixels)

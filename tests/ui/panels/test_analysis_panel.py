@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
+import PIL.Image as Pillow
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.media import MediaKind
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from ui.widgets.elided_label import ElidedLabel
@@ -41,6 +45,57 @@ def test_the_controls_are_whole_at_a_common_size_and_only_results_scroll(
     cat(analysis)  # its description is known by now
     qtbot.waitUntil(lambda: panel.analysis.currentData() == analysis)
     qtbot.waitUntil(lambda: not panel.verticalScrollBar().isVisible())
+
+
+def test_a_range_that_a_depth_map_decides_shows_no_number_before_there_is_one(window: MainWindow, qtbot: QtBot) -> None:
+    window.controller.use_analysis("refocus")
+    form = window.docks["analysis"].widget().form
+    row = form.row("focus")
+    assert form.isVisible()
+    assert not row.isEnabled()
+    assert [box.text() for box in (row.low, row.high)] == ["–", "–"]
+    assert form.row("blur").isEnabled()
+    window.open_paths([sample_path("scene"), sample_path("scene-depth")])
+    qtbot.waitUntil(lambda: form.row("focus").isEnabled(), timeout=60_000)
+    row = form.row("focus")
+    assert 0 < row.low.value() < row.high.value() < 1000
+    assert "–" not in row.low.text() + row.high.text()
+
+
+def test_an_empty_input_opens_a_file_and_takes_it_as_what_it_wants(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Pillow.new("RGB", (64, 48), "red").save(tmp_path / "photo.png")
+    Pillow.linear_gradient("L").resize((64, 48)).save(tmp_path / "grey.png")  # might as well be a picture
+    window.controller.use_analysis("refocus")
+    controller = window.controller
+
+    def open_into(slot: str, name: str) -> None:
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / name) if name else "", ""))
+        combo = window.docks["analysis"].widget().findChild(QComboBox, f"slot-{slot}")
+        place = combo.findText("Open a file …")
+        combo.setCurrentIndex(place)
+        combo.activated.emit(place)
+
+    def bound() -> dict[str, tuple[str, MediaKind]]:
+        bindings = controller.session.state.instance.bindings
+        return {slot: (media.name, media.kind) for slot, media in bindings.items()}
+
+    open_into("depth", "grey.png")
+    qtbot.waitUntil(lambda: bound() == {"depth": ("grey.png", MediaKind.DEPTH)}, timeout=60_000)
+    qtbot.waitUntil(lambda: controller.shown.sample is not None, timeout=60_000)  # it is seen while nothing else is
+    open_into("picture", "photo.png")
+    both = {"picture": ("photo.png", MediaKind.IMAGE), "depth": ("grey.png", MediaKind.DEPTH)}
+    qtbot.waitUntil(lambda: bound() == both, timeout=60_000)
+    qtbot.waitUntil(lambda: controller.current_result() is not None, timeout=60_000)
+    open_into("picture", "")  # cancelled
+    combo = window.docks["analysis"].widget().findChild(QComboBox, "slot-picture")
+    assert combo.currentText() == "photo.png"
+    (tmp_path / "words.txt").write_text("no picture")
+    media = controller.session.state.media
+    open_into("picture", "words.txt")
+    qtbot.waitUntil(lambda: bool(window.notices.shown), timeout=60_000)
+    assert (bound(), controller.session.state.media) == (both, media)
 
 
 def test_names_of_models_are_whole(window: MainWindow, cat: Callable[[str], None], qtbot: QtBot) -> None:

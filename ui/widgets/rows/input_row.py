@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from cvstudio.analyses.analysis import Slot
@@ -39,17 +39,19 @@ class InputRow(QWidget):
     chosen : the value of a choice
     typed : the text, or None where it is empty
     typing_ended : the text field lost the focus
-    labels_wanted : labels are to be opened
+    file_wanted, labels_wanted : a file, or labels, are to be opened
     """
 
     chosen = Signal(object)
     typed = Signal(object)
     typing_ended = Signal()
+    file_wanted = Signal()
     labels_wanted = Signal()
 
     def __init__(self, slot: Slot, choices: Sequence[InputChoice]) -> None:
         super().__init__()
         self._choices = list(choices)
+        self._openings: list[SignalInstance] = []  # of the lines behind the choices
         self._place = -1
         self.combo: ElidedCombo | None = None
         self.edit: QLineEdit | QPlainTextEdit | None = None
@@ -83,13 +85,19 @@ class InputRow(QWidget):
         combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for choice in self._choices:
             combo.addItem(choice.title)
+        if slot.kinds:
+            self._add(combo, self.tr("Open a file …"), self.tr("Opens a file and takes it here"), self.file_wanted)
         if AnnotationSet in slot.accepts:
-            combo.addItem(self.tr("Open labels …"))
-            combo.setItemData(
-                len(self._choices), self.tr("Opens a labelled set with its pictures"), Qt.ItemDataRole.ToolTipRole
-            )
+            tip = self.tr("Opens a labelled set with its pictures")
+            self._add(combo, self.tr("Open labels …"), tip, self.labels_wanted)
         combo.activated.connect(self._activated)
         return combo
+
+    def _add(self, combo: ElidedCombo, text: str, tip: str, wanted: SignalInstance) -> None:
+        """Add a line that opens what is not in the list."""
+        combo.addItem(text)
+        combo.setItemData(combo.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self._openings.append(wanted)
 
     def _activated(self, place: int) -> None:
         if place < len(self._choices):
@@ -98,7 +106,7 @@ class InputRow(QWidget):
         if self.combo is not None:
             # What is opened shows itself.
             self.combo.setCurrentIndex(self._place)
-        self.labels_wanted.emit()
+        self._openings[place - len(self._choices)].emit()
 
     def _make_edit(self, several_lines: bool) -> QLineEdit | QPlainTextEdit:
         if not several_lines:

@@ -145,6 +145,10 @@ class Row(QWidget):
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
         """Set the range, the options and the histogram behind a slider, as far as they apply to this row."""
 
+    def set_known(self, known: bool) -> None:
+        """Let the row be edited, or not as long as the range that the input decides is unknown."""
+        self.setEnabled(known)
+
     def suggest(self, options: tuple[str, ...]) -> None:
         """Let the list of choices, where there is one, begin with those that fit this input best."""
 

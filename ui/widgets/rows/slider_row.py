@@ -40,6 +40,10 @@ class SliderRow(Row):
             self.slider.set_range(new_range)
             self.box.set_range(new_range)
 
+    def set_known(self, known: bool) -> None:
+        super().set_known(known)
+        self.box.set_known(known)
+
     @property
     def value_width(self) -> int:
         return self.box.wanted_width
@@ -106,6 +110,11 @@ class IntervalRow(Row):
             for control in (self.slider, self.low, self.high):
                 control.set_range(new_range)
         self.slider.set_histogram(histogram)
+
+    def set_known(self, known: bool) -> None:
+        super().set_known(known)
+        for box in (self.low, self.high):
+            box.set_known(known)
 
     def value(self) -> tuple[float, float]:
         return self.slider.interval
