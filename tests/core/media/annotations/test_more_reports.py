@@ -102,8 +102,8 @@ def test_what_json_cannot_say_spoils_one_label_only(tmp_path, put_pictures, read
 
 
 def test_space_around_the_name_of_a_class_of_cvat(tmp_path, put_pictures, read, set_of):
-    """cvat-ai/cvat#220 has the symptom, "Unknown label found in annotation file", without its cause; here it was this: a
-    class that was declared was not found by its shapes, and stood twice in the list."""
+    """cvat-ai/cvat#220 has the symptom, "Unknown label found in annotation file", without its cause. Here it was this:
+    a class that was declared was not found by its shapes, and stood twice in the list."""
     put_pictures(tmp_path, "a.png")
     declared = "<label><name>\n  cat \n</name></label><label><name>dog</name></label>"
     shapes = '<box label=" cat " xtl="1" ytl="2" xbr="9" ybr="8"/><tag label="dog "/>'
