@@ -33,10 +33,10 @@ from cvstudio.media.folders import MediaSet
 from cvstudio.media.formats.simulated_camera import camera_from_id, simulated_camera
 
 FORMAT = "cvstudio-recipe"
-VERSION = 5
+VERSION = 6
 """Newest format version that is read. Recipes with files as the only bindings are written as version 1, as version 3
-only those with a file that its kind alone would not open so, as version 4 those with edited labels, and as version 5
-those with adjustments of single files."""
+only those with a file that its kind alone would not open so, as version 4 those with edited labels, as version 5 those
+with adjustments of single files, and as version 6 projects of which several layers show the same edited labels."""
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ def version_of(instances: Iterable[AnalysisInstance], media: Iterable[Media] = (
     lists = (bound.media for bound in bindings if isinstance(bound, MediaList))
     bound_media = (bound for bound in bindings if isinstance(bound, Media))
     if any(item.file_adjustments for item in instances):
-        return VERSION
+        return 5
     if any(isinstance(bound, AnnotationSet) and (bound.edited or bound.path is None) for bound in bindings):
         return 4
     if any(item.read_as != PLAIN_READINGS[item.kind] for item in itertools.chain(media, bound_media, *lists)):
@@ -122,8 +122,17 @@ def binding_to_json(bound: Binding, base: Path, more: More | None = None) -> dic
     return {"result_of": bound.instance_id}
 
 
-def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Binding:
-    """Inverse of `binding_to_json`. Raises UserError, and KeyError or TypeError where it is damaged."""
+def binding_from_json(
+    saved: Mapping[str, Any],
+    base: Path,
+    *,
+    moved: Mapping[str, Path] | None = None,
+    shared: Sequence[AnnotationSet] = (),
+) -> Binding:
+    """Inverse of `binding_to_json`. Raises UserError, and KeyError, IndexError or TypeError where it is damaged.
+
+    `shared` are the labels that a project names by their number.
+    """
     if "text" in saved:
         if not isinstance(saved["text"], str):
             raise TypeError("a text is expected")
@@ -132,6 +141,8 @@ def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[st
         media = tuple(media_from_json(item, base, moved=moved) for item in saved["several"])
         folder = saved.get("folder")
         return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
+    if "shared_annotations" in saved:
+        return shared[saved["shared_annotations"]]
     if "annotations" in saved:
         return annotations_from_json(saved["annotations"], base)
     if "result_of" in saved:
@@ -238,9 +249,14 @@ def instance_to_json(instance: AnalysisInstance, base: Path, more: More | None =
 
 
 def instance_from_json(
-    saved: Mapping[str, Any], base: Path, *, number: int, moved: Mapping[str, Path] | None = None
+    saved: Mapping[str, Any],
+    base: Path,
+    *,
+    number: int,
+    moved: Mapping[str, Path] | None = None,
+    shared: Sequence[AnnotationSet] = (),
 ) -> AnalysisInstance:
-    """The instance that `instance_to_json` wrote.
+    """The instance that `instance_to_json` wrote; `shared` is as in `binding_from_json`.
 
     Raises
     ------
@@ -251,7 +267,10 @@ def instance_from_json(
     instance = AnalysisInstance(
         id=number,
         analysis=analysis.key,
-        bindings={slot: binding_from_json(bound, base, moved=moved) for slot, bound in saved.get("inputs", {}).items()},
+        bindings={
+            slot: binding_from_json(bound, base, moved=moved, shared=shared)
+            for slot, bound in saved.get("inputs", {}).items()
+        },
         model=saved.get("model") or "",
         weights=Path(saved["weights"]) if saved.get("weights") else None,
         values=saved.get("values", {}),

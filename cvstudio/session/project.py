@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.binding import AnnotationSet
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import MediaError, ProjectError, UserError
 from cvstudio.foundation.json_text import json_text
@@ -18,6 +20,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
 from cvstudio.running.recipe import (
+    VERSION,
+    annotations_from_json,
+    annotations_to_json,
     checked_look,
     checked_spatial_look,
     instance_from_json,
@@ -54,9 +59,10 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
         The file cannot be written.
     """
     base = path.parent
+    shared = _shared_labels(state.instances)
     saved = {
         "format": FORMAT,
-        "version": version_of(state.instances, state.media),
+        "version": VERSION if shared else version_of(state.instances, state.media),
         "media": [media_to_json(media, base) for media in state.media],
         "active": _index(state, state.active),
         "browsed": _index(state, state.browsed),
@@ -64,7 +70,7 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
         "current_set": next((i for i, item in enumerate(state.sets) if item.path == state.current_set), None),
         "instances": [
             {
-                **instance_to_json(instance, base),
+                **_instance_to_json(instance, base, shared),
                 "id": instance.id,
                 "visible": instance.visible,
                 "set": [*instance.values],
@@ -73,7 +79,8 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
         ],
         "current": state.current,
         "look": dict(state.look),
-        # Files of projects without anything in space stay as they were.
+        # Files of projects without anything in space, or without edited labels, stay as they were.
+        **({"labels": [annotations_to_json(item, base) for item in shared]} if shared else {}),
         **({"spatial_look": dict(state.spatial_look)} if state.spatial_look else {}),
         **({"in_space": dict(state.in_space)} if state.in_space else {}),
         "position_secs": position_secs,
@@ -84,6 +91,28 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ProjectError(f"{path.name} cannot be saved ({error.strerror}); choose another folder.") from None
+
+
+def _shared_labels(instances: Iterable[AnalysisInstance]) -> list[AnnotationSet]:
+    """Edited labels that several layers show: a set of thousands of pictures is written once."""
+    found: list[AnnotationSet] = []
+    shared: list[AnnotationSet] = []
+    for bound in (bound for instance in instances for bound in instance.bindings.values()):
+        if isinstance(bound, AnnotationSet) and bound.edited:
+            (shared if bound in found and bound not in shared else found).append(bound)
+    return shared
+
+
+def _instance_to_json(instance: AnalysisInstance, base: Path, shared: Sequence[AnnotationSet]) -> dict[str, Any]:
+    """See `instance_to_json`; in place of `shared` labels stands their number."""
+    numbers: dict[str, int] = {}
+    for slot, bound in instance.bindings.items():
+        if isinstance(bound, AnnotationSet) and bound in shared:
+            numbers[slot] = shared.index(bound)
+            instance = instance.with_binding(slot, bound.file)
+    saved = instance_to_json(instance, base)
+    saved["inputs"].update({slot: {"shared_annotations": number} for slot, number in numbers.items()})
+    return saved
 
 
 def models_to_ask_for(path: Path) -> tuple[str, ...]:
@@ -210,12 +239,13 @@ def _load(
             progress((1 + number / len(saved_media)) / 2, Path(item["path"]).name)
             media_list.append(media_from_json(item, base, moved=moved))
         media = tuple(media_list)
+        shared = [annotations_from_json(item, base) for item in saved.get("labels", ())]
         instances = []
         for item in saved["instances"]:
             progress.check()
             # Only what the user had set is set again, so that a change of model still brings its defaults.
             chosen = {**item, "values": {name: item["values"][name] for name in item["set"]}}
-            instances.append(instance_from_json(chosen, base, number=int(item["id"]), moved=moved))
+            instances.append(instance_from_json(chosen, base, number=int(item["id"]), moved=moved, shared=shared))
         active, browsed, current_set = (saved.get(name) for name in ("active", "browsed", "current_set"))
         # A folder that is gone is no reason to refuse the rest: its place in the window says so.
         sets = tuple(_set_from_json(item, base) for item in saved.get("sets", ()))

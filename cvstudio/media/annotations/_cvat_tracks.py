@@ -14,6 +14,7 @@ from cvstudio.data.track_editing import between
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind, open_media
+from cvstudio.media.annotations._cvat_groups import GROUP, Groups, group_of
 from cvstudio.media.annotations._left_out import Collector, Report, readable
 from cvstudio.media.annotations._pictures import find_pictures
 from cvstudio.media.annotations._values import integer
@@ -33,6 +34,7 @@ class CvatShape:
     ----------
     element : the shape
     label : its class
+    group : number of its group; None without one
     track : number of its track; None without one
     interpolated : whether it stands between key frames
     later : the shape that it is interpolated towards, where the file has none for this frame; None otherwise
@@ -41,6 +43,7 @@ class CvatShape:
 
     element: ElementTree.Element
     label: str
+    group: int | None = None
     track: int | None = None
     interpolated: bool = False
     later: ElementTree.Element | None = None
@@ -63,7 +66,7 @@ def track_shapes(root: ElementTree.Element, collector: Collector) -> Iterator[tu
     them."""
     left = MOST_BETWEEN
     for track in root.iter("track"):
-        number, label = integer(track.get("id")), label_of(track)
+        number, label, group = integer(track.get("id")), label_of(track), group_of(track)
         frames: dict[int, ElementTree.Element] = {}
         for item in track:
             frame = attribute(item, "frame")
@@ -74,14 +77,14 @@ def track_shapes(root: ElementTree.Element, collector: Collector) -> Iterator[tu
             item = frames[place]
             if _outside(item):
                 continue
-            yield place, CvatShape(item, label, number, item.get("keyframe") == "0")
+            yield place, CvatShape(item, label, group, number, item.get("keyframe") == "0")
             if end is not None and end - place - 1 > left:
                 collector.add("Two key frames of a track are too far apart; what is between them is left out.", label)
             elif end is not None:
                 left -= end - place - 1
                 for frame in range(place + 1, end):
                     share = (frame - place) / (end - place)
-                    yield frame, CvatShape(item, label, number, True, frames[end], share)
+                    yield frame, CvatShape(item, label, group, number, True, frames[end], share)
 
 
 def _outside(element: ElementTree.Element) -> bool:
@@ -121,10 +124,12 @@ class CvatTrack:
     ----------
     objects : by the number of the frame
     ends : number of the frames of the video; None where it is not known
+    group : number of its group; None without one
     """
 
     objects: dict[int, Annotation]
     ends: int | None
+    group: int | None = None
 
     @property
     def identity(self) -> int | None:
@@ -140,6 +145,7 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
     except MediaError:
         count = None
     tracks: dict[tuple[object, ...], CvatTrack] = {}
+    most_parts: dict[tuple[object, ...], Annotation] = {}
     for index, name, labels in readable(labelled, collector, progress):
         frame = frame_number(name, prefix)
         assert frame is not None
@@ -151,10 +157,18 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
                 kind = (item.mask is not None, bool(item.polygons), bool(item.keypoints), part)
                 identity = (item.track_id,) if item.track_id is not None else (index, place)
                 track = tracks.setdefault((identity, item.category, kind), CvatTrack({}, count))
+                before = most_parts.setdefault((identity, item.category), item)
+                if len(before.polygons) < len(item.polygons):
+                    most_parts[identity, item.category] = item
                 if frame in track.objects:
                     collector.add("Two objects of a frame have the same track; the first is written.", name)
                 else:
                     track.objects[frame] = _part(item, part)
+    groups = Groups()
+    groups.know(most_parts.values())
+    numbers = {key: groups.number(item) for key, item in most_parts.items()}
+    for (identity, category, _), track in tracks.items():
+        track.group = numbers[identity, category]
     return list(tracks.values())
 
 
@@ -199,6 +213,8 @@ def track_element(
     category = categories[track.objects[frames[0]].category]
     identity = track.identity if track.identity is not None else number
     element = ElementTree.Element("track", id=str(identity), label=category.name, source="manual")
+    if track.group is not None:
+        element.set(GROUP, str(track.group))
     for frame, following in zip(frames, [*frames[1:], None], strict=True):
         item = track.objects[frame]
         _add(element, item, category, frame, add_shapes, report)

@@ -21,6 +21,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
+from cvstudio.media.annotations._cvat_groups import GROUP, Groups, group_of, with_parts_joined
 from cvstudio.media.annotations._cvat_skeletons import skeleton_drawing, skeleton_lines
 from cvstudio.media.annotations._cvat_tracks import (
     SHAPES,
@@ -46,7 +47,7 @@ from cvstudio.media.annotations._left_out import (
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
 from cvstudio.media.annotations._turning import turned, turned_box
-from cvstudio.media.annotations._values import ends_of, number, stated_size
+from cvstudio.media.annotations._values import ends_of, integer, number, stated_size
 from cvstudio.media.annotations._xml import attribute, in_xml, read_xml, tell_escapes, text_in
 from cvstudio.media.file_identity import quoted
 
@@ -75,7 +76,7 @@ def _read(path: Path) -> LabelledSet:
             collector.add("A picture has no name, or that of another.", name)
             continue
         sizes[name] = stated_size(image.get("width"), image.get("height"))
-        shapes[name] = [CvatShape(item, label_of(item)) for item in image if item.tag in SHAPES]
+        shapes[name] = [CvatShape(item, label_of(item), group_of(item)) for item in image if item.tag in SHAPES]
         classes[name] = [label_of(item) for item in image.iter("tag")]
     video_size = _video_size(root)
     for frame, shape in sorted(track_shapes(root, collector), key=lambda found: found[0]):
@@ -100,8 +101,9 @@ def _read(path: Path) -> LabelledSet:
 
     def read(name: str, report: Report) -> PictureLabels:
         size = sizes[name] or picture_size(found[name])
-        annotations = (annotation(item, report) for item in shapes.get(name, ()))
-        valid = (checked(item, size, report) for item in annotations if item is not None)
+        found_shapes = ((annotation(item, report), item) for item in shapes.get(name, ()))
+        parts = ((item, shape.group, shape.element.tag) for item, shape in found_shapes if item is not None)
+        valid = (checked(item, size, report) for item in with_parts_joined(parts))
         objects = without_duplicates((item for item in valid if item is not None), report)
         tags = classes.get(name, ())
         known = tuple(places_of[tag] for tag in tags if tag in places_of)
@@ -300,16 +302,23 @@ def _image(labelled: LabelledSet, name: str, labels: PictureLabels, index: int, 
         report("CVAT holds shapes, no maps of classes.")
     for place in labels.classes:
         ElementTree.SubElement(image, "tag", label=labelled.categories[place].name)
+    groups = Groups()
+    groups.know(labels.annotations)
     for annotation in labels.annotations:
         if annotation.track_id is not None:
             report("The number of a track is left out: tracks belong to videos.")
-        _add_shapes(image, annotation, labelled.categories[annotation.category], report)
+        group = groups.number(annotation)
+        _add_shapes(image, annotation, labelled.categories[annotation.category], report, group)
     return image
 
 
-def _add_shapes(image: ElementTree.Element, annotation: Annotation, category: Category, report: Report) -> None:
+def _add_shapes(
+    image: ElementTree.Element, annotation: Annotation, category: Category, report: Report, group: int | None = None
+) -> None:
     """Add the elements of an object to `image`, or to the track of a video."""
     more = {"label": category.name, "occluded": annotation.attributes.get("occluded", "0")}
+    if group is not None:
+        more[GROUP] = str(group)
     if annotation.crowd:
         report("A crowd cannot be told from an object.")
     if len(annotation.keypoints) > len(category.keypoints):
@@ -321,8 +330,6 @@ def _add_shapes(image: ElementTree.Element, annotation: Annotation, category: Ca
         values = {key: str(value) for key, value in place.items()}
         elements = [ElementTree.SubElement(image, "mask", {**more, "rle": _run_lengths(mask), **values})]
     elif annotation.polygons:
-        if len(annotation.polygons) > 1:
-            report("The parts of an object become objects.")
         corners = [";".join(f"{x},{y}" for x, y in polygon) for polygon in annotation.polygons]
         elements = [ElementTree.SubElement(image, "polygon", {**more, "points": points}) for points in corners]
     elif annotation.keypoints and category.keypoints:
@@ -343,7 +350,7 @@ def _add_shapes(image: ElementTree.Element, annotation: Annotation, category: Ca
         elements = [ElementTree.SubElement(image, "box", {**more, **box})]
     for element in elements:
         for name, text in annotation.attributes.items():
-            if name not in _FLAGS:
+            if name not in _FLAGS and (name != GROUP or integer(text) is None):
                 ElementTree.SubElement(element, "attribute", name=name).text = text
 
 

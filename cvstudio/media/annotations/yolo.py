@@ -6,6 +6,7 @@ data.yaml, opens every picture to begin with, and keeps no key points.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -39,13 +40,19 @@ from cvstudio.media.annotations._left_out import (
 )
 from cvstudio.media.annotations._pictures import PICTURE_FOLDERS, UPWARDS, Folders, normal, picture_size
 from cvstudio.media.annotations._values import as_utf8, integer, items, mapping, number, read_yaml, text
+from cvstudio.media.annotations._yolo_lines import YoloLines, is_tracked
 from cvstudio.media.file_identity import decoding, quoted
+from cvstudio.media.folders import natural_key
 
 DECLARATION = "data.yaml"
 _CLASS_FILES = ("classes.txt", "obj.names", "labels.txt", "names.txt", "_darknet.labels")
 _NO_LABELS = re.compile(r"(?i)^(classes|labels|names|train|val|valid|test|readme.*|requirements|license.*|notes)\.txt$")
 _LINE = re.compile(rb"^\s*\d+(\.0*)?(e[+-]?0+)?(\s+-?[\d.eE+-]+){4,}\s*$", re.IGNORECASE)
 """A class, which `numpy.savetxt` writes as 1.0e+00, and four numbers or more."""
+NO_OBJECTS = "A picture has no file of labels; it counts as one without objects."
+UNLABELLED = "A picture has no file of labels; it is left out."
+_MAX_FOLDERS = 10_000
+"""Folders in which pictures without labels are looked for: what a declaration names may be a whole disk."""
 _PROBED = 3
 """Files of labels in a folder that are looked at."""
 _YAML = (".yaml", ".yml")
@@ -62,6 +69,7 @@ class Declaration:
     path : folder of the set relative to the file; empty where it says none
     names : class names by number; empty where it says none
     folders : folders of pictures, as written there
+    splits : those of them that are for training and validation, whose pictures without a file of labels have no objects
     n_keypoints, n_values : number of key points of an object, and 2 or 3 numbers for each
     labelled_only : whether pictures without a file of labels do not belong to the set
     """
@@ -69,6 +77,7 @@ class Declaration:
     path: str = ""
     names: Mapping[int, str] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
     n_keypoints: int = 0
     n_values: int = 3
     labelled_only: bool = False
@@ -81,13 +90,14 @@ def _declared(path: Path) -> Declaration | None:
     if not isinstance(names, dict | list) or not {"train", "val", "path", "nc", "test"} & content.keys():
         return None
     numbered = names.items() if isinstance(names, dict) else enumerate(names)
-    folders = [item for key in ("train", "val", "test") for item in _texts(content.get(key))]
+    splits = [item for key in ("train", "val") for item in _texts(content.get(key))]
     shape = [integer(value) or 0 for value in items(content.get("kpt_shape"))]
     n_keypoints, n_values = shape if len(shape) == 2 and shape[1] in (2, 3) and 0 < shape[0] < 1000 else (0, 3)
     return Declaration(
         text(content.get("path")),
         {key: text(name) for key, name in ((integer(key), name) for key, name in numbered) if key is not None},
-        tuple(folders),
+        (*splits, *_texts(content.get("test"))),
+        tuple(splits),
         n_keypoints,
         n_values,
         labelled_only=text(content.get("skip_if_label_file_missing")).casefold() in ("true", "yes", "on"),
@@ -175,7 +185,12 @@ def _read(path: Path) -> LabelledSet:
         names = {number: f"class {number}" for number in numbers}
         collector.add("There is no list of class names; add data.yaml or classes.txt to name them.")
     pictures = _pictures(root, label_files, declaration, collector)
-    places = {number: place for place, number in enumerate(names)}
+    lines_of = YoloLines(
+        {number: place for place, number in enumerate(names)},
+        declaration.n_keypoints,
+        declaration.n_values,
+        functools.cache(lambda: any(map(_has_tracks, label_files))),
+    )
     skeleton = tuple(f"point {number}" for number in range(1, declaration.n_keypoints + 1))
     categories = [
         Category(name or f"class {number}", keypoints=skeleton, file_id=number) for number, name in names.items()
@@ -191,7 +206,7 @@ def _read(path: Path) -> LabelledSet:
             if lines and picture.file is not None:
                 report("Fractions say nothing without the size of the picture.")
             return PictureLabels()
-        found = (_annotation(line, places, declaration, size, report) for line in lines)
+        found = (lines_of.annotation(line, size, report) for line in lines)
         annotations = (checked(item, size, report) for item in found if item is not None)
         return PictureLabels(size, without_duplicates((item for item in annotations if item is not None), report))
 
@@ -203,6 +218,15 @@ def _lines(path: Path) -> list[list[str]]:
     with decoding(path):
         content = path.read_text(encoding="utf-8-sig", errors="replace")
     return [line.split() for line in content.splitlines() if line.strip()]
+
+
+def _has_tracks(path: Path) -> bool:
+    """Whether a line ends in what is the number of a track."""
+    try:
+        rows = [[number(item) for item in line[1:]] for line in _lines(path)]
+    except MediaError:
+        return False
+    return any(is_tracked([value for value in row if value is not None]) for row in rows if None not in row)
 
 
 def _numbers_in(label_files: Iterable[Path]) -> set[int]:
@@ -223,23 +247,76 @@ def _pictures(
     by_folder: dict[Path, list[Path]] = {}
     for item in label_files:
         by_folder.setdefault(item.parent, []).append(item)
+    in_splits = _split_folders(root, declaration)
+    used: dict[Path, None] = {}
     for folder, paths in by_folder.items():
         relative = folder.relative_to(root)
         place = _place_of_pictures(root, relative, [stem_of(item) for item in paths], declaration, folders)
         by_stem = folders.pictures_by_stem(place) if place is not None else {}
+        if place is not None:
+            used[Path(os.path.normpath(place))] = None
         prefix = "/".join(part for part in relative.parts if part != "labels")
         stems = {_stem_among(by_stem, stem_of(item)): item for item in paths}
-        labelled_only = declaration.labelled_only or place is None or place == folder
-        for stem in (*stems, *(() if labelled_only else (stem for stem in by_stem if stem not in stems))):
+        others = () if declaration.labelled_only else (stem for stem in by_stem if stem not in stems)
+        # In a folder with labels among the pictures not all may be labelled yet.
+        reason = NO_OBJECTS if place != folder or folder in in_splits else UNLABELLED
+        for stem in (*stems, *others):
             picture = by_stem.get(stem)
             file_name = picture.name if picture is not None else stem
             name = f"{prefix}/{file_name}" if prefix else file_name
+            if stem not in stems:
+                collector.add(reason, name)
+                if reason == UNLABELLED:
+                    continue
             if name in found:
                 collector.add(TWICE, name)
                 continue
             found[name] = _Picture(picture, stems.get(stem))
-            if stem not in stems:
-                collector.add("A picture has no file of labels; it counts as one without objects.", file_name)
+    for folder in () if declaration.labelled_only else _picture_folders(root, [*used, *in_splits]):
+        unlabelled = folders.pictures_by_stem(folder) if folder not in used else {}
+        top = root if folder.is_relative_to(root) else folder.parent
+        prefix = "/".join(part for part in folder.relative_to(top).parts if part not in PICTURE_FOLDERS)
+        if folder not in in_splits and unlabelled:
+            collector.add("A folder of pictures has no file of labels; it is left out.", prefix or folder.name)
+            continue
+        for picture in unlabelled.values():
+            name = f"{prefix}/{picture.name}" if prefix else picture.name
+            if found.setdefault(name, _Picture(picture, None)).file == picture:
+                collector.add(NO_OBJECTS, name)
+            else:
+                collector.add("Another picture has the same name.", name)
+    return found
+
+
+def _split_folders(root: Path, declaration: Declaration) -> dict[Path, None]:
+    """Folders with those that data.yaml names for training and validation, and the folders in them."""
+    tops = []
+    for item in declaration.splits:
+        # The second as in the files of Roboflow, which are one folder too high.
+        candidates = [root / item, root / item.removeprefix("../")]
+        tops += [Path(os.path.normpath(place)) for place in candidates if place.is_dir()][:1]
+    return _folders_in(tops)
+
+
+def _picture_folders(root: Path, places: Iterable[Path]) -> dict[Path, None]:
+    """Folders in which pictures of a set may be: in its own, and beside `places`, where some are."""
+    tops = [root]
+    for place in places:
+        # The folder "images" of the set, of which this is a part.
+        above = (item for item in (place, *place.parents) if item.name in PICTURE_FOLDERS)
+        tops += [item for item in (next(above, place),) if not root.is_relative_to(item)]
+    return _folders_in(tops)
+
+
+def _folders_in(tops: Iterable[Path]) -> dict[Path, None]:
+    """Some folders with all in them, `_MAX_FOLDERS` at most; hidden ones are left out."""
+    found: dict[Path, None] = {}
+    for top in dict.fromkeys(tops):
+        for folder, folders, _ in os.walk(top):
+            folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
+            found[Path(folder)] = None
+            if len(found) >= _MAX_FOLDERS:
+                return found
     return found
 
 
@@ -272,54 +349,6 @@ def _place_of_pictures(
     wanted = {form for stem in stems for form in (stem, normal(unquote(stem)))}
     counts = [len(wanted & folders.pictures_by_stem(item).keys()) for item in candidates]
     return candidates[counts.index(max(counts))] if any(counts) else None
-
-
-def _annotation(
-    line: Sequence[str], places: Mapping[int, int], declaration: Declaration, size: Size, report: Report
-) -> Annotation | None:
-    if any("," in item for item in line):
-        report("A line holds a comma; numbers are expected to have a point, with a blank between two of them.")
-        return None
-    number_of_class, values = integer(line[0]), [number(item) for item in line[1:]]
-    category = places.get(number_of_class) if number_of_class is not None else None
-    if category is None:
-        report(f"The class {line[0][:40]} is not declared.")
-        return None
-    finite = [value for value in values if value is not None]
-    if len(finite) != len(values) or len(finite) < 4:
-        report("A line is expected to hold a class and at least four numbers.")
-        return None
-    count = declaration.n_keypoints
-    # Of two or three numbers each, whichever is declared: an outline in a set of key points would be a mistake.
-    n_values = next((n for n in (declaration.n_values, 2, 3) if count and len(finite) == 4 + count * n), 0)
-    if n_values:
-        return Annotation(category, _box(finite, size), keypoints=_keypoints(finite[4:], n_values, size))
-    if len(finite) in (4, 5):  # the fifth is a score
-        return Annotation(category, _box(finite, size))
-    if count:
-        report(f"A line is expected to hold a class, a box and {count} key points of two or three numbers.")
-        return None
-    if len(finite) % 2:
-        report("A line is expected to hold pairs of numbers behind the class.")
-        return None
-    x, y = [value * size.width for value in finite[::2]], [value * size.height for value in finite[1::2]]
-    return Annotation(category, (min(x), min(y), max(x), max(y)), (tuple(zip(x, y, strict=True)),))
-
-
-def _box(values: Sequence[float], size: Size) -> tuple[float, float, float, float]:
-    x, y, width, height = values[:4]
-    return (
-        *((x - width / 2) * size.width, (y - height / 2) * size.height),
-        *((x + width / 2) * size.width, (y + height / 2) * size.height),
-    )
-
-
-def _keypoints(values: Sequence[float], n_values: int, size: Size) -> tuple[tuple[float, float, int], ...]:
-    points = [values[start : start + n_values] for start in range(0, len(values), n_values)]
-    return tuple(
-        (point[0] * size.width, point[1] * size.height, int(point[2]) if n_values == 3 and point[2] in (0, 1, 2) else 2)
-        for point in points
-    )
 
 
 # Writing ------------------------------------------------------------------------------------------------------------

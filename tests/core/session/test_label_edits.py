@@ -15,7 +15,7 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.geometry import Size
 from cvstudio.data.label_editing import new_name
 from cvstudio.data.labels import Annotation, Category, LabelledSet, LabelMap, PictureLabels, Skeleton, no_labels
-from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.errors import MediaError, ProjectError
 from cvstudio.media import Media, open_media
 from cvstudio.running.recipe import annotations_from_json, annotations_to_json
 from cvstudio.session.label_edits import (
@@ -31,7 +31,8 @@ from cvstudio.session.label_edits import (
     with_skeleton,
 )
 from cvstudio.session.layers import with_copy
-from cvstudio.session.session import State, activate, add_media
+from cvstudio.session.project import load_project, save_project
+from cvstudio.session.session import State, activate, add_media, replace_instance
 
 LABELS = PictureLabels(Size(20, 10), (Annotation(0, (1, 1, 5, 5)),))
 
@@ -161,6 +162,35 @@ def test_a_picture_that_the_set_does_not_name_is_added_under_a_name_of_its_own(
     assert sorted(again.edits) == sorted(found.edits)
     assert again.edits["b/one.png"] == PictureLabels()
     assert again.edits["one.png"] == LABELS
+
+
+def test_a_project_holds_the_labels_of_several_layers_once(begun: State, pictures: list[Media], tmp_path: Path) -> None:
+    found = annotations(begun)
+    other = AnnotationSet(categories=(Category("else"),))
+    state = with_annotations(begun, found, with_labels(found, found.read(), pictures[0], LABELS))
+    one, three = tmp_path / "one.cvstudio", tmp_path / "three.cvstudio"
+    save_project(one, state)
+    state = with_copy(with_copy(with_copy(state, 7, lambda: 8), 8, lambda: 9), 9, lambda: 10)
+    layer = next(item for item in state.instances if item.id == 9)
+    slot = next(name for name, bound in layer.bindings.items() if isinstance(bound, AnnotationSet))
+    state = replace_instance(state, layer.with_binding(slot, other))
+    save_project(three, state)
+    saved = json.loads(three.read_text())
+    assert json.dumps(saved).count('"edits"') == 1
+    # The lowest that holds it, so that older programs read what they can.
+    assert (json.loads(one.read_text())["version"], saved["version"]) == (4, 6)
+    for path, expected in ((one, (7,)), (three, (7, 8, 9, 10))):
+        again, _ = load_project(path)
+        assert tuple(item.id for item in again.instances) == expected
+        for item in again.instances:
+            (before,) = (layer for layer in state.instances if layer.id == item.id)
+            assert item.bindings == before.bindings
+    held = [annotations_of(item) for item in again.instances if item.id != 9]
+    assert all(item is held[0] for item in held), "thousands of labels are in memory once, too"
+    saved["labels"] = []
+    three.write_text(json.dumps(saved))
+    with pytest.raises(ProjectError, match="is damaged"):
+        load_project(three)
 
 
 def test_a_name_has_as_many_folders_as_it_takes() -> None:

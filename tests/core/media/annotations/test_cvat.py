@@ -264,3 +264,84 @@ def test_the_lines_of_a_skeleton_are_written_and_read_back(tmp_path, set_of):
     assert [item.tag for item in shapes] == ["line", "line", "circle", "circle", "circle"]
     assert (shapes[1].get("data-node-from"), shapes[1].get("data-node-to")) == ("3", "1")
     assert [item.get("data-label-name") for item in shapes[2:]] == list(names)
+
+
+def corners(x, y):
+    return f"{x},{y};{x + 5},{y};{x + 5},{y + 5}"
+
+
+def test_the_parts_of_a_group_are_one_object(tmp_path, put_pictures):
+    put_pictures(tmp_path, "a.png")
+    shapes = [
+        f'<polygon label="cat" group_id="4" points="{corners(1, 1)}">',
+        '<attribute name="colour">red</attribute></polygon>',
+        f'<polygon label="cat" group_id="5" points="{corners(20, 1)}"/>',
+        f'<polygon label="cat" group_id="4" occluded="1" points="{corners(10, 10)}"/>',
+        *(f'<polygon label="dog" group_id="0" points="{corners(x, 20)}"/>' for x in (1, 10)),
+        '<mask label="dog" group_id="6" rle="0,4" left="1" top="2" width="2" height="2"/>',
+        '<mask label="dog" group_id="6" rle="0,2" left="5" top="8" width="2" height="1"/>',
+        *(f'<box label="{name}" group_id="7" xtl="1" ytl="2" xbr="5" ybr="6"/>' for name in ("cat", "dog")),
+    ]
+    path = tmp_path / "a.xml"
+    image = f'<image id="0" name="a.png" width="40" height="30">{"".join(shapes)}</image>'
+    path.write_text(f"<annotations>{image}</annotations>")
+    labelled = read(path)
+    assert labelled.check() == ()
+    objects = labelled.labels("a.png").annotations
+    assert [(item.category, item.box) for item in objects] == [
+        *((0, (1, 1, 15, 15)), (0, (20, 1, 25, 6)), (1, (1, 20, 6, 25)), (1, (10, 20, 15, 25))),
+        *((1, (1, 2, 7, 9)), (0, (1, 2, 5, 6)), (1, (1, 2, 5, 6))),
+    ]
+    assert objects[0].polygons == (((1, 1), (6, 1), (6, 6)), ((10, 10), (15, 10), (15, 15)))
+    assert objects[0].attributes == {"colour": "red", "occluded": "1"}
+    assert int(objects[4].mask.pixels.sum()) == 6
+    assert [item.attributes for item in objects[5:]] == [{"group_id": "7"}] * 2
+    out = tmp_path / "out.xml"
+    assert write_labels(labelled, out, CVAT, Progress()) == ()
+    assert read(out).labels("a.png").annotations == objects
+    written = ElementTree.parse(out).getroot().find("image")
+    first, second, third, *_ = written.findall("polygon")
+    assert first.get("group_id") == second.get("group_id") != "7"
+    assert third.get("group_id") is None
+    assert [item.get("group_id") for item in written.findall("box")] == ["7", "7"]
+    assert [item.get("name") for item in written.iter("attribute")] == ["colour", "colour"]
+
+
+def test_copies_of_an_object_of_a_group_stay_objects(tmp_path, put_pictures, set_of):
+    put_pictures(tmp_path, "a.png")
+    outline = tuple(tuple(map(float, pair.split(","))) for pair in corners(1, 1).split(";"))
+    moved = tuple((x + 20, y) for x, y in outline)
+    objects = [Annotation(0, (1, 1, 6, 6), (outline,), attributes={"group_id": "3"})]
+    objects += [Annotation(0, (21, 1, 26, 6), (moved,), attributes={"group_id": "3"})]
+    objects += [Annotation(1, (1, 1, 6, 6), attributes={"group_id": "3"})]
+    objects += [Annotation(1, (1, 1, 9, 9), attributes={"group_id": "mine"})]
+    out = tmp_path / "out.xml"
+    write_labels(set_of({"a.png": PictureLabels(Size(40, 30), tuple(objects))}, CLASSES), out, CVAT, Progress())
+    again = read(out).labels("a.png").annotations
+    assert [item.box for item in again] == [item.box for item in objects]
+    assert [item.attributes.get("group_id") for item in again] == ["3", None, "3", "mine"]
+
+
+def test_the_parts_of_a_track_are_one_object_on_each_frame(tmp_path, numbered_clip):
+    path = tmp_path / "video.xml"
+    tracks = "".join(
+        f'<track id="{number}" label="cat" group_id="2">'
+        f'<polygon frame="1" keyframe="1" outside="0" points="{corners(x, 1)}"/>'
+        f'<polygon frame="3" keyframe="1" outside="0" points="{corners(x + 4, 1)}"/>'
+        f'<polygon frame="4" keyframe="1" outside="1" points="{corners(x + 4, 1)}"/></track>'
+        for number, x in ((3, 1), (8, 20))
+    )
+    path.write_text(KEYS[: KEYS.index("<track")] + tracks + "</annotations>")
+    labelled = read(path)
+    assert labelled.check() == ()
+    objects = {name: labelled.labels(name).annotations for name in labelled.names}
+    assert {name: [(item.track_id, item.box) for item in own] for name, own in objects.items()} == {
+        "frame_000001": [(3, (1, 1, 25, 6))],
+        "frame_000002": [(3, (3, 1, 27, 6))],
+        "frame_000003": [(3, (5, 1, 29, 6))],
+    }
+    assert [own[0].interpolated for own in objects.values()] == [False, True, False]
+    out = tmp_path / "out.xml"
+    assert write_labels(labelled, out, CVAT, Progress()) == ()
+    again = read(out)
+    assert {name: again.labels(name).annotations for name in again.names} == objects

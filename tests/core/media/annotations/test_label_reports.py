@@ -382,7 +382,8 @@ def test_key_points_that_the_class_does_not_declare_are_told(tmp_path, put_pictu
     "listed", ["names: [no, on, 1e3, 2024-01-01, 007]", "names: {0: no, 1: on, 2: 1e3, 3: 2024-01-01, 4: 007}"]
 )
 def test_class_names_are_as_they_are_written_in_yaml(tmp_path, put_pictures, listed, read, boxes):
-    """SiegeEngineers/aoc-reference-data#133: YAML 1.1 takes "no" and "on" for truth values, and "007" for a number."""
+    """carmen-ruby/carmen#4, OpenCageData/address-formatting#27: YAML 1.1 takes "no" for a truth value, "007" for a
+    number."""
     put_pictures(tmp_path / "images", "a.png")
     lines = "".join(f"{number} 0.5 0.5 0.5 0.2\n" for number in range(5))
     yolo(tmp_path, {"a.txt": lines}, yaml=False)

@@ -1,4 +1,4 @@
-"""Further reports of users of labelling and dataset programs, each with the report that it follows.
+"""Further reports of users of labelling and dataset programs, each with the report that it follows, where there is one.
 
 Expected numbers are written down by hand from the description of the form, or come from pycocotools and supervision.
 """
@@ -88,7 +88,7 @@ def test_ids_of_any_size(tmp_path, put_pictures, read, boxes):
 
 
 def test_what_json_cannot_say_spoils_one_label_only(tmp_path, put_pictures, read, boxes, reasons):
-    """obss/sahi#675, cvat-ai/cvat#6392: programs that divide by 0 write NaN and Infinity, which JSON does not have."""
+    """Programs that divide by 0 write NaN and Infinity, which JSON does not have and Python's reader takes."""
     put_pictures(tmp_path, "a.png")
     items = [
         {"id": 1, "category_id": 1, "bbox": [10, 10, 20, 10], "area": math.nan},
@@ -102,7 +102,8 @@ def test_what_json_cannot_say_spoils_one_label_only(tmp_path, put_pictures, read
 
 
 def test_space_around_the_name_of_a_class_of_cvat(tmp_path, put_pictures, read, set_of):
-    """cvat-ai/cvat#220: a class that was declared was not found by its shapes, and stood twice in the list."""
+    """cvat-ai/cvat#220 has the symptom, "Unknown label found in annotation file", without its cause. Here it was this:
+    a class that was declared was not found by its shapes, and stood twice in the list."""
     put_pictures(tmp_path, "a.png")
     declared = "<label><name>\n  cat \n</name></label><label><name>dog</name></label>"
     shapes = '<box label=" cat " xtl="1" ytl="2" xbr="9" ybr="8"/><tag label="dog "/>'

@@ -215,3 +215,80 @@ def test_real_outlines_have_names_by_number(data):
     name = "train2017/000000000009.jpg"
     assert labelled.categories[labelled.labels(name).annotations[0].category].name == "bowl"
     assert all(item.polygons for item in labelled.labels(name).annotations)
+
+
+def test_a_folder_without_any_file_of_labels_is_told_or_of_pictures_without_objects(tmp_path, put_pictures):
+    put_pictures(tmp_path / "images", "train/a.png", "val/a.png", "val/deep/b.png", "test/a.png", "more/a.png")
+    put_pictures(tmp_path, ".hidden/a.png")
+    put(tmp_path, "labels/train/a.txt", "0 0.5 0.5 0.5 0.2")
+    nowhere = {("A folder of pictures has no file of labels; it is left out.", name, 1) for name in ("more", "test")}
+    told = {(item.reason, item.where, item.count) for item in read(tmp_path).check()}
+    unnamed = {("There is no list of class names; add data.yaml or classes.txt to name them.", "", 1)}
+    val = {("A folder of pictures has no file of labels; it is left out.", name, 1) for name in ("val", "val/deep")}
+    assert told == nowhere | unnamed | val
+    # As Ultralytics reads them: what is declared for training and validation has no objects. Of a test nobody knows.
+    for declared in ("val: images/val", "val: ../images/val", "val: [images/val]"):
+        put(tmp_path, "data.yaml", "train: images/train", declared, "test: images/test", "names: [cat]")
+        labelled = read(tmp_path)
+        assert labelled.names == ("train/a.png", "val/a.png", "val/deep/b.png")
+        assert boxes_of(labelled, "train/a.png") == [(0, 10, 12, 30, 18)]
+        assert labelled.labels("val/deep/b.png") == PictureLabels(Size(40, 30))
+        empty = "A picture has no file of labels; it counts as one without objects."
+        assert {(item.reason, item.where, item.count) for item in labelled.check()} == nowhere | {
+            (empty, "val/a.png", 1),
+            (empty, "val/deep/b.png", 1),
+        }
+    put(tmp_path, "data.yaml", "train: images", "names: [cat]", "skip_if_label_file_missing: True")
+    labelled = read(tmp_path)
+    assert (labelled.names, labelled.check()) == (("train/a.png",), ())
+
+
+def test_the_folder_of_labels_alone_tells_of_the_pictures_beside_it(tmp_path, put_pictures):
+    put_pictures(tmp_path / "pictures" / "set", "images/train/a.png", "images/val/b.png", "c.png")
+    labels = put(tmp_path / "pictures" / "set" / "labels", "train/a.txt", "0 0.5 0.5 0.5 0.2").parent.parent
+    put(labels, "classes.txt", "cat")
+    labelled = read(labels)
+    assert labelled.names == ("train/a.png",)
+    assert [(item.reason, item.where) for item in labelled.check()] == [
+        ("A folder of pictures has no file of labels; it is left out.", "val")
+    ]
+
+
+def test_a_picture_among_labels_that_is_not_labelled_yet(tmp_path, put_pictures):
+    put_pictures(tmp_path, "a.png", "b.png")
+    put(tmp_path, "a.txt", "0 0.5 0.5 0.5 0.2")
+    put(tmp_path, "classes.txt", "cat")
+    labelled = read(tmp_path)
+    assert labelled.names == ("a.png",)
+    assert [(item.reason, item.where) for item in labelled.check()] == [
+        ("A picture has no file of labels; it is left out.", "b.png")
+    ]
+
+
+@pytest.mark.parametrize("names", [["cat"], ["hand"]])
+def test_scores_and_tracks_behind_boxes_outlines_and_key_points(tmp_path, put_pictures, names):
+    put_pictures(tmp_path / "images", "a.png", "b.png")
+    box, corners = "0 0.5 0.5 0.5 0.2", "0 0.1 0.1 0.6 0.1 0.6 0.9"
+    points = " 0.1 0.2 2 0.3 0.4 1" if names == ["hand"] else ""
+    put(tmp_path, "data.yaml", "train: images", f"names: {names}", "kpt_shape: [2, 3]" if points else "")
+    tracked = [f"{box}{points} 0.75 7", f"{box}{points} 1 8", f"{box}{points} 9"]
+    outlines = [] if points else [f"{corners} 0.1 0.9", f"{corners} 0.1 0.9 0.75 3", f"{corners} 0.1 0.9 4"]
+    put(tmp_path, "labels/a.txt", *tracked, *outlines)
+    # Alone a 1 may be the border of the picture; that others end in tracks decides.
+    put(tmp_path, "labels/b.txt", f"{box}{points} 0.75 1")
+    labelled = read(tmp_path)
+    assert labelled.check() == ()
+    found = labelled.labels("a.png").annotations
+    assert [item.track_id for item in found] == [7, 8, 9, *([] if points else [None, 3, 4])]
+    for item in found[:3]:
+        assert item.box == pytest.approx((10, 12, 30, 18))
+        assert item.polygons == ()
+        assert len(item.keypoints) == (2 if points else 0)
+    for item in found[3:]:
+        assert np.array(item.polygons) == pytest.approx(np.array([[(4, 3), (24, 3), (24, 27), (4, 27)]]))
+    (alone,) = labelled.labels("b.png").annotations
+    assert (alone.track_id, alone.polygons, len(alone.keypoints)) == (1, (), len(points.split()) // 3)
+    if not points:
+        (tmp_path / "labels" / "a.txt").unlink()
+        (triangle,) = read(tmp_path).labels("b.png").annotations
+        assert (triangle.track_id, len(triangle.polygons[0])) == (None, 3)
