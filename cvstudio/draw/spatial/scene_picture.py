@@ -141,7 +141,9 @@ class ScenePictures:
         if look.style == "edges":
             return [replace(part, edges=_INK, width=0.5)]
         if look.style == "wireframe":
-            return [replace(part, filled=False, edges=colour)]
+            return [replace(part, filled=False, edges=colour, width=1.0)]
+        if look.style == "points":
+            return [replace(part, filled=False)]
         return [part]
 
     def _of_vertices(
