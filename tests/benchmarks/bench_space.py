@@ -1,9 +1,9 @@
-"""The 3D view beside the preview of thumbnails and Open3D's own viewer, on one machine in one run.
+"""The 3D view beside Open3D's own viewer, on one machine in one run.
 
     .setup/with-display --virtual .venv/bin/python tests/benchmarks/bench_space.py
 
 Prints the time of a picture of a turning scene at 1280 x 800, and the time until it is whole after the last move, for
-100,000 and a million triangles and for a million points; then each beside the others. Open3D's window needs OpenGL, be
+100,000 and a million triangles and for a million points; then one beside the other. Open3D's window needs OpenGL, be
 it in software.
 """
 
@@ -24,7 +24,6 @@ from PySide6.QtWidgets import QApplication
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.draw.samples.mesh import Preview, ViewCamera
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.scene3d import Object3D
@@ -112,13 +111,6 @@ def rest(app: QApplication, view: SpatialView) -> None:
         app.processEvents()
 
 
-def of_preview(sample: TriangleMesh | PointCloud) -> dict[str, float]:
-    preview = Preview(sample)
-    cameras = [ViewCamera().spun(TURN_DEG * number) for number in range(60)]
-    moving = times_ms(lambda number: preview.render(cameras[number % 60], SIZE, moving=True))
-    return {"moving": moving, "whole": times_ms(lambda number: preview.render(cameras[number % 60], SIZE))}
-
-
 def of_open3d(sample: TriangleMesh | PointCloud) -> dict[str, float]:
     """Open3D's `Visualizer`, which draws all at each move."""
     import open3d
@@ -169,7 +161,7 @@ def main() -> None:
     }
     for name, sample in scenes.items():
         print(name)
-        figures = {"3D view": of_view(app, sample), "preview": of_preview(sample), "Open3D": of_open3d(sample)}
+        figures = {"3D view": of_view(app, sample), "Open3D": of_open3d(sample)}
         own = figures["3D view"]
         for program, times in figures.items():
             for kind, value in times.items():

@@ -47,8 +47,8 @@ class ThemeColours:
     ----------
     window, panel, raised, hover : backgrounds, from the back to the front
     canvas : background of pictures; a mid grey in the light theme, as white would make every picture look dark
-    space, on_space : background of 3D models, and the text on it; dark in both themes, as models without colours are
-        grey
+    space, on_space : background of 3D models, and the text on it
+    model : things in space that have no colour of their own
     line : hairlines between areas; decoration only
     edge : outline of controls, with a contrast of 3:1 to their background
     text, quiet, disabled : text on any background; `disabled` has a low contrast on purpose
@@ -63,6 +63,7 @@ class ThemeColours:
     canvas: str
     space: str
     on_space: str
+    model: str
     panel: str
     raised: str
     hover: str
@@ -86,6 +87,7 @@ DARK = ThemeColours(
     canvas="#16181c",
     space="#16181c",
     on_space="#e6e8eb",
+    model="#ccd1d9",
     panel="#1d2025",
     raised="#282c33",
     hover="#323740",
@@ -106,8 +108,9 @@ LIGHT = ThemeColours(
     name="light",
     window="#fafbfc",
     canvas="#8c8f94",
-    space="#16181c",
-    on_space="#e6e8eb",
+    space="#e9ecf0",
+    on_space="#1b1e23",
+    model="#8590a0",
     panel="#f1f3f5",
     raised="#e4e7eb",
     hover="#d9dde3",

@@ -97,7 +97,8 @@ class RayCaster:
                 _points(picture, part, prepared, canvas, count)
             else:
                 ends = prepared.positions.reshape(-1, 2, 3)
-                _lines(picture, part, prepared.origin, ends, part.colours, part.colour, canvas, 0.0)
+                colours = None if part.colours is None else _at_both_ends(part.colours)
+                _lines(picture, part, prepared.origin, ends, colours, part.colour, canvas, 0.0)
         if picture.eye_dome and any(isinstance(part.prepared, PreparedPoints) for part in picture.parts):
             canvas.colours *= _eye_dome(canvas.depths, picture)[..., None]
         return np.asarray(np.clip(canvas.colours * 255 + 0.5, 0, 255).astype(np.uint8))
@@ -241,18 +242,35 @@ def _albedo(
         assert isinstance(part.prepared, PreparedSurface)
         pixels = part.prepared.mesh.texture
         if pixels is not None:
-            place = (level.uv[corners] * weights).sum(axis=1)
-            place -= np.floor(place)
-            height, width = pixels.shape[:2]
-            column = np.minimum((place[:, 0] * width).astype(np.int64), width - 1)
-            row = np.minimum(((1 - place[:, 1]) * height).astype(np.int64), height - 1)
-            return np.asarray(pixels[row, column].astype(np.float32) / np.float32(255))
+            return _texels(pixels, (level.uv[corners] * weights).sum(axis=1))
     if part.normal_colours:
         return np.asarray(0.5 + 0.5 * outside, np.float32)
     if part.colours is not None:
         painted = part.colours[level.source[corners]].astype(np.float32) / np.float32(255)
         return np.asarray((painted * weights).sum(axis=1), np.float32)
     return np.broadcast_to(np.array(part.colour, np.float32) / np.float32(255), outside.shape)
+
+
+def _texels(pixels: NDArray[np.uint8], places: Floats) -> Floats:
+    """Colours 0..1 of a texture at places (n, 2) in it."""
+    places = places - np.floor(places)
+    height, width = pixels.shape[:2]
+    column = np.minimum((places[:, 0] * width).astype(np.int64), width - 1)
+    row = np.minimum(((1 - places[:, 1]) * height).astype(np.int64), height - 1)
+    return np.asarray(pixels[row, column].astype(np.float32) / np.float32(255))
+
+
+def _of_vertices(part: DrawnPart, level: SurfaceLevel, plain: tuple[int, int, int]) -> Floats:
+    """Colours 0..1 (k, 3) of the vertices of a surface of which edges or vertices alone are drawn."""
+    assert isinstance(part.prepared, PreparedSurface)
+    pixels = part.prepared.mesh.texture
+    if part.textured and level.uv is not None and pixels is not None:
+        return _texels(pixels, level.uv)
+    if part.normal_colours:
+        return np.asarray(0.5 + 0.5 * level.normals[:, :3].astype(np.float32) / np.float32(32767), np.float32)
+    if part.colours is not None:
+        return np.asarray(part.colours[level.source].astype(np.float32) / np.float32(255))
+    return np.broadcast_to(np.array(plain, np.float32) / np.float32(255), level.positions.shape)
 
 
 def _shown(picture: SpatialPicture, part: DrawnPart, positions: Floats) -> NDArray[np.bool_]:
@@ -322,15 +340,23 @@ def _edges_and_vertices(picture: SpatialPicture, part: DrawnPart, surface: Prepa
         level = next((level for level in surface.levels if len(level.triangles) <= MOST_EDGES), surface.levels[-1])
         pairs = np.sort(level.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
         pairs = np.unique(pairs, axis=0)
-        _lines(picture, part, surface.origin, level.positions[pairs], None, part.edges, canvas, _LINE_BIAS)
+        # Edges alone have the colours of the surface; on a surface they are told apart from it.
+        colours = None if part.filled else _of_vertices(part, level, part.edges)[pairs]
+        _lines(picture, part, surface.origin, level.positions[pairs], colours, part.edges, canvas, _LINE_BIAS)
     elif not part.filled:
         level = surface.levels[0]
         places = picture.camera.places(level.positions + surface.origin, picture.size)
         shown = _shown(picture, part, level.positions)
-        albedo = np.broadcast_to(np.array(part.colour, np.float32) / np.float32(255), level.positions.shape)
-        if part.colours is not None:
-            albedo = part.colours[level.source].astype(np.float32) / np.float32(255)
+        albedo = _of_vertices(part, level, part.colour)
+        if part.shading != "none":
+            lit = level.normals[:, :3].astype(np.float32) / np.float32(32767) @ picture.camera.rotation.T
+            albedo = shaded(np.where(lit[:, 2:] < 0, -lit, lit).astype(np.float32), albedo)
         _splat(canvas, picture, places[shown], albedo[shown], part.point_size)
+
+
+def _at_both_ends(colours: NDArray[np.uint8]) -> Floats:
+    """Colours 0..1 (m, 2, 3) of segments that have one each, uint8 (m, 3)."""
+    return np.repeat(colours[:, None].astype(np.float32) / np.float32(255), 2, axis=1)
 
 
 def _lines(
@@ -338,17 +364,17 @@ def _lines(
     part: DrawnPart,
     origin: NDArray[np.float64],
     ends: Floats,
-    colours: NDArray[np.uint8] | None,
+    colours: Floats | None,
     colour: tuple[int, int, int],
     canvas: _Canvas,
     bias: float,
 ) -> None:
-    """Segments (m, 2, 3) about `origin`, as points that lie close enough."""
+    """Segments (m, 2, 3) about `origin`, as points that lie close enough; `colours` (m, 2, 3) are those of the ends."""
     if not len(ends):
         return
     camera, size = picture.camera, picture.size
     near, _ = camera.depths(picture.centre, picture.radius)
-    seen = _in_front(ends.astype(np.float64), camera.view_from(origin), near if not camera.orthographic else None)
+    kept, seen = _in_front(ends.astype(np.float64), camera.view_from(origin), near if not camera.orthographic else None)
     places = camera.places(seen.reshape(-1, 3) + origin, size)[:, :2].reshape(-1, 2, 2)
     length = np.nan_to_num(np.abs(places[:, 1] - places[:, 0]).max(axis=1))
     steps = np.clip(np.ceil(length / _STEP_PIXELS), 1, _MOST_STEPS).astype(np.int64) + 1
@@ -359,24 +385,28 @@ def _lines(
     placed = camera.places(positions + origin, size)
     placed[:, 2] *= 1 - bias
     shown = _shown(picture, part, positions)
+    painted = np.broadcast_to(np.array(colour, np.float32) / np.float32(255), positions.shape)
     if colours is not None:
-        painted = colours[owner].astype(np.float32) / np.float32(255)
-    else:
-        painted = np.broadcast_to(np.array(colour, np.float32) / np.float32(255), positions.shape)
+        colours = colours[kept]
+        painted = (colours[owner, 0] * (1 - share) + colours[owner, 1] * share).astype(np.float32)
     _splat(canvas, picture, placed[shown], painted[shown], part.width)
 
 
-def _in_front(ends: NDArray[np.float64], view: NDArray[np.float64], near: float | None) -> NDArray[np.float64]:
-    """Segments (m, 2, 3) shortened to what lies before the eye; None for a picture in which all does."""
+def _in_front(
+    ends: NDArray[np.float64], view: NDArray[np.float64], near: float | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Numbers of the segments (m, 2, 3) of which some lies before the eye, and these, shortened to what does; all
+    where `near` is None."""
     if near is None:
-        return ends
+        return np.arange(len(ends)), ends
     depth = -(ends @ view[2, :3] + view[2, 3])
-    ends, depth = ends[(depth > near).any(axis=1)], depth[(depth > near).any(axis=1)]
+    kept = np.flatnonzero((depth > near).any(axis=1))
+    ends, depth = ends[kept], depth[kept]
     for one, other in ((0, 1), (1, 0)):
         behind = depth[:, one] < near
         share = (near - depth[behind, one]) / (depth[behind, other] - depth[behind, one])
         ends[behind, one] += share[:, None] * (ends[behind, other] - ends[behind, one])
-    return ends
+    return kept, ends
 
 
 def _eye_dome(depths: Floats, picture: SpatialPicture) -> Floats:

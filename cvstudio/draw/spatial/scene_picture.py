@@ -51,11 +51,12 @@ class Legend:
 
 @dataclass(frozen=True)
 class Backdrop:
-    """Colours behind and around the objects."""
+    """Colours behind and around the objects, and of those that have none (`surface`)."""
 
     background: RGB = (22, 24, 28)
     grid: RGB = (60, 65, 74)
     marked: RGB = (255, 200, 60)
+    surface: RGB = SURFACE
 
 
 class ScenePictures:
@@ -91,7 +92,7 @@ class ScenePictures:
             part
             for number, ready in enumerate(objects)
             for prepared in ready.parts
-            for part in self._parts(prepared, ready.item, number, look, legend)
+            for part in self._parts(prepared, ready.item, number, look, legend, backdrop.surface)
         ]
         guides = self._around(bounds, look, camera, backdrop)
         if marked is not None and np.isfinite(objects[marked].item.bounds).all():
@@ -121,9 +122,9 @@ class ScenePictures:
         return self._guides[1]
 
     def _parts(
-        self, prepared: Prepared, item: Object3D, number: int, look: SpatialLook, legend: Legend | None
+        self, prepared: Prepared, item: Object3D, number: int, look: SpatialLook, legend: Legend | None, plain: RGB
     ) -> list[DrawnPart]:
-        colour = item.colour or SURFACE
+        colour = item.colour or plain
         if isinstance(prepared, PreparedLines):
             return [DrawnPart(prepared, number, prepared.colours, colour, "none", width=1.5)]
         colours = self._of_vertices(prepared, look, legend)
@@ -141,7 +142,9 @@ class ScenePictures:
         if look.style == "edges":
             return [replace(part, edges=_INK, width=0.5)]
         if look.style == "wireframe":
-            return [replace(part, filled=False, edges=colour)]
+            return [replace(part, filled=False, edges=colour, width=1.0)]
+        if look.style == "points":
+            return [replace(part, filled=False)]
         return [part]
 
     def _of_vertices(

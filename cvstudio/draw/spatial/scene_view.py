@@ -135,6 +135,11 @@ class SceneViewRenderer:
         return picture
 
 
+def scene_picture(scene: Scene3D, size: Size) -> NDArray[np.uint8]:
+    """The visible objects alone, from where a scene is first seen: uint8 RGB (h, w, 3) of `size`."""
+    return SceneViewRenderer(SceneView(scene, SpatialLook(grid=False))).render(size)
+
+
 def _paint_text(picture: NDArray[np.uint8], text: str, left: int, top: int, size: int) -> None:
     mask = text_mask(text, size)
     left, top = max(0, left), max(0, top)

@@ -210,14 +210,20 @@ def test_one_face_is_one_triangle(tmp_path: Path) -> None:
 def test_surveyed_coordinates_are_drawn_as_near_the_origin() -> None:
     """A float32 holds UTM northings in steps of half a metre: the view subtracts the centre first."""
     from cvstudio.data.geometry import Size
-    from cvstudio.draw.samples.mesh import Preview, ViewCamera
+    from cvstudio.draw.spatial.look import SpatialLook
+    from cvstudio.draw.spatial.scene_view import SceneView, SceneViewRenderer
+    from cvstudio.results.scene3d import Object3D, Scene3D
+
+    def picture(points: np.ndarray) -> np.ndarray:
+        scene = Scene3D((Object3D("cloud", PointCloud(points)),))
+        renderer = SceneViewRenderer(SceneView(scene, SpatialLook(grid=False)))
+        return renderer.render(size, renderer.camera.zoomed(8, None, renderer.radius)).astype(int)
 
     points = np.random.default_rng(0).uniform(-0.01, 0.01, (3000, 3))
     points = np.round(points * 2**30) / 2**30
     far = points + np.array([730_200.0, 4_500_000.0, 12.0])
-    camera, size = ViewCamera().spun(33.0).zoomed(8), Size(120, 90)
-    near_picture = Preview(PointCloud(points)).render(camera, size).astype(int)
-    far_picture = Preview(PointCloud(far)).render(camera, size).astype(int)
+    size = Size(120, 90)
+    near_picture, far_picture = picture(points), picture(far)
     assert near_picture.std() > 5
     # Doubles hold the far ones to a billionth of a metre, a ten-millionth of the view.
     assert (np.abs(far_picture - near_picture).max(axis=2) > 8).mean() < 0.002

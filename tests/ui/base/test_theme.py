@@ -17,7 +17,9 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import TriangleMesh
-from cvstudio.draw.samples.mesh import Preview, ViewCamera
+from cvstudio.draw.spatial.orbit_camera import OrbitCamera
+from cvstudio.draw.spatial.scene_view import SceneView, SceneViewRenderer
+from cvstudio.results.scene3d import Object3D, Scene3D
 from ui.base import theme
 from ui.base.icons import icon
 from ui.views.spatial.view import SpatialView
@@ -35,6 +37,7 @@ PAIRS = [
     ("on_accent", "accent"),
     ("text", "canvas"),
     ("on_space", "space"),
+    ("warning", "space"),
 ]
 BOTH = pytest.mark.parametrize("palette", [theme.DARK, theme.LIGHT], ids=lambda palette: palette.name)
 
@@ -75,19 +78,23 @@ def test_the_canvas_of_the_light_theme_is_mid_grey() -> None:
 @BOTH
 @pytest.mark.parametrize("turn_deg", [-50, 0, 50])
 def test_a_model_without_colours_stands_out(palette: theme.ThemeColours, turn_deg: float) -> None:
-    """On the mid grey of pictures a lit surface, and points with normals, could not be seen."""
+    """Of whatever brightness the ground is, a lit surface can be seen on it."""
     corners = np.array([[-1, -1, 0], [1, -1, 0], [0, 1, 0]], np.float64)
     plane = TriangleMesh(corners, np.array([[0, 1, 2]], np.int32))
-    camera = ViewCamera(np.eye(3)).turned(turn_deg, 0)
-    shade = Preview(plane).render(camera, Size(64, 64))[32, 32]
+    colour = tuple(int(palette.model[start : start + 2], 16) for start in (1, 3, 5))
+    scene = Scene3D((Object3D("plane", plane, colour=(colour[0], colour[1], colour[2])),))
+    camera = OrbitCamera().fitted(np.zeros(3), 1.5).orbited(turn_deg, 0)
+    shade = SceneViewRenderer(SceneView(scene, camera=camera)).render(Size(64, 64))[32, 32]
     assert theme.contrast("#{:02x}{:02x}{:02x}".format(*shade), palette.space) >= 2
 
 
-def test_models_lie_on_the_same_ground_in_both_themes(qapp: QApplication, qtbot: QtBot) -> None:
+def test_the_ground_of_models_is_that_of_the_theme(qapp: QApplication, qtbot: QtBot) -> None:
     view = SpatialView(lambda job: None)
     qtbot.addWidget(view)
     theme.apply_theme(qapp, "light")
-    assert view.grab().toImage().pixelColor(5, 5).name() == theme.DARK.space
+    assert view.grab().toImage().pixelColor(5, 5).name() == theme.LIGHT.space
+    backdrop = view._backdrop()
+    assert "#{:02x}{:02x}{:02x}".format(*backdrop.surface) == theme.LIGHT.model
     view.close_drawer()
 
 

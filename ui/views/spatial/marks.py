@@ -19,13 +19,14 @@ from cvstudio.draw.spectrogram import colour_lut
 GIZMO = 34.0
 """Length of the axes of the cross of directions, in logical pixels."""
 _BAR = (12.0, 160.0)
-_SHADOW = QColor(0, 0, 0, 150)
+_SHADOW, _GLOW = QColor(0, 0, 0, 150), QColor(255, 255, 255, 170)
 _MARK = QColor(255, 200, 60)
 
 
 def paint_text(painter: QPainter, place: QPointF, text: str, colour: QColor) -> None:
-    """Text whose left end of the baseline is at a place, with a dark edge, so that it is read on anything."""
-    painter.setPen(_SHADOW)
+    """Text whose left end of the baseline is at a place, with an edge that is dark where the text is light and light
+    where it is dark, so that it is read on anything."""
+    painter.setPen(_SHADOW if colour.lightness() > 127 else _GLOW)
     for step in (QPointF(1, 1), QPointF(-1, 1), QPointF(1, -1), QPointF(-1, -1)):
         painter.drawText(place + step, text)
     painter.setPen(colour)
@@ -69,7 +70,7 @@ def paint_ticks(
     painter: QPainter, places: NDArray[np.float64], ticks: Sequence[Tick], extent: float, colour: QColor
 ) -> None:
     """Coordinates beside the axes of a scene, at their places (n, 3) in the view; those too close are left out."""
-    metrics = QFontMetricsF(painter.font())
+    metrics, on_dark = QFontMetricsF(painter.font()), colour.lightness() > 127
     taken: list[QRectF] = []
     for (x, y, _), tick in zip(places.tolist(), ticks, strict=True):
         if not (math.isfinite(x) and math.isfinite(y)):
@@ -79,7 +80,8 @@ def paint_ticks(
         if any(box.intersects(other) for other in taken):
             continue
         taken.append(box)
-        paint_text(painter, QPointF(x + 6, y), text, QColor(*AXIS_COLOURS[tick.axis]).lighter(130))
+        axis = QColor(*AXIS_COLOURS[tick.axis])
+        paint_text(painter, QPointF(x + 6, y), text, axis.lighter(130) if on_dark else axis.darker(220))
 
 
 def measure_texts(points: Sequence[Floats], extent: float, unit: str) -> tuple[list[str], list[str]]:

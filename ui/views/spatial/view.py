@@ -215,13 +215,12 @@ class SpatialView(QWidget):
         return Size(max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
 
     def _backdrop(self) -> Backdrop:
-        space, line = theme.colour("space"), theme.colour("on_space")
-        background = (space.red(), space.green(), space.blue())
-        red, green, blue = (
-            round(a + (b - a) * _GRID_SHARE)
-            for a, b in zip(background, (line.red(), line.green(), line.blue()), strict=True)
+        background, line, marked, model = (
+            (colour.red(), colour.green(), colour.blue())
+            for colour in map(theme.colour, ("space", "on_space", "warning", "model"))
         )
-        return Backdrop(background, (red, green, blue))
+        red, green, blue = (round(a + (b - a) * _GRID_SHARE) for a, b in zip(background, line, strict=True))
+        return Backdrop(background, (red, green, blue), marked, model)
 
     def _draw(self, *, moving: bool) -> None:
         self._soon.stop()

@@ -72,6 +72,34 @@ def test_every_style_shows_the_ball_where_it_is(style: str, orthographic: bool) 
     assert np.ptp(rows) + 1 == pytest.approx(120 * edge / math.tan(half), abs=4)
 
 
+def test_points_and_wireframe_show_the_vertices_and_edges_alone_in_their_colours() -> None:
+    corners = np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    red, blue = (250, 20, 20), (20, 20, 250)
+    plate = TriangleMesh(
+        corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32), np.array([red, red, blue, blue], np.uint8)
+    )
+    camera = OrbitCamera().fitted(np.zeros(3), math.sqrt(2)).looking("front")
+    for style, most in (("points", 4 * 5**2), ("wireframe", 4 * 160)):
+        look = dataclasses.replace(PLAIN, style=style, point_size=4.0)
+        pixels = SceneViewRenderer(SceneView(Scene3D((Object3D("a", plate),)), look, camera)).render(SIZE, quick=True)
+        shown = pixels[seen(pixels)].astype(int)
+        assert 30 < len(shown) <= most, style
+        # The upper corners are blue, the lower ones red.
+        rows = np.nonzero(seen(pixels))[0]
+        upper, lower = shown[rows < 30].mean(axis=0), shown[rows > 90].mean(axis=0)
+        assert upper[2] > 2 * upper[0], style
+        assert lower[0] > 2 * lower[2], style
+
+
+def test_a_line_keeps_its_colour_where_others_lie_behind_the_eye() -> None:
+    ends = np.array([[-1.0, 0, 50], [1, 0, 50], [-1, 0, 0], [1, 0, 0]])
+    colours = np.array([[250, 20, 20], [20, 20, 250]], np.uint8)
+    lines = LineSet(ends, np.array([[0, 1], [2, 3]], np.int32), colours)
+    camera = OrbitCamera().fitted(np.zeros(3), 1.5).looking("front")
+    pixels = SceneViewRenderer(SceneView(Scene3D((Object3D("a", lines),)), PLAIN, camera)).render(SIZE, quick=True)
+    assert (pixels[seen(pixels)].astype(int) == (20, 20, 250)).all(axis=1).mean() > 0.9
+
+
 def test_the_cutting_plane_hides_one_side() -> None:
     scene = Scene3D((ball("a"),))
     camera = OrbitCamera(up="y").fitted(np.zeros(3), 1.73).looking("front")

@@ -170,7 +170,10 @@ class OpenGLRenderer:
             if part.filled:
                 yield from self._filled(picture, part, uploaded, level)
             if part.edges is not None:
-                self._use(picture, part, ["CUT"] * (picture.clip_of(part) is not None), part.edges)
+                names = ["CUT"] * (picture.clip_of(part) is not None)
+                # Edges alone have the colours of the surface; on a surface they are told apart from it.
+                names += [] if part.filled else ["UNLIT", *self._colouring(part, uploaded, level)]
+                self._use(picture, part, names, part.edges)
                 gl.glPolygonMode(_FRONT_AND_BACK, _LINE)
                 gl.glLineWidth(max(part.width, 1.0))
                 yield from self._elements(uploaded, level, _TRIANGLES)
@@ -194,27 +197,31 @@ class OpenGLRenderer:
         yield from self._elements(uploaded, 0, kind, share if kind == _POINTS else 1.0)
 
     def _vertices(self, picture: SpatialPicture, part: DrawnPart, uploaded: UploadedPart) -> Iterator[None]:
-        names = ["CUT"] * (picture.clip_of(part) is not None) + ["PAINTED"] * (part.colours is not None)
-        if part.colours is not None:
-            uploaded.level(0).paint(part.colours)
-        self._use(picture, part, names, part.colour)
+        names = ["CUT"] * (picture.clip_of(part) is not None)
+        names += ["SMOOTH", "POINT"] if part.shading != "none" else []
+        self._use(picture, part, [*names, *self._colouring(part, uploaded, 0)], part.colour)
         self.context.gl.glPointSize(max(part.point_size, 1.0))
         yield from self._elements(uploaded, 0, _POINTS)
+
+    def _colouring(self, part: DrawnPart, uploaded: UploadedPart, level: int) -> list[str]:
+        """Make the colours of a surface ready; the names of what the program does with them."""
+        texture = uploaded.texture() if part.textured else None
+        if texture is not None:
+            texture.bind(0)
+            return ["TEXTURED"]
+        if part.normal_colours:
+            return ["DIRECTIONS"] if part.shading == "flat" and part.filled else ["SMOOTH", "DIRECTIONS"]
+        if part.colours is None:
+            return []
+        uploaded.level(level).paint(part.colours)
+        return ["PAINTED"]
 
     def _filled(self, picture: SpatialPicture, part: DrawnPart, uploaded: UploadedPart, level: int) -> Iterator[None]:
         gl, surface = self.context.gl, uploaded.prepared
         assert isinstance(surface, PreparedSurface)
         names = ["CUT"] * (picture.clip_of(part) is not None)
-        names += {"smooth": ["SMOOTH"], "flat": ["FLAT"], "none": []}[part.shading]
-        texture = uploaded.texture() if part.textured else None
-        if texture is not None:
-            names.append("TEXTURED")
-            texture.bind(0)
-        elif part.normal_colours:
-            names += ["DIRECTIONS"] if part.shading != "none" else ["SMOOTH", "DIRECTIONS"]
-        elif part.colours is not None:
-            names.append("PAINTED")
-            uploaded.level(level).paint(part.colours)
+        names += {"smooth": ["SMOOTH"], "flat": ["FLAT"], "none": ["UNLIT"]}[part.shading]
+        names += self._colouring(part, uploaded, level)
         self._use(picture, part, names, part.colour)
         # The back of a closed surface is never seen, unless it is cut open.
         if surface.facing and picture.clip is None:

@@ -76,7 +76,7 @@ void main() {
 #ifdef DIRECTIONS
     albedo = 0.5 + 0.5 * transpose(mat3(view_from_local)) * outside;
 #endif
-#if defined(FLAT) || defined(SMOOTH)
+#if (defined(FLAT) || defined(SMOOTH)) && !defined(UNLIT)
     albedo *= AMBIENT * (1.0 + SKY * n.y) + KEY * max(dot(n, KEY_LIGHT), 0.0) + HEAD * n.z * n.z;
 #endif
     answer = vec4(albedo, 1.0);
@@ -147,7 +147,7 @@ class Programs:
 
         Parameters
         ----------
-        names : of "SMOOTH" or "FLAT", "PAINTED" or "TEXTURED", "DIRECTIONS", "POINT" and "CUT"
+        names : of "SMOOTH" or "FLAT", "PAINTED" or "TEXTURED", "DIRECTIONS", "POINT", "UNLIT" and "CUT"
         """
         return self._get("surface", frozenset(names), _VERTEX, _FRAGMENT)
 
