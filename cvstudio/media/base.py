@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.data.geometry import Size
-from cvstudio.data.samples import Frame
+from cvstudio.data.samples import Frame, Image
 from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.input_files import shared_protection
 from cvstudio.foundation.names import shown_name
@@ -197,6 +197,14 @@ class Media:
 
 class BaseReader(Closeable):
     """Base of the readers of one medium. Used by one thread only: each lane opens its own."""
+
+
+class DraftReader(BaseReader):
+    """Base of the readers of pictures that a coarser one is quicker to make of."""
+
+    def draft(self) -> Image:
+        """The picture at about half its size, or whole where that is as quick. Raises MediaError."""
+        raise NotImplementedError
 
 
 class MovingReader(BaseReader):

@@ -12,7 +12,7 @@ import numpy as np
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.media import Media, MediaKind, open_media, open_reader
-from cvstudio.media.base import PLAIN_READINGS
+from cvstudio.media.base import PLAIN_READINGS, DraftReader
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _picture(media: Media) -> NDArray[np.uint8] | None:
     if read_sample is None:
         return None
     with open_reader(media) as reader:
-        return fitted(read_sample(reader))
+        return fitted(reader.draft() if isinstance(reader, DraftReader) else read_sample(reader))
 
 
 def _of_jpeg(path: Path, head: bytes) -> Thumbnail:

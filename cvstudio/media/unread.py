@@ -11,7 +11,7 @@ from cvstudio.media.file_identity import quoted
 
 _PICTURE, _MODEL, _ARCHIVE = "save it as PNG or TIFF", "save it as GLB, OBJ or PLY", "unpack it first"
 _SLICE = "save one picture of it as TIFF or PNG"
-_CLOUD, _DEVELOP = "save it as PLY or PCD", "save it as TIFF or JPEG with the program of the camera"
+_CLOUD = "save it as PLY or PCD"
 # No backtracking, or the time would double with every declaration. One of entities holds others before its "]>".
 _DECLARATIONS = rb"(?:(?><!--.{0,500}?-->|<![^>]{0,500}>|\]>)\s*)*+"
 _MAGICS: tuple[tuple[bytes, str, str], ...] = (
@@ -27,7 +27,6 @@ _MAGICS: tuple[tuple[bytes, str, str], ...] = (
     (rb"\0\0[\1\2]\0[^\0]\0", "an icon or cursor", _PICTURE),
     (rb"DDS ", "a DirectDraw texture", _PICTURE),
     (rb"\xabKTX ", "a Khronos texture", _PICTURE),
-    (rb".{4}ftypcrx|FUJIFILMCCD-RAW|IIRO|IIRS|MMOR|IIU\0|\0MRM", "a RAW photograph", _DEVELOP),
     (rb".{128}DICM", "a DICOM file", _PICTURE),
     (rb"SIMPLE  =", "an FITS file", _PICTURE),
     (rb"NIST_1A\n.{0,1000}?embedded-shorten", "a recording packed with Shorten (SPHERE)", "unpack it with sph2pipe"),

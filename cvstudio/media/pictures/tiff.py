@@ -21,13 +21,15 @@ from cvstudio.media.file_identity import damaged, decoding, quoted
 from cvstudio.media.pictures.alpha import straight
 from cvstudio.media.pictures.color_profile import ink_to_srgb
 from cvstudio.media.pictures.opencv import imdecode
+from cvstudio.media.pictures.raw_workers import undeveloped_reason
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
 # PhotometricInterpretation, TIFF 6.0, its technical notes, and DNG 1.7.
 WHITE_IS_ZERO, BLACK_IS_ZERO, _RGB, _PALETTE, INKS, _YCBCR, _CIELAB, _ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
-_SENSOR = (32803, 34892)
+SENSOR = (32803, 34892)
+"""Of the numbers of a sensor: behind a mosaic of colours, or with three colours each."""
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _REDUCED, _MASK = 1, 4
 """Bits of NewSubfileType."""
@@ -94,7 +96,8 @@ class TiffPicture:
 
 
 @contextmanager
-def _opened(file: BinaryIO) -> Iterator[TiffFile]:
+def opened(file: BinaryIO) -> Iterator[TiffFile]:
+    """The directories of a TIFF. Whatever is raised says that it is damaged."""
     import tifffile
 
     # A MediaError, or a fact, replaces what tifffile would print.
@@ -108,7 +111,7 @@ def describe(file: BinaryIO, number: int = 0) -> TiffPicture:
 
     Whatever is raised says that the file is damaged; MediaError says more.
     """
-    with _opened(file) as tiff:
+    with opened(file) as tiff:
         page = _chosen(tiff, number)
         if page.dtype is not None and page.dtype.kind == "c":
             raise MediaError(
@@ -146,7 +149,7 @@ def read_tiff(path: Path, number: int = 0) -> Image:
     MediaError
         It is damaged, or packed or made in a way that is not read.
     """
-    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+    with decoding(path), path.open("rb") as file, opened(file) as tiff:
         page = _chosen(tiff, number)
         return _to_image(path, page, _values(path, page))
 
@@ -161,7 +164,7 @@ def read_tiff_values(path: Path, number: int = 0) -> NDArray[Any]:
     MediaError
         It is damaged, or packed in a way that is not read.
     """
-    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+    with decoding(path), path.open("rb") as file, opened(file) as tiff:
         page = _chosen(tiff, number)
         values = _values(path, page)
         if int(page.photometric) == WHITE_IS_ZERO and values.dtype.kind == "u":
@@ -180,7 +183,7 @@ def levels_fact(path: Path, number: int = 0) -> str:
     MediaError
         The file is damaged.
     """
-    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+    with decoding(path), path.open("rb") as file, opened(file) as tiff:
         page = _chosen(tiff, number)
         if page.dtype is None or page.dtype.kind not in "iu" or page.dtype in (np.uint8, np.uint16):
             return ""
@@ -225,7 +228,7 @@ def _directories(tiff: TiffFile) -> list[TiffPage]:
 
 def _can_be_shown(page: TiffPage) -> bool:
     return (
-        int(page.photometric) not in _SENSOR
+        int(page.photometric) not in SENSOR
         and page.imagewidth > 0
         and page.imagelength > 0
         and page.dtype is not None
@@ -254,13 +257,13 @@ def _chosen(tiff: TiffFile, number: int) -> TiffPage:
     if number:
         return _directories(tiff)[number - 1]
     first = tiff.pages[0].aspage()
-    if not int(first.subfiletype) & _REDUCED and int(first.photometric) not in _SENSOR:
+    if not int(first.subfiletype) & _REDUCED and int(first.photometric) not in SENSOR:
         return first
     shown = [page for page in _directories(tiff) if _can_be_shown(page) and not int(page.subfiletype) & _MASK]
     if not shown:
         raise MediaError(
-            f"{quoted(Path(tiff.filename))} is a RAW photograph without a preview, and sensor data are not developed "
-            "here; save it as TIFF or JPEG with the program of the camera."
+            f"{quoted(Path(tiff.filename))} is a RAW photograph without a preview, and it cannot be developed, as "
+            f"{undeveloped_reason()}; save it as TIFF or JPEG with the program of the camera."
         )
     return max(shown, key=lambda page: page.imagewidth * page.imagelength)
 
@@ -274,11 +277,11 @@ def _pages_fact(tiff: TiffFile, page: TiffPage, number: int, directories: list[T
         return ""
     if number:
         return f"{max(len(tiff.pages), len(directories))}; page {number} is shown"
-    raw = [other for other in directories if int(other.photometric) in _SENSOR]
+    raw = [other for other in directories if int(other.photometric) in SENSOR]
     if raw:
         largest = max(raw, key=lambda other: other.imagewidth * other.imagelength)
         size = f"{largest.imagewidth} × {largest.imagelength}"
-        return f"RAW photograph of {size}; its largest preview is shown"
+        return f"RAW photograph of {size}, not developed, as {undeveloped_reason()}; its largest preview is shown"
     if page is not tiff.pages[0]:
         return f"{len(directories)} pictures; the largest is shown"
     pages = len(tiff.pages)
@@ -344,7 +347,7 @@ def missing_segments(path: Path, number: int = 0) -> tuple[int, int]:
 
     `number` is the page, as in `read_tiff`. Raises MediaError.
     """
-    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+    with decoding(path), path.open("rb") as file, opened(file) as tiff:
         page = _chosen(tiff, number)
         if _is_sparse(page):
             return 0, 0
@@ -362,7 +365,7 @@ def jpeg_segments(path: Path, number: int = 0) -> Iterator[bytes]:
 
     `number` is the page, as in `read_tiff`. Raises MediaError.
     """
-    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+    with decoding(path), path.open("rb") as file, opened(file) as tiff:
         page = _chosen(tiff, number)
         if int(page.compression) != _NEW_JPEG:
             return

@@ -14,6 +14,7 @@ import tifffile
 
 from .conftest import tone, write_media
 from .damaged_files import WAYS, Opener, damage
+from .raw_files import mosaic, packed, scene, write_camera_file, write_dng
 from .test_damage import MAKERS
 from .test_geometry_reports import STL_TEXT, gltf_part, stl
 
@@ -69,6 +70,23 @@ def further(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """RAW photographs, whose decoders are native and in a process of their own."""
+    folder = tmp_path_factory.mktemp("raw")
+    light, preview = scene(60, 40), np.full((24, 32, 3), 90, np.uint8)
+    counts = mosaic(light)
+    write_dng(folder / "plain.dng", counts, crop=(2, 2, 50, 30))
+    write_dng(folder / "preview.dng", counts, preview=preview, jpeg=True, orientation=6)
+    write_dng(folder / "linear.dng", np.round(light * 4095).astype(np.uint16))
+    write_dng(folder / "tiles.dng", counts, tile=(32, 32))
+    write_dng(folder / "packed.dng", packed(counts), shape=counts.shape, dtype=np.uint16, compression=7)
+    for name, make, model in (("a.nef", "NIKON CORPORATION", "NIKON D850"), ("a.arw", "SONY", "ILCE-7M3")):
+        write_camera_file(folder / name, make, model, counts, hangs=True)
+    write_camera_file(folder / "a.pef", "PENTAX", "PENTAX K-1", counts, hangs=False)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
 def faults(seeds: dict[str, bytes], folder: Path, numbers: range) -> list[str]:
     """What neither was opened nor refused in one sentence."""
     names, others = list(seeds), list(seeds.values())
@@ -96,6 +114,10 @@ def test_a_sample_of_damage_to_further_forms(further: dict[str, bytes], tmp_path
     assert faults(further, tmp_path, range(SAMPLE)) == []
 
 
+def test_a_sample_of_damage_to_raw_photographs(raw: dict[str, bytes], tmp_path: Path) -> None:
+    assert faults(raw, tmp_path, range(SAMPLE)) == []
+
+
 def test_a_video_track_that_lost_its_parameters(seeds: dict[str, bytes], tmp_path: Path) -> None:
     # An AVI with an absurd size and an MP4 with a flipped bit, which FFmpeg opens without a decoder.
     assert faults(seeds, tmp_path, range(2354, 2355)) == []
@@ -114,6 +136,13 @@ def test_all_damage(seeds: dict[str, bytes], tmp_path: Path) -> None:
 @pytest.mark.timeout(7200)
 def test_all_damage_to_further_forms(further: dict[str, bytes], tmp_path: Path) -> None:
     found = faults(further, tmp_path, range(int(os.environ.get("CVSTUDIO_DAMAGE", ALL))))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_all_damage_to_raw_photographs(raw: dict[str, bytes], tmp_path: Path) -> None:
+    found = faults(raw, tmp_path, range(int(os.environ.get("CVSTUDIO_DAMAGE", ALL))))
     assert not found, "\n".join(found)
 
 

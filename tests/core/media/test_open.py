@@ -304,7 +304,6 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
             b'<!DOCTYPE svg [\n<!ENTITY a "http://b">\n<!ENTITY c "d">\n]>\n<!-- x > y -->\n<svg width="&a;">',
             "is a drawing of lines (SVG)",
         ),
-        ("a.cr3", b"\0\0\0\x18ftypcrx " + bytes(50), "is a RAW photograph"),
         ("a.dcm", bytes(128) + b"DICM", "is a DICOM file"),
         ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(9), "is an HDF5 file"),
         ("a.las", b"LASF" + bytes(99), "is an LAS or LAZ point cloud, which is not read here; save it as PLY or PCD."),

@@ -204,7 +204,11 @@ def _raw(path: Path, *, preview: int | None) -> None:
         tiff.write(np.zeros((200, 300), np.uint16), photometric=32803, extratags=[(33422, 1, 4, b"\0\1\1\2", True)])
 
 
-def test_of_a_raw_photograph_the_largest_preview(tmp_path: Path) -> None:
+def test_of_a_raw_photograph_that_is_not_developed_the_largest_preview(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("formats.raw", "pictures.raw_workers"):
+        monkeypatch.setattr(f"cvstudio.media.{module}.available", lambda: False)
     image = load(CASES / "rawlike.dng")
     assert isinstance(image, Image)
     assert image.size == (128, 96)
@@ -212,7 +216,9 @@ def test_of_a_raw_photograph_the_largest_preview(tmp_path: Path) -> None:
     _raw(tmp_path / "a.dng", preview=100)
     image = load(tmp_path / "a.dng")
     assert (image.size, image.pixels[0, 0].tolist()) == ((200, 100), [120, 120, 120])
-    assert told(tmp_path / "a.dng")["Pages"] == "RAW photograph of 300 × 200; its largest preview is shown"
+    assert told(tmp_path / "a.dng")["Pages"] == (
+        "RAW photograph of 300 × 200, not developed, as rawpy is not installed; its largest preview is shown"
+    )
     _raw(tmp_path / "a.dng", preview=None)
     with pytest.raises(MediaError, match=r"'a\.dng' is a RAW photograph without a preview"):
         open_media(tmp_path / "a.dng")
