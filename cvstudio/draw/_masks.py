@@ -17,6 +17,9 @@ from cvstudio.results.masks import edges
 MAX_MASKS = 100
 """Largest number of masks that are drawn, the best ones; more would hide the picture and delay a slider's tick."""
 
+BAND = 1 << 15
+"""Pixels that are tinted together: the system clears memory for larger arrays each time, which takes longer."""
+
 EMPHASISED = 0.2
 """Additional opacity of selected and hovered masks."""
 
@@ -78,11 +81,13 @@ def _shape(result: Detections, row: int, scale: float, part: Part, width: int) -
     margins = (x1 - width, y1 - width, x2 + width, y2 + width)
     mask = result.masks.window(row, result.boxes[row], scale, *margins).view(np.uint8)
     core = cv2.erode(mask, np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8), iterations=width)
-    without_margin = np.s_[width : mask.shape[0] - width, width : mask.shape[1] - width]
-    inside = np.ascontiguousarray(mask[without_margin])
-    line = cv2.findNonZero(cv2.bitwise_xor(mask, core)[without_margin])
-    columns, rows = (np.zeros(0, np.int32),) * 2 if line is None else line[:, 0].T
-    shape = Shape(inside, (rows, columns))
+    edge = cv2.bitwise_xor(mask, core, dst=core)
+    for margin in (edge[:width], edge[-width:], edge[:, :width], edge[:, -width:]):
+        margin[...] = 0
+    # Of a few ones among many zeros four times as fast as OpenCV's `findNonZero`.
+    rows, columns = np.divmod(np.flatnonzero(edge.view(bool)).astype(np.int32), np.int32(edge.shape[1]))
+    inside = mask[width : mask.shape[0] - width, width : mask.shape[1] - width]
+    shape = Shape(inside, (rows - width, columns - width))
     _shapes.put(key, shape)
     return shape
 
@@ -99,7 +104,11 @@ def _paint(place: NDArray[np.uint8], shape: Shape, colour: RGB, cover: float) ->
     import cv2
 
     tint = np.rint(np.array([*colour, 0]) * cover)
-    tinted = cv2.convertScaleAbs(place, alpha=1 - cover)
-    cv2.add(tinted, tint, dst=tinted)
-    cv2.copyTo(tinted, shape.inside, place)
+    height, width = shape.inside.shape
+    n_at_once = max(1, BAND // width)
+    for start in range(0, height, n_at_once):
+        band = place[start : start + n_at_once]
+        tinted = cv2.convertScaleAbs(band, alpha=1 - cover)
+        cv2.add(tinted, tint, dst=tinted)
+        cv2.copyTo(tinted, shape.inside[start : start + n_at_once], band)
     place[shape.line] = colour

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
-from cvstudio.data.samples import Image
+from cvstudio.data.samples import Frame, Image
 from cvstudio.draw._base_picture import BasePicture, Colour, plain
 from cvstudio.draw.base import Emphasis, Look, draw, painter_of
 from cvstudio.draw.palette import shared_labels
@@ -66,12 +66,16 @@ def render_alone(result: Any, look: Look, widest: int) -> NDArray[np.uint8]:
 
 
 class Renderer:
-    """Renders repeatedly: caches the picture's image pyramid and, while only results change, its pixels at the view."""
+    """Renders repeatedly: caches the picture's image pyramid and, while only results change, its pixels at the view.
+
+    The pixels of a frame are kept from its second rendering on: while a video plays none is wanted again.
+    """
 
     def __init__(self) -> None:
         self._base: Image | None = None
         self._picture: BasePicture | None = None
         self._toned = False
+        self._rendered = False
         self._sampled: NDArray[np.uint8] | None = None
         self._sampled_for: tuple[View, Colour, float, Adjustments | None] | None = None
 
@@ -91,15 +95,17 @@ class Renderer:
         if base is not self._base or (base is not None and (tone is not None) != self._toned):
             self._base, self._toned = base, tone is not None
             self._picture = BasePicture(base, deep=self._toned) if base else None
-            self._sampled = None
+            self._sampled, self._rendered = None, False
         exposure_ev = exposure_ev if self._picture is not None and self._picture.linear else 0.0
-        if self._sampled is None or self._sampled_for != (view, background, exposure_ev, tone):
+        sampled_for = (view, background, exposure_ev, tone)
+        if self._sampled is None or self._sampled_for != sampled_for:
             picture = self._picture
-            self._sampled = (
-                plain(view, background) if picture is None else picture.sample(view, background, exposure_ev, tone)
-            )
-            self._sampled_for = (view, background, exposure_ev, tone)
-        canvas = self._sampled.copy()
+            canvas = plain(view, background) if picture is None else picture.sample(view, background, exposure_ev, tone)
+            self._sampled = canvas.copy() if self._rendered or not isinstance(base, Frame) else None
+            self._sampled_for = sampled_for
+        else:
+            canvas = self._sampled.copy()
+        self._rendered = True
         _draw_layers(canvas, layers, view, emphasis)
         return canvas
 

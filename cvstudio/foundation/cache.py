@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,24 +16,36 @@ from cvstudio.foundation.progress import Progress
 
 Key = Hashable
 
+_WITHOUT_PARTS = frozenset({str, bytes, int, float, bool, object, type(None)})
+
 
 def buffers(value: Any) -> dict[int, int]:
     """Memory blocks that the arrays in `value` keep alive, id -> bytes; containers and dataclasses are traversed."""
+    blocks: dict[int, int] = {}
+    _add_buffers(value, blocks)
+    return blocks
+
+
+def _add_buffers(value: Any, blocks: dict[int, int]) -> None:
     if isinstance(value, np.ndarray):
         # A read-only view keeps its whole base alive.
         base = value if value.base is None else value.base
-        return {id(base): int(base.nbytes) if isinstance(base, np.ndarray) else int(value.nbytes)}
-    blocks: dict[int, int] = {}
-    items: Iterable[Any] = ()
+        blocks[id(base)] = int(base.nbytes) if isinstance(base, np.ndarray) else int(value.nbytes)
+        return
+    for item in _parts(value):
+        # Told by the exact type first: a result has a hundred names of classes, and every frame's results are stored.
+        if type(item) not in _WITHOUT_PARTS:
+            _add_buffers(item, blocks)
+
+
+def _parts(value: Any) -> Sequence[Any]:
+    if isinstance(value, list | tuple):
+        return tuple(value)
     if isinstance(value, Mapping):
-        items = value.values()
-    elif isinstance(value, list | tuple):
-        items = value
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
-        items = vars(value).values()
-    for item in list(items):
-        blocks.update(buffers(item))
-    return blocks
+        return tuple(value.values())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
+        return tuple(vars(value).values())
+    return ()
 
 
 @dataclass(frozen=True)

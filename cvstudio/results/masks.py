@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
@@ -15,9 +16,6 @@ from cvstudio.data.pixel_map import PixelMap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_BLOCK = 1 << 16
-"""Pixels that are enlarged together, so that they stay in the processor's cache."""
 
 
 class Grid(NamedTuple):
@@ -209,14 +207,19 @@ def _enlarge(grid: Grid, scale: float, corner: tuple[int, int], target: NDArray[
     row, down = _between(corner[1], height, grid.cells_per_pixel[1] / scale, grid.origin[1], n_rows)
     steps = np.diff(grid.logits, axis=1, append=grid.logits[:, -1:])
     enlarged_rows = grid.logits[:, column] + steps[:, column] * across
-    steps = np.diff(enlarged_rows, axis=0, append=enlarged_rows[-1:])
-    n_at_once = max(1, _BLOCK // width)
-    for start in range(0, height, n_at_once):
-        rows = row[start : start + n_at_once]
-        values = steps[rows]
-        values *= down[start : start + n_at_once, None]
-        values += enlarged_rows[rows]
-        np.greater(values, 0, out=target[start : start + n_at_once])
+    positive = enlarged_rows > 0
+    # The output rows between the centres of the same two rows of cells at a time. A column in which both are positive
+    # or neither is stays so in between, as rounded, too: only where the sign changes is anything to be computed.
+    starts = np.flatnonzero(np.diff(row, prepend=-1, append=-1)).tolist()
+    for start, stop in itertools.pairwise(starts):
+        upper = int(row[start])
+        target[start:stop] = positive[upper]
+        if upper + 1 < n_rows:
+            columns = np.flatnonzero(positive[upper] != positive[upper + 1])
+            ends = enlarged_rows[upper : upper + 2, columns]
+            values = (ends[1] - ends[0]) * down[start:stop, None]
+            values += ends[0]
+            target[start:stop, columns] = values > 0
 
 
 def _between(

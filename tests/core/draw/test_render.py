@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 
 from cvstudio.data.geometry import Rect, Size, View
-from cvstudio.data.samples import Image
+from cvstudio.data.samples import Frame, Image
 from cvstudio.draw import Emphasis, Look, Renderer, draw, render
 from cvstudio.draw._base_picture import BasePicture
 from cvstudio.draw.render import BACKGROUND
@@ -173,3 +173,16 @@ def test_the_renderer_keeps_the_base_while_only_results_change(noise, detections
     moved = View(Rect(30, 4, 200, 150), 0.8)
     np.testing.assert_array_equal(renderer.render(other, [], moved), render(other, [], moved))
     np.testing.assert_array_equal(renderer.render(None, [], moved), render(None, [], moved))
+
+
+def test_a_frame_is_sampled_again_at_its_second_rendering_only(noise, detections, monkeypatch):
+    calls = []
+    original = BasePicture.sample
+    monkeypatch.setattr(BasePicture, "sample", lambda *given: calls.append(given) or original(*given))
+    renderer, view = Renderer(), View(Rect(3, 4, 200, 150), 0.8)
+    frame, found = Frame(noise.pixels, pts=0.5), detections()
+    for count in range(5):
+        layers = [(found.take(range(count)), Look())]
+        np.testing.assert_array_equal(renderer.render(frame, layers, view), render(noise, layers, view))
+        calls[:] = [call for call in calls if call[0] is renderer._picture]
+    assert len(calls) == 2
