@@ -173,7 +173,7 @@ class MainWindow(Window):
         self.recorder = Recorder(self, controller, self.notices)
         self.recorder.changed.connect(self.workspace.timeline.set_recording)
         self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
-        self.quit_guard = QuitGuard(self, controller.long_work)
+        self.quit_guard = QuitGuard(self, controller.long_work, self._may_leave)
         controller.long_work.finish_by(RECORDING, self.recorder.stop)
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
@@ -424,9 +424,17 @@ class MainWindow(Window):
         """Whether the window may close; asks where work or changes would be lost."""
         self._asking = True
         try:
-            return self.quit_guard.may_close() and self.project.may_close()
+            return self.quit_guard.may_close()
         finally:
             self._asking = False
+
+    def _may_leave(self) -> bool:
+        """Whether nothing would be lost, or the user goes on; a close while that is asked is ignored."""
+        asking, self._asking = self._asking, True
+        try:
+            return self.project.may_close()
+        finally:
+            self._asking = asking
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._asking:
