@@ -29,13 +29,14 @@ from PySide6.QtWidgets import (
 
 from cvstudio.foundation.late_import import execute
 from cvstudio.session.session import State
+from ui.base.recent_entries import likely_kind, recent_entries
 from ui.base.settings import Settings
 from ui.control.controller import Controller
 from ui.control.exported_layers import may_export
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.window_requests import WindowRequests
 from ui.panels.base import Panel, PanelContext
-from ui.views.front_page import WelcomeToCome
+from ui.views.front_page import MOST_RECENT, WelcomeToCome
 from ui.window.device_picker import DevicePicker
 from ui.window.dock_layout import DockLayout
 from ui.window.first_paint import FirstPicture
@@ -93,6 +94,9 @@ class MainWindow(Window):
         self.centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self.centre)
         self._to_come = WelcomeToCome()
+        # Whatever stands below them would move if they came later.
+        recent = map(Path, self.settings.recent[:MOST_RECENT])
+        self._to_come.set_recent(recent_entries(((path, likely_kind(path)) for path in recent), MOST_RECENT))
         self.centre.addWidget(self._to_come)
         self.dock_layout = DockLayout(self, self._content)
         self._kept = KeptOnScreen(self, self.docks.values())
@@ -295,8 +299,6 @@ class MainWindow(Window):
 
     def _tell_recent(self) -> None:
         """Let the first screen, where it is in view, show what was opened last."""
-        from ui.views.welcome import MOST_RECENT
-
         if self.centre.currentWidget() is self.welcome:
             self._recent_paths.look(MOST_RECENT)
 
