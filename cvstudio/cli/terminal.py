@@ -52,7 +52,7 @@ class Bar:
         if self._shown is not None and self._shown[0] == step and (not self._live or self._shown[1] == message):
             return
         self._shown = (step, message)
-        status = "" if fraction is None else f" {percent} %"
+        status = "" if fraction is None else f" {percent}%"
         status += "" if left_secs is None else f", {duration_text(left_secs)} left"
         line = message or "working"
         if self._live:

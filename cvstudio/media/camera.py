@@ -37,6 +37,8 @@ SIZES = (Size(640, 480), Size(1280, 720), Size(1920, 1080))
 LOST_SECS = 5.0
 """A device that delivers no frame for this long counts as lost."""
 CHECK_SECS = 0.05
+BUFFERS = 4
+"""Frames that the driver keeps while the capture thread waits for the processor."""
 COUNTED = 512
 """Number of the newest frames whose numbers are known."""
 _SYSTEM = Path("/sys/class/video4linux")
@@ -109,7 +111,7 @@ class CameraSource(Protocol):
     """Source of frames; used by the capture thread only.
 
     A source that knows how many frames it could not take in time before the one that it read last says so by an
-    attribute `missed`.
+    attribute `missed`, and one that knows when that frame was captured, by `captured_secs` on the monotonic clock.
     """
 
     def read(self) -> NDArray[np.uint8]:
@@ -214,7 +216,10 @@ class CameraReader(BaseReader):
             first_opened = _started.setdefault(self._media.id, time.monotonic())
             count = _counts.setdefault(self._media.id, FrameCount())
             while not self._closed:
-                frame = Frame(source.read(), pts=time.monotonic() - first_opened)
+                pixels = source.read()
+                now = time.monotonic()
+                captured = min(now, float(getattr(source, "captured_secs", now)))
+                frame = Frame(pixels, pts=captured - first_opened)
                 missed = int(getattr(source, "missed", 0))
                 count.add(frame.pts, missed)
                 with self._condition:
@@ -222,7 +227,7 @@ class CameraReader(BaseReader):
                         self._newest = frame
                     self._condition.notify_all()
                 if (tap := tap_of(self._media.id)) is not None:
-                    tap.put(self._number, frame, missed)
+                    tap.put(self._number, frame, missed, now - captured)
         except Exception as error:  # the thread ends here, and `latest` raises the error
             failure = error if isinstance(error, MediaError) else _stopped(self.name, error)
             with self._condition:
@@ -283,7 +288,8 @@ class DeviceSource:
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, media.size.width)
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, media.size.height)
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        # Each frame is taken as soon as it is there, so that none grows old; a single buffer would be full meanwhile.
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, BUFFERS)
 
     def read(self) -> NDArray[np.uint8]:
         import cv2

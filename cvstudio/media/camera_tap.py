@@ -11,15 +11,20 @@ from collections.abc import Iterator
 from cvstudio.data.samples import Frame
 from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.memory import available_bytes
 
-WAITING_BYTES = 512 << 20
-"""Most memory for queued frames; further frames are dropped and counted."""
+WAITING_BYTES = 2 << 30
+"""Most memory for queued frames, where a third of what is free is as much; further frames are dropped and counted."""
+LEAST_WAITING_BYTES = 512 << 20
+"""So much memory is used for them on any machine."""
 LEAST_WAITING = 4
+LATE_SECS = 0.1
+"""A frame that is later than this has waited for the processor."""
 POLL_SECS = 0.1
 BEHIND_FRAMES = 6
 """Number of queued frames from which a recording is behind."""
 BEHIND_SECS = 0.5
-"""Time for which it counts as behind after a frame was lost."""
+"""Time for which it counts as behind after a frame was lost or late."""
 
 _taps: dict[str, Tap] = {}
 _lock = threading.Lock()
@@ -46,6 +51,7 @@ class Tap(Closeable):
         self._first = new_source() if only_new else 0
         self._frames: deque[Frame] = deque()
         self._waiting_bytes = 0
+        self._most_bytes = min(WAITING_BYTES, max(LEAST_WAITING_BYTES, available_bytes() // 3))
         self._source: int | None = None
         self._ended = False
         self._condition = threading.Condition()
@@ -72,7 +78,7 @@ class Tap(Closeable):
 
     @property
     def behind(self) -> bool:
-        """Whether frames wait, or were lost just now: other work had better leave it the processor."""
+        """Whether frames wait, or were lost or late just now: other work had better leave it the processor."""
         with self._condition:
             return len(self._frames) >= BEHIND_FRAMES or time.monotonic() - self._lost_secs < BEHIND_SECS
 
@@ -91,17 +97,20 @@ class Tap(Closeable):
             self._ended = True
             self._condition.notify_all()
 
-    def put(self, source: int, frame: Frame, missed: int = 0) -> None:
-        """Queue a new frame of the reader `source`, or drop it; `missed` were not taken before it. Never waits."""
+    def put(self, source: int, frame: Frame, missed: int = 0, late_secs: float = 0.0) -> None:
+        """Queue a new frame of the reader `source`, or drop it. Never waits.
+
+        `missed` were not taken before it; it was itself taken `late_secs` after it was captured.
+        """
         if source < self._first:
             return
         with self._condition:
             if self._source == source:
                 self.missed += missed
-                if missed:
+                if missed or late_secs > LATE_SECS:
                     self._lost_secs = time.monotonic()
             self._source = source
-            full = self._waiting_bytes + frame.pixels.nbytes > WAITING_BYTES and len(self._frames) >= LEAST_WAITING
+            full = self._waiting_bytes + frame.pixels.nbytes > self._most_bytes and len(self._frames) >= LEAST_WAITING
             if full:
                 self.dropped += 1
                 self._lost_secs = time.monotonic()

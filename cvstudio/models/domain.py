@@ -10,7 +10,7 @@ from cvstudio.models.terms import Place, terms
 
 
 def domain(model: ModelSpec) -> str:
-    """Domain of a model: "35 kinds of things", or the one kind that it knows; empty where it is not declared."""
+    """Domain of a model: "35 classes", or the one kind that it knows; empty where it is not declared."""
     if len(model.labels) == 1:
         return model.labels[0]
     task = TASKS.get(model.task)
@@ -43,7 +43,7 @@ def superseded(model: ModelSpec, places: Mapping[str, Place]) -> bool:
 
 def better_text(model: ModelSpec) -> str:
     """One line that says what a better model knows, its size where it is to be downloaded, and its licence, such as
-    "YOLOX-S, 80 kinds of things, 72.1 MB, Apache-2.0"."""
+    "YOLOX-S, 80 classes, 72.1 MB, Apache-2.0"."""
     there = terms(model)
     size = f"{there.size_bytes / 1e6:.1f} MB" if there.size_bytes and not there.place.ready else ""
     # What stands behind the semicolon concerns the data, and is on the card.

@@ -35,7 +35,7 @@ class Task:
     order: int
     folder: str
     result: type[Any]
-    domain: str = "{count} kinds of things"
+    domain: str = "{count} classes"
 
 
 TASKS: Mapping[str, Task] = MappingProxyType(

@@ -105,6 +105,8 @@ class Pipeline(QObject):
         self._starter = Starter()
         self._asked: dict[Any, Any] = {}
         self._long_params: dict[Any, Any] = {}
+        self._yielding: set[Any] = set()
+        """Owners of jobs that let others pass between their outputs."""
         self._failed: dict[Any, Exception] = {}
 
     # Threads of the lanes ---------------------------------------------------------------------------------------
@@ -381,13 +383,15 @@ class Pipeline(QObject):
         self._asked[owner] = key
         if stage.long:
             self._long_params[owner] = request.params[index]
+        background = stage.long or self._long(layer)
+        (self._yielding.add if background else self._yielding.discard)(owner)
         lane.submit(
             Job(
                 owner,
                 layer.instance.spec.title,
                 lambda p: self._stage(layer, index, playing, streams, p),
                 key,
-                background=stage.long or self._long(layer),
+                background=background,
             )
         )
 
@@ -426,6 +430,14 @@ class Pipeline(QObject):
         for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[:2] == ("stage", number)]:
             del self._asked[owner]
             self.lanes.cancel(owner)
+
+    def leave_instance(self, number: int) -> None:
+        """Cancel those stages of the analysis with id `number` that would hold up others, as it is not shown any more;
+        what yields its lane to them goes on."""
+        for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[:2] == ("stage", number)]:
+            if owner not in self._yielding:
+                del self._asked[owner]
+                self.lanes.cancel(owner)
 
     def set_device(self, device: str) -> None:
         """Set the device of networks, "auto" or a name, from the next request on."""

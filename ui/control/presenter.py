@@ -16,6 +16,7 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.reader_pool import sample_key
+from cvstudio.session.layers import belongs_to
 from cvstudio.session.resolve import CanvasLayer, ViewState, resolve
 from cvstudio.session.session import Session, State
 from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
@@ -66,6 +67,12 @@ class Presenter(QObject):
     def follow(self, old: State, new: State) -> None:
         """Cancel jobs made obsolete by the change from `old` to `new`, and switch to its medium; `refresh` shows it."""
         before = {item.id: item for item in old.instances}
+        there = {item.id for item in new.instances}
+        for number in _shown(old) - _shown(new):
+            if number in there:
+                self._pipeline.leave_instance(number)
+            else:
+                self._pipeline.cancel_instance(number)
         for instance in new.instances:
             previous = before.get(instance.id)
             if previous is not None and (
@@ -299,6 +306,13 @@ class Presenter(QObject):
                 self._stepped(value.pts)
             else:
                 self._show_frame(value.pts, event.job.tag)
+
+
+def _shown(state: State) -> set[int]:
+    """Ids of the analyses whose results are shown on the canvas, and of those that these wait for."""
+    media = state.active_media
+    layers = (item for item in state.instances if item.visible or item.id == state.current)
+    return {part.id for item in layers if belongs_to(item, media) for part in state.linked(item).lineage}
 
 
 def _without_edits(source: tuple[str, Hashable, float | None]) -> tuple[str, Hashable, float | None]:

@@ -16,6 +16,7 @@ from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
+from ui.base.recent_entries import PROJECT_SUFFIX
 from ui.base.settings import Settings, first_folder
 from ui.base.translate import translated
 from ui.control.controller import Controller
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cvstudio.session.project import MissingMediaError, NotLoaded
 
 
-SUFFIX = ".cvstudio"
+SUFFIX = PROJECT_SUFFIX
 OWNER = "open project"
 LANES = ("projects", "other projects")
 

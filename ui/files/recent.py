@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import mimetypes
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from cvstudio.foundation.names import shown_name
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.folders import set_file
 from ui.base.icons import icon
+from ui.base.recent_entries import likely_kind, recent_entries
 from ui.base.settings import Settings
 from ui.control.pipeline import Pipeline
 from ui.files.project_files import SUFFIX
@@ -110,14 +109,14 @@ class RecentPaths(QObject):
         """Tell the `most` newest paths that exist: at once as far as is known, and again if that was wrong."""
         paths = tuple(map(Path, self._settings.recent))
         # Whatever stands below them would move if they came later.
-        told = _entries(((path, self._kinds.get(path, "file" if path.suffix else "folder")) for path in paths), most)
+        told = recent_entries(((path, self._kinds.get(path, likely_kind(path))) for path in paths), most)
         self.found.emit(told)
         if not paths:
             return
 
         def work(progress: Progress) -> Iterator[Any]:
             kinds = dict(_check(paths)(progress))
-            yield kinds, _entries(kinds.items(), most), told
+            yield kinds, recent_entries(kinds.items(), most), told
 
         self._pipeline.submit("recent", Job("recent paths", "", work))
 
@@ -128,15 +127,6 @@ class RecentPaths(QObject):
                 self.found.emit(entries)
 
 
-def _entries(kinds: Iterable[tuple[Path, str]], most: int) -> list[tuple[str, str, str]]:
-    """The first `most` that are not missing, each as (title, name of an icon, path as text)."""
-    existing = ((path, kind) for path, kind in kinds if kind != "missing")
-    return [
-        (path.name or str(path), "folder" if kind == "folder" else _quick_icon(path), str(path))
-        for path, kind in itertools.islice(existing, most)
-    ]
-
-
 def _title(path: Path) -> str:
     return shown_name(path.name or str(path)).replace("&", "&&")
 
@@ -145,14 +135,6 @@ def _icon_of(path: Path) -> str:
     if path.suffix == SUFFIX:
         return "cvstudio"
     return kind_icon(set_file(path.name).kind)
-
-
-def _quick_icon(path: Path) -> str:
-    """As `_icon_of`, but without importing the formats, which takes long at the start."""
-    if path.suffix == SUFFIX:
-        return "cvstudio"
-    kind = (mimetypes.guess_type(path.name)[0] or "").partition("/")[0]
-    return {"image": "file-image", "video": "film", "audio": "audio-lines", "model": "box"}.get(kind, "file")
 
 
 def _check(paths: tuple[Path, ...]) -> Callable[[Progress], Iterator[Any]]:

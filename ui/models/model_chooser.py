@@ -109,9 +109,9 @@ class ModelChooser(SearchCombo):
 
 
 def score_text(model: ModelSpec) -> str:
-    """The first published score of a model, such as "top-1 69.8 %"; empty without one."""
+    """The first published score of a model, such as "top-1 69.8%"; empty without one."""
     scores = model.weights[0].scores if model.weights else {}
-    return next((f"{name} {value:.1f} %" for name, value in scores.items()), "")
+    return next((f"{name} {value:.1f}%" for name, value in scores.items()), "")
 
 
 def terms_texts(model_terms: Terms) -> tuple[str, str]:

@@ -367,7 +367,7 @@ class LabelsPanel(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         numbers, labelling = self._selected(), self._labelling
         if len(numbers) == 1:
-            menu.addAction(icon("zoom-in"), self.tr("Zoom to It"), self._zoom)
+            menu.addAction(icon("zoom-in"), self.tr("Zoom to Selection"), self._zoom)
             menu.addAction(icon("copy"), self.tr("Duplicate"), partial(labelling.duplicate, numbers[0]))
             menu.addAction(icon("layers"), self.tr("Bring to Front"), partial(labelling.bring_to_front, numbers[0]))
         if numbers:

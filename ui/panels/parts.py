@@ -95,7 +95,7 @@ def add_part_actions(menu: QMenu, controller: Controller, number: int | None, zo
     count = len(menu.actions())
     box = part.box
     if box is not None:
-        menu.addAction(icon("zoom-in"), _tr("Zoom to It") + "\t" + _tr("Enter"), lambda: zoom(box))
+        menu.addAction(icon("zoom-in"), _tr("Zoom to Selection") + "\t" + _tr("Enter"), lambda: zoom(box))
     detections, instance = controller.detections(), controller.session.state.instance
     acceptable = instance is not None and annotations_of(instance) is None and controller.labelling.ready
     if detections is not None and acceptable:

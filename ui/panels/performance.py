@@ -86,7 +86,7 @@ class PerformancePanel(QScrollArea):
         self.table.setAccessibleName(self.tr("Duration of each stage"))
         self.table.setHeaderLabels([self.tr("ms"), self.tr("last"), self.tr("median"), self.tr("p95")])
         self.table.headerItem().setToolTip(2, self.tr("Median of the last {count} runs").format(count=KEPT))
-        self.table.headerItem().setToolTip(3, self.tr("95 % of the last runs were no slower"))
+        self.table.headerItem().setToolTip(3, self.tr("95% of the last runs were no slower"))
         self.table.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.setIndentation(12)

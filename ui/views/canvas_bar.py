@@ -9,7 +9,7 @@ from ui.base.icons import icon
 
 
 class CanvasBar(QFrame):
-    """Bar with zoom display, fit, 100 %, compare (while held down) and overlay toggle.
+    """Bar with zoom display, fit, 100%, compare (while held down) and overlay toggle.
 
     Signals
     -------
@@ -31,11 +31,11 @@ class CanvasBar(QFrame):
         layout.setSpacing(2)
         self._zoom = QLabel()
         self._zoom.setAccessibleName(self.tr("Zoom"))
-        self._zoom.setMinimumWidth(self._zoom.fontMetrics().horizontalAdvance("6400 %") + 8)
+        self._zoom.setMinimumWidth(self._zoom.fontMetrics().horizontalAdvance("6400%") + 8)
         layout.addWidget(self._zoom)
         fit = self._button("scan", self.tr("Fit (Ctrl+F)"))
         fit.clicked.connect(self.fit)
-        full = self._button("", self.tr("Pixel for pixel, 100 % (Ctrl+1)"))
+        full = self._button("", self.tr("One image pixel per screen pixel, 100% (Ctrl+1)"))
         full.setText("1:1")
         full.clicked.connect(self.actual_size)
         compare = self._button("square-split-horizontal", self.tr("Hold to see the original (or hold C)"))
@@ -54,7 +54,7 @@ class CanvasBar(QFrame):
         return button
 
     def show_zoom(self, percent: float) -> None:
-        self._zoom.setText(f"{percent:.1f} %" if percent < 9.95 else f"{percent:.0f} %")
+        self._zoom.setText(f"{percent:.1f}%" if percent < 9.95 else f"{percent:.0f}%")
 
     def show_overlay_state(self, shown: bool) -> None:
         self._overlay.setIcon(icon("eye" if shown else "eye-off"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -11,6 +13,8 @@ from ui.base.icons import icon
 
 CARD = QSize(224, 124)
 GAP = 12
+RECENT = QSize(CARD.width(), 32)
+MOST_RECENT = 6
 CARDS_TO_COME = 11
 """Cards of the analyses that come with the program: so much room is kept until they are there."""
 
@@ -47,18 +51,36 @@ class _Outlines(QWidget):
         painter.end()
 
 
+class RecentButton(QPushButton):
+    """A recent file, folder or project; a long name is elided in the middle."""
+
+    def __init__(self, title: str, icon_name: str, place: str) -> None:
+        super().__init__(icon(icon_name), "")
+        self.setObjectName("recent")
+        self.setFixedSize(RECENT)
+        self.setToolTip(place)
+        self.setAccessibleName(title)
+        room = RECENT.width() - 16 - 8 - 24
+        text = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room)
+        self.setText(text.replace("&", "&&"))
+
+
 class WelcomeFrame(QFrame):
     """What the welcome screen has before the analyses are imported, each thing where it stays.
 
     Signals
     -------
     open_requested : the user wants to open a file
+    recent_requested : path of the recent file, folder or project to open
     """
 
     open_requested = Signal()
+    recent_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
+        self.recent: list[RecentButton] = []
+        self._recent_columns = 1
         self.setObjectName("welcome")
         title = QLabel(self.tr("What do you want to see?"))
         title.setObjectName("welcome-title")
@@ -114,6 +136,31 @@ class WelcomeFrame(QFrame):
         layout.addWidget(note)
         layout.addLayout(cards)
         layout.addStretch(3)
+
+    def set_recent(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """Show recent files, folders and projects, each as (title, name of an icon, path)."""
+        for button in self.recent:
+            self._recent.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self.recent = []
+        for title, icon_name, place in entries[:MOST_RECENT]:
+            button = RecentButton(title, icon_name, place)
+            button.clicked.connect(lambda _=False, place=place: self.recent_requested.emit(place))
+            self.recent.append(button)
+        self._recent_title.setVisible(bool(self.recent))
+        self._arrange_recent()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        columns = columns_of(CARDS_TO_COME, event.size().width())
+        if columns != self._recent_columns:
+            self._recent_columns = columns
+            self._arrange_recent()
+
+    def _arrange_recent(self) -> None:
+        for number, button in enumerate(self.recent):
+            self._recent.addWidget(button, number // self._recent_columns, number % self._recent_columns)
 
 
 class WelcomeToCome(WelcomeFrame):

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.terms import Place, terms
-from ui.base.icons import icon
 from ui.base.translate import translated
 from ui.views.front_page import CARD, WelcomeFrame, columns_of
 from ui.widgets.icon_label import IconLabel
-
-RECENT = QSize(CARD.width(), 32)
-MOST_RECENT = 6
 
 
 class Card(QPushButton):
@@ -71,20 +65,6 @@ class Card(QPushButton):
         self.setAccessibleDescription(" ".join(part for part in parts[1:] if part))
 
 
-class RecentButton(QPushButton):
-    """A recent file, folder or project; a long name is elided in the middle."""
-
-    def __init__(self, title: str, icon_name: str, place: str) -> None:
-        super().__init__(icon(icon_name), "")
-        self.setObjectName("recent")
-        self.setFixedSize(RECENT)
-        self.setToolTip(place)
-        self.setAccessibleName(title)
-        room = RECENT.width() - 16 - 8 - 24
-        text = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room)
-        self.setText(text.replace("&", "&&"))
-
-
 class Welcome(WelcomeFrame):
     """Screen shown while no medium is open.
 
@@ -92,12 +72,10 @@ class Welcome(WelcomeFrame):
     -------
     sample_requested : key of the analysis whose sample is to be opened
     weights_requested : `Weights` without which it cannot begin, to be offered for download
-    recent_requested : path of the recent file, folder or project to open
     """
 
     sample_requested = Signal(str)
     weights_requested = Signal(object)
-    recent_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,8 +85,6 @@ class Welcome(WelcomeFrame):
             card = Card(spec)
             card.clicked.connect(lambda _=False, card=card: self._chosen(card))
             self.cards.append(card)
-        self.recent: list[RecentButton] = []
-        self.set_recent(())
         self._arrange(len(self.cards))
 
     def _chosen(self, card: Card) -> None:
@@ -122,24 +98,6 @@ class Welcome(WelcomeFrame):
         for card in self.cards:
             card.tell_weights()
 
-    def set_recent(self, entries: Sequence[tuple[str, str, str]]) -> None:
-        """Show recent files, folders and projects, each as (title, name of an icon, path)."""
-        for button in self.recent:
-            self._recent.removeWidget(button)
-            button.hide()
-            button.deleteLater()
-        self.recent = []
-        for title, icon_name, place in entries[:MOST_RECENT]:
-            button = RecentButton(title, icon_name, place)
-            button.clicked.connect(lambda _=False, place=place: self.recent_requested.emit(place))
-            self.recent.append(button)
-        self._recent_title.setVisible(bool(self.recent))
-        self._arrange_recent()
-
-    def _arrange_recent(self) -> None:
-        for number, button in enumerate(self.recent):
-            self._recent.addWidget(button, number // max(self._columns, 1), number % max(self._columns, 1))
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._arrange(columns_of(len(self.cards), event.size().width()))
@@ -149,7 +107,6 @@ class Welcome(WelcomeFrame):
             self._columns = columns
             for number, card in enumerate(self.cards):
                 self.grid.addWidget(card, number // columns, number % columns)
-            self._arrange_recent()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.open_requested.emit()

@@ -217,7 +217,7 @@ def _view(window: Window) -> list[Command]:
     return [
         Command("fit", tr("Zoom to Fit"), fit, "view", ("Ctrl+F",), "scan", ("fit", "맞춤")),
         Command(
-            *("actual-size", tr("Zoom to 100 %"), workspace.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
+            *("actual-size", tr("Zoom to 100%"), workspace.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
             ("actual size", "pixel for pixel", "1:1"),
         ),
         Command(

@@ -29,13 +29,14 @@ from PySide6.QtWidgets import (
 
 from cvstudio.foundation.late_import import execute
 from cvstudio.session.session import State
+from ui.base.recent_entries import likely_kind, recent_entries
 from ui.base.settings import Settings
 from ui.control.controller import Controller
 from ui.control.exported_layers import may_export
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.window_requests import WindowRequests
 from ui.panels.base import Panel, PanelContext
-from ui.views.front_page import WelcomeToCome
+from ui.views.front_page import MOST_RECENT, WelcomeToCome
 from ui.window.device_picker import DevicePicker
 from ui.window.dock_layout import DockLayout
 from ui.window.first_paint import FirstPicture
@@ -96,6 +97,9 @@ class MainWindow(Window):
         self.centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self.centre)
         self._to_come = WelcomeToCome()
+        # Whatever stands below them would move if they came later.
+        recent = map(Path, self.settings.recent[:MOST_RECENT])
+        self._to_come.set_recent(recent_entries(((path, likely_kind(path)) for path in recent), MOST_RECENT))
         self.centre.addWidget(self._to_come)
         self.dock_layout = DockLayout(self, self._content)
         self._kept = KeptOnScreen(self, self.docks.values())
@@ -176,7 +180,7 @@ class MainWindow(Window):
         self.recorder = Recorder(self, controller, self.notices)
         self.recorder.changed.connect(self.workspace.timeline.set_recording)
         self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
-        self.quit_guard = QuitGuard(self, controller.long_work)
+        self.quit_guard = QuitGuard(self, controller.long_work, self._may_leave)
         controller.long_work.finish_by(RECORDING, self.recorder.stop)
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
@@ -299,8 +303,6 @@ class MainWindow(Window):
 
     def _tell_recent(self) -> None:
         """Let the first screen, where it is in view, show what was opened last."""
-        from ui.views.welcome import MOST_RECENT
-
         if self.centre.currentWidget() is self.welcome:
             self._recent_paths.look(MOST_RECENT)
 
@@ -428,9 +430,17 @@ class MainWindow(Window):
         """Whether the window may close; asks where work or changes would be lost."""
         self._asking = True
         try:
-            return self.quit_guard.may_close() and self.project.may_close()
+            return self.quit_guard.may_close()
         finally:
             self._asking = False
+
+    def _may_leave(self) -> bool:
+        """Whether nothing would be lost, or the user goes on; a close while that is asked is ignored."""
+        asking, self._asking = self._asking, True
+        try:
+            return self.project.may_close()
+        finally:
+            self._asking = asking
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._asking:

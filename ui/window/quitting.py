@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -27,6 +27,10 @@ WIDTH = 460
 class QuitDialog(QDialog):
     """Lists the work that is going on, with its progress, and asks what becomes of it.
 
+    Parameters
+    ----------
+    may_leave : asks about what would be lost by quitting, and answers whether the user goes on
+
     Signals
     -------
     now : the user wants to quit without waiting
@@ -36,13 +40,15 @@ class QuitDialog(QDialog):
     now = Signal()
     waited = Signal()
 
-    def __init__(self, window: QWidget, work: LongWork) -> None:
+    def __init__(self, window: QWidget, work: LongWork, may_leave: Callable[[], bool]) -> None:
         super().__init__(window)
         self.setWindowTitle(self.tr("Quit"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumWidth(WIDTH)
         self._work = work
+        self._may_leave = may_leave
         self._waiting = False
+        self._asking = False
         self._answered = False
         self._rows: list[tuple[ElidedLabel, QProgressBar]] = []
         self.text = QLabel()
@@ -53,7 +59,7 @@ class QuitDialog(QDialog):
         self.wait_button.setDefault(True)
         self.wait_button.clicked.connect(self.wait)
         self.now_button = QPushButton(self.tr("Quit now"))
-        self.now_button.setToolTip(self.tr("What is not finished is offered at the next start"))
+        self.now_button.setToolTip(self.tr("Stops the work; you can resume it at the next start"))
         self.now_button.setAutoDefault(False)
         self.now_button.clicked.connect(self._quit_now)
         self.stay_button = QPushButton(self.tr("Stay"))
@@ -76,8 +82,18 @@ class QuitDialog(QDialog):
         self._update()
 
     def wait(self) -> None:
-        """Quit when all work has ended; what goes on until it is told to end, such as a recording, is ended."""
-        self._waiting = True
+        """Quit when all work has ended; what goes on until it is told to end, such as a recording, is ended.
+
+        What would be lost is asked about first: at the end nobody may be there to answer.
+        """
+        self._asking = True
+        try:
+            self._waiting = self._may_leave()
+        finally:
+            self._asking = False
+        if not self._waiting:
+            self._update()
+            return
         for work in self._work.work:
             if work.finish is not None:
                 work.finish()
@@ -98,7 +114,7 @@ class QuitDialog(QDialog):
             self.reject()
 
     def _update(self) -> None:
-        if self._answered:
+        if self._answered or self._asking:
             return
         going_on = self._work.work
         if not going_on:
@@ -108,8 +124,8 @@ class QuitDialog(QDialog):
             if waited:
                 self.waited.emit()
             return
-        waiting = self.tr("cvstudio quits as soon as this is done.")
-        self.text.setText(waiting if self._waiting else self.tr("Work is going on. Quit when it is done?"))
+        waiting = self.tr("cvstudio will quit when this is done.")
+        self.text.setText(waiting if self._waiting else self.tr("cvstudio is still working. Wait until it is done?"))
         self.wait_button.setVisible(not self._waiting)
         while len(self._rows) < len(going_on):
             self._add_row()
@@ -133,17 +149,20 @@ class QuitDialog(QDialog):
 
 
 class QuitGuard(QObject):
-    """Asks before a window closes while work is going on.
+    """Asks before a window closes while work is going on, or where something would be lost.
 
     Parameters
     ----------
     window : is closed when the work has ended, or at once where the user wants that
+    may_leave : asks about what would be lost by closing, and answers whether the user goes on
     """
 
-    def __init__(self, window: QWidget, work: LongWork) -> None:
+    def __init__(self, window: QWidget, work: LongWork, may_leave: Callable[[], bool]) -> None:
         super().__init__(window)
         self._window = window
         self._work = work
+        self._may_leave = may_leave
+        self._waited = False
         self.quits_now = False
         """Whether the user does not wait for the work that is going on."""
         self.dialog: QuitDialog | None = None
@@ -151,11 +170,11 @@ class QuitGuard(QObject):
     def may_close(self) -> bool:
         """Whether the window may close now; otherwise the user is asked, and the window is closed afterwards."""
         if not self._work.work or self.quits_now:
-            return True
+            return self._waited or self._may_leave()
         if self.dialog is None:
-            self.dialog = QuitDialog(self._window, self._work)
+            self.dialog = QuitDialog(self._window, self._work, self._may_leave)
             self.dialog.now.connect(self._now)
-            self.dialog.waited.connect(self._window.close)
+            self.dialog.waited.connect(self._close_after_work)
             self.dialog.finished.connect(lambda _: setattr(self, "dialog", None))
             self.dialog.open()
         else:
@@ -165,6 +184,12 @@ class QuitGuard(QObject):
     def stay(self) -> None:
         """Ask again the next time: the window stays open after all."""
         self.quits_now = False
+
+    def _close_after_work(self) -> None:
+        # What would be lost was asked about before.
+        self._waited = True
+        self._window.close()
+        self._waited = False
 
     def _now(self) -> None:
         self.quits_now = True

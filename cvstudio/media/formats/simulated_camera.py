@@ -16,6 +16,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Format, Media, MediaKind
 from cvstudio.media.camera import PREFIX, CameraReader, CameraSource, camera, fitted
+from cvstudio.media.camera_tap import tap_of
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats.camera import not_a_file
 from cvstudio.media.open import open_media, open_reader
@@ -26,6 +27,8 @@ PICTURES_PER_SEC = 10.0
 USUAL_RATE = 25.0
 BEHIND_SECS = 0.25
 """Decoding that lags behind real time by more than this skips frames, as a camera would."""
+RECORDED_SECS = 1.5
+"""As `BEHIND_SECS` while the camera is recorded: a late frame is better than none, and decoding catches up."""
 
 
 def simulated_camera(path: Path) -> Media:
@@ -61,16 +64,24 @@ def _source(media: Media) -> CameraSource:
 
 
 class FileSource:
-    """Plays a video repeatedly in real time. `missed` is the number of frames that were skipped before the last one."""
+    """Plays a video repeatedly in real time.
+
+    Attributes
+    ----------
+    missed : number of frames that were skipped before the last one
+    captured_secs : when the last frame was due, on the monotonic clock; one that is late keeps its place
+    """
 
     def __init__(self, media: Media) -> None:
         video = open_media(media.path, kind=MediaKind.VIDEO)
+        self._identity = media.id
         self._reader = open_reader(video)
         self._rate = video.frame_rate or USUAL_RATE
         self._length_secs = video.duration_secs or 0.0
         self._last_secs = 0.0
         self._started: float | None = None
         self.missed = 0
+        self.captured_secs = 0.0
 
     def read(self) -> NDArray[np.uint8]:
         frame = self._reader.next()
@@ -82,7 +93,7 @@ class FileSource:
             frame = self._reader.at(0.0)
         behind = time.monotonic() - self._started - frame.pts
         self.missed = 0
-        if behind > BEHIND_SECS:
+        if behind > (BEHIND_SECS if tap_of(self._identity) is None else RECORDED_SECS):
             self.missed = round(behind * self._rate)
             target = frame.pts + behind
             if self._length_secs > 0:
@@ -90,7 +101,8 @@ class FileSource:
                 self._started += loops * self._length_secs
             frame = self._reader.at(target)
         self._last_secs = frame.pts
-        _wait_until(self._started + frame.pts)
+        self.captured_secs = self._started + frame.pts
+        _wait_until(self.captured_secs)
         pixels: NDArray[np.uint8] = frame.rgb8
         return pixels
 

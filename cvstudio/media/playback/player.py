@@ -342,7 +342,7 @@ class Player:
                 started = False
                 continue
             if started and not output.running:
-                raise PlaybackError("The sound device has stopped answering; connect it again, or go on without sound.")
+                raise PlaybackError("The sound device has stopped answering; connect it again, or play without sound.")
             if fresh:
                 if not started:
                     # The callback is not running: samples of an older segment are dropped here instead.

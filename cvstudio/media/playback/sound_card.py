@@ -103,8 +103,7 @@ class _Stream:
             self._delay_secs = float(self._stream.latency)
         except self._failure as error:
             raise PlaybackError(
-                f"Playing expects a sound device for {rate_hz} Hz, found none that works ({error}); connect one, or go "
-                f"on without sound."
+                f"No sound device plays {rate_hz} Hz ({error}); connect one, or play without sound."
             ) from None
 
     @property
@@ -116,7 +115,7 @@ class _Stream:
             self._stream.start()
         except self._failure as error:
             raise PlaybackError(
-                f"The sound device does not start ({error}); free it from other programs, or go on without sound."
+                f"The sound device does not start ({error}); close the program that uses it, or play without sound."
             ) from None
 
     def stop(self, *, drain: bool) -> None:

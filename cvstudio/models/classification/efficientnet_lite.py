@@ -56,7 +56,7 @@ MODELS.register(
         options={"layers": LAYERS},
         capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "maps", "features"}),
         keywords=("EfficientNet", "ImageNet", "embedded", "이피션트넷"),
-        summary="Names 1000 kinds of things in photographs, and says when it is not sure; comes with the program.",
+        summary="Names 1000 classes in photographs, and says when it is not sure; comes with the program.",
         architecture=Architecture(build, (CUT.crop, CUT.crop), parameters=4_652_008),
         better=("efficientnet-v2-s", "convnext-tiny"),
     )

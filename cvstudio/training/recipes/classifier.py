@@ -38,7 +38,7 @@ RECIPES.register(
     TrainingRecipe(
         key="classifier",
         title="Small residual network, 60 classes",
-        summary="SqueezeNet is transferred to 60 kinds of things and teaches a small residual network.",
+        summary="SqueezeNet is transferred to 60 classes and teaches a small residual network.",
         model="residual-60",
         sources=(
             TrainingSource(
@@ -57,7 +57,7 @@ RECIPES.register(
         evaluate=LateEvaluation(_evaluation).evaluate,
         describe=_describe,
         not_for=(
-            "It knows 60 kinds of things only; what is none of them should come out as unknown, and does not always.",
+            "It knows 60 classes only; what is none of them should come out as unknown, and does not always.",
             "It learnt from pictures of 64 pixels: breeds, models and other fine differences escape it.",
             "It names the one thing that fills the picture, not small things or several.",
         ),

@@ -85,7 +85,7 @@ RECIPES.register(
         not_for=(
             "It sees a picture at 416 pixels: it misses small and crowded things.",
             "It mixes up what looks alike: a horse may be taken for a cow, and a giraffe for a dog.",
-            "It answers only with kinds of things that its training photographs showed often; YOLOX and DETR know 80.",
+            "It answers only with classes that its training photographs showed often; YOLOX and DETR know 80.",
             "Not for anything that safety or a person's rights depend on.",
         ),
         files=(

@@ -54,7 +54,7 @@ def test_info_of_a_long_file_shows_progress_and_can_be_interrupted(coco, capsys,
     assert main(["info", str(coco)]) == 0
     told = capsys.readouterr().err
     assert "reading x.json" in told
-    assert "gone.png 50 %" in told
+    assert "gone.png 50%" in told
     assert told.endswith("\x1b[K")
 
 

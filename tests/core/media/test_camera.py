@@ -264,6 +264,28 @@ def test_a_file_that_is_read_too_late_tells_what_it_skipped(monkeypatch):
     source.close()
 
 
+def test_a_file_that_is_recorded_is_late_rather_than_skipped_and_each_frame_keeps_its_place(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(simulated, "time", clock)
+    media = simulated_camera(sample_path("clip"))
+    rate = open_media(sample_path("clip")).frame_rate
+    source, places, missed = FileSource(media), [], 0
+    with Tap(media.id):
+        for late_secs in (0.0, *((1.2, *((0.0,) * 60)) * 3)):
+            clock.now += late_secs
+            source.read()
+            missed += source.missed
+            places.append(source.captured_secs)
+    assert missed == 0
+    np.testing.assert_allclose(np.diff(places), 1 / rate, atol=1e-3)
+    assert places[-1] == pytest.approx(clock.now, abs=1e-3), "what was late is caught up"
+    # Without a recording the newest frame counts.
+    clock.now += 1.2
+    source.read()
+    assert source.missed == pytest.approx(1.2 * rate, abs=1)
+    source.close()
+
+
 def test_gaps_between_frames_are_missing_frames_and_a_slow_camera_misses_nothing():
     times = MissedFrames()
     told = [times.before(number / 30) for number in range(40)]

@@ -256,6 +256,13 @@ def test_more_than_can_be_written_is_left_out_and_counted(tmp_path, monkeypatch)
     assert read(found.path)[1] == list(range(10))
 
 
+def test_what_waits_may_take_a_third_of_the_free_memory_up_to_a_limit(monkeypatch):
+    for free, most in ((1 << 20, taps.LEAST_WAITING_BYTES), (3 << 30, 1 << 30), (64 << 30, taps.WAITING_BYTES)):
+        monkeypatch.setattr(taps, "available_bytes", lambda free=free: free)
+        with Tap(FAKE.id) as tap:
+            assert tap._most_bytes == most
+
+
 def test_the_end_of_a_camera_of_before_is_none_of_this(tmp_path):
     tap = Tap(FAKE.id)
     tap.end(1, None)
@@ -281,7 +288,14 @@ def test_a_file_that_pretends_is_recorded(tmp_path):
     media = simulated_camera(sample_path("clip"))
     tap = Tap(media.id)
     with open_reader(media) as reader:
-        thread = threading.Timer(0.8, tap.close)
+
+        def end() -> None:
+            pts = None
+            for _ in range(8):
+                pts = newest_frame(reader, pts, Progress()).pts
+            tap.close()
+
+        thread = threading.Thread(target=end)
         thread.start()
         found = record(tmp_path / "a.mp4", tap, Progress())
         thread.join()
@@ -398,6 +412,12 @@ def test_a_recording_is_behind_while_frames_wait_or_were_lost_just_now(monkeypat
     assert taps.recording_behind(FAKE.id)
     monkeypatch.setattr(taps, "BEHIND_SECS", 0.0)
     assert not taps.recording_behind(FAKE.id)
+    monkeypatch.setattr(taps, "BEHIND_SECS", 0.5)
+    tap._lost_secs = -1.0
+    tap.put(1, frame(0, 5.1), 0, 2 * taps.LATE_SECS)
+    tap.next()
+    assert taps.recording_behind(FAKE.id), "one was late"
+    assert tap.missed == 2
     tap.close()
     assert not taps.recording_behind(FAKE.id)
 

@@ -14,8 +14,8 @@ from cvstudio.models.terms import Place, Terms
 
 
 def test_a_domain_counts_the_classes_or_names_the_only_one():
-    assert domain(MODELS["yolox-s"]) == "80 kinds of things"
-    assert domain(MODELS["efficientnet-lite0"]) == "1000 kinds of things"
+    assert domain(MODELS["yolox-s"]) == "80 classes"
+    assert domain(MODELS["efficientnet-lite0"]) == "1000 classes"
     assert domain(MODELS["hog"]) == "person"
     bare = ModelSpec("bare", "Bare", "keypoints", "", "", 2000, lambda *_: None)
     assert domain(bare) == ""
@@ -46,7 +46,7 @@ def test_one_that_is_here_comes_before_one_to_download(monkeypatch):
     model, places = MODELS["pyramid-lite0"], {}
     first, second = model.better[:2]
     assert better_model(model, MODELS).key == first
-    assert better_text(MODELS[first]).endswith("80 kinds of things, 5.0 MB, MIT")
+    assert better_text(MODELS[first]).endswith("80 classes, 5.0 MB, MIT")
     places[second] = Place.HERE
     assert better_model(model, MODELS).key == second
     assert "MB" not in better_text(MODELS[second])

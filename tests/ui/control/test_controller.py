@@ -20,6 +20,7 @@ from cvstudio.data.samples import DepthMap
 from cvstudio.draw import render
 from cvstudio.foundation.lanes import Job
 from cvstudio.media.examples.files import sample_path
+from cvstudio.results.classification import Classification
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
 from cvstudio.results.spectrogram import Spectrogram
@@ -341,3 +342,22 @@ def test_frames_that_are_lost_are_told_once(controller: Controller, qtbot: QtBot
     controller.playback.seek(1.5)
     qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=30_000)
     assert controller.told.count(("warning", sentence)) == 1  # type: ignore[attr-defined]
+
+
+def test_an_analysis_that_is_left_holds_up_no_other(controller, settle, qtbot):
+    events: list[tuple[str, str]] = []
+    controller.pipeline.job_event.connect(lambda event: events.append((event.kind, event.job.title)))
+    controller.open_paths([sample_path("astronaut")])
+    settle(Detections)
+    controller.use_analysis("occlusion")
+    # Thousands of windows: minutes.
+    controller.set_value("stride", 2)
+    qtbot.waitUntil(lambda: ("output", "Occlusion map") in events, timeout=100_000)
+    controller.use_analysis("classify")
+    settle(Classification)
+    assert ("cancelled", "Occlusion map") in events
+    assert ("finished", "Occlusion map") not in events
+    # It begins again where it is wanted again.
+    begun = events.count(("started", "Occlusion map"))
+    controller.use_analysis("occlusion")
+    qtbot.waitUntil(lambda: events.count(("started", "Occlusion map")) > begun, timeout=100_000)

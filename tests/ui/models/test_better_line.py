@@ -23,7 +23,7 @@ def opened(window, qtbot, analysis="detect"):
 def test_the_domain_stands_under_the_name_and_its_list_is_one_click_away(window, qtbot):
     panel = opened(window, qtbot)
     model = MODELS["pyramid-lite0"]
-    assert panel.domain.text() == f"{len(model.labels)} kinds of things"
+    assert panel.domain.text() == f"{len(model.labels)} classes"
     popup = panel.domain.show_classes()
     assert isinstance(popup.view, ClassesView)
     listed = popup.view.list
@@ -56,7 +56,7 @@ def test_a_better_model_is_offered_with_size_and_licence_and_used_once_it_is_her
     offered = MODELS[MODELS["pyramid-lite0"].better[0]]
     assert panel.better.isVisible()
     assert panel.better.text.text() == f"Knows more: {better_text(offered)}"
-    for part in (offered.title, "80 kinds of things", f"{offered.weights[0].size_bytes / 1e6:.1f} MB", "Apache-2.0"):
+    for part in (offered.title, "80 classes", f"{offered.weights[0].size_bytes / 1e6:.1f} MB", "Apache-2.0"):
         assert part in panel.better.text.text()
     # Nothing is fetched unasked: the click asks first.
     panel.better.button.click()

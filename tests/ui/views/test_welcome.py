@@ -13,6 +13,7 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.foundation.text_search import score
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
+from ui.base.settings import Settings
 from ui.views.front_page import CARD, CARDS_TO_COME, WelcomeFrame, WelcomeToCome
 from ui.views.welcome import Welcome
 from ui.window.main_window import MainWindow
@@ -136,11 +137,24 @@ def test_the_first_picture_has_the_frame_of_the_first_screen(qtbot):
     made.deleteLater()
 
 
+@pytest.mark.parametrize("recent", [0, 2, 5])
 @pytest.mark.parametrize("size", [(600, 700), (772, 700), (1400, 900)])
-def test_nothing_of_the_first_picture_moves_when_the_cards_come(qtbot, shown, size):
-    before, after = (_texts_and_places(shown(made, *size)) for made in (WelcomeToCome(), Welcome()))
+def test_nothing_of_the_first_picture_moves_when_the_cards_come(qtbot, shown, size, recent):
+    frames = (WelcomeToCome(), Welcome())
+    for made in frames:
+        made.set_recent([(f"{number}.jpg", "file-image", f"/{number}.jpg") for number in range(recent)])
+    before, after = (_texts_and_places(shown(made, *size)) for made in frames)
     assert len(before) == 2
     assert before == after
+
+
+def test_the_first_picture_has_what_was_opened_last(qtbot):
+    settings = Settings()
+    settings.add_recent("/pictures/a.jpg", "/pictures/work.cvstudio", "/pictures")
+    made = MainWindow(settings, late=True)
+    assert [button.accessibleName() for button in made._to_come.recent] == ["a.jpg", "work.cvstudio", "pictures"]
+    made.close()
+    made.deleteLater()
 
 
 def test_a_folder_of_which_nothing_is_shown_says_what_to_do_next(window, qtbot, tmp_path):

@@ -86,7 +86,7 @@ def test_the_picture_offers_what_can_be_done_with_it_and_with_what_is_under_the_
     only = f"Show Only “{found.label(row)}”"
     lines = titles(menu)
     assert only in lines
-    assert {"Zoom to Fit", "Zoom to 100 %", "Show or Hide Results", "Add Layer", "Copy View", "Export …"} <= set(lines)
+    assert {"Zoom to Fit", "Zoom to 100%", "Show or Hide Results", "Add Layer", "Copy View", "Export …"} <= set(lines)
     assert window.controller.session.state.selection == {number}
     take(menu, only)
     assert window.controller.session.state.instance.value("classes") == (found.label(row),)
@@ -106,7 +106,7 @@ def test_a_row_can_be_hidden_by_its_class_copied_and_looked_at(
     assert "score" in header.split("\t")
     assert name in line.split("\t")
     scale = window.workspace.canvas.view().scale
-    take(open_menu(table.viewport(), first), "Zoom to It")
+    take(open_menu(table.viewport(), first), "Zoom to Selection")
     assert window.workspace.canvas.view().scale != scale
     take(open_menu(table.viewport(), first), f"Hide “{name}”")
     assert name not in window.controller.session.state.instance.value("classes")

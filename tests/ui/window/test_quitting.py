@@ -124,6 +124,35 @@ def test_waiting_shows_the_progress_and_quits_at_the_end(window, export, qtbot):
     assert not export.cancelled.is_set()
 
 
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_what_would_be_lost_is_asked_about_before_the_wait(window, export, qtbot, tmp_path, monkeypatch, meanwhile):
+    window.project.path = tmp_path / "work.cvstudio"
+    window.controller.set_look("show_masks", False)
+    assert window.controller.session.modified
+    questions: list[str] = []
+    answers = iter([QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard])
+
+    def question(parent: object, title: str, reason: str, choices: object) -> QMessageBox.StandardButton:
+        questions.append(reason)
+        if meanwhile and len(questions) == 2:
+            export.done.set()
+            qtbot.waitUntil(lambda: not window.controller.long_work.work, timeout=20_000)
+        return next(answers)
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    dialog = asked(window)
+    QTest.mouseClick(dialog.wait_button, Qt.MouseButton.LeftButton)
+    assert len(questions) == 1
+    assert dialog.isVisible()
+    assert dialog.wait_button.isVisible(), "cancelled: it can still be chosen"
+    QTest.mouseClick(dialog.wait_button, Qt.MouseButton.LeftButton)
+    assert len(questions) == 2
+    export.done.set()
+    # At the end nobody may be there to answer.
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
+    assert len(questions) == 2
+
+
 def test_waiting_ends_with_an_error_that_the_user_sees(window, export, qtbot):
     dialog = asked(window)
     QTest.mouseClick(dialog.wait_button, Qt.MouseButton.LeftButton)

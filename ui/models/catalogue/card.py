@@ -165,7 +165,7 @@ class CatalogueCard(QWidget):
     def _figures(self, entry: CatalogueEntry) -> str:
         parts = []
         if entry.score is not None:
-            parts.append(f"{entry.score[1]:.1f} % {entry.score[0]}")
+            parts.append(f"{entry.score[1]:.1f}% {entry.score[0]}")
         if entry.figures is not None:
             height, width = entry.figures.input_size
             parts.append(self.tr("{count} parameters").format(count=count_text(entry.figures.parameters)))

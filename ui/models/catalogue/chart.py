@@ -343,7 +343,7 @@ def facts_of(entry: CatalogueEntry, metric: str) -> str:
     """The figures of a model, one on each line."""
     lines = [entry.spec.title]
     if metric in entry.scores:
-        lines.append(f"{entry.scores[metric]:.1f} % {metric}")
+        lines.append(f"{entry.scores[metric]:.1f}% {metric}")
     if entry.figures is not None:
         lines.append(f"{count_text(entry.figures.parameters)} parameters")
         lines.append(f"{count_text(entry.figures.macs)} multiply-adds")

@@ -135,7 +135,7 @@ class CatalogueModel(QAbstractTableModel):
             parts = (entry.spec.title, translated(entry.spec.summary), entry.spec.paper, place)
             return "\n".join(part for part in parts if part)
         if column.key == "score" and entry.score is not None:
-            return f"{entry.score[1]:.1f} % {entry.score[0]}"
+            return f"{entry.score[1]:.1f}% {entry.score[0]}"
         if column.key == "macs" and entry.figures is not None:
             height, width = entry.figures.input_size
             return f"{entry.figures.macs:,} at {width} × {height}"

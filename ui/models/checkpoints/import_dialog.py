@@ -164,7 +164,7 @@ class ImportDialog(_Dialog):
         picker = QComboBox()
         picker.setAccessibleName(self.tr("Nearest model"))
         for fit in fits:
-            share = self.tr("{share} % in common").format(share=round(100 * fit.differences.share))
+            share = self.tr("{share}% in common").format(share=round(100 * fit.differences.share))
             picker.addItem(f"{fit.model.title} · {share}")
         self.card.add(picker)
         self.add_table(fits[0].differences)
