@@ -68,6 +68,7 @@ class SpectrogramView(QWidget):
         self._colour_map = "viridis"
         self._position = 0.0
         self._result: Any = None
+        self._wave_alone = False
         self._chosen_before: tuple[float, float] | None = None  # the stretch in whose place a window slides
         self._stack = QStackedLayout(self)
         self._stack.addWidget(EmptyState("audio-lines", self.tr("The spectrogram of the sound appears here.")))
@@ -77,7 +78,7 @@ class SpectrogramView(QWidget):
     def show_result(self, result: HeatResult | WaveEnvelope | PowerSpectrum) -> None:
         """Show a spectrogram, stems, coefficients, a waveform or a spectrum, or a longer part of one being computed."""
         plot = self._ready()
-        self._result = result
+        self._result, self._wave_alone = result, False
         if isinstance(result, WaveEnvelope):
             self.show_pyramid(result.pyramid)
         elif isinstance(result, PowerSpectrum):
@@ -91,6 +92,11 @@ class SpectrogramView(QWidget):
             self.stretch.set_limit(content.duration_secs)
             if isinstance(result, Spectrogram):
                 self.spectrum.set_look(result.axis, result.show_low_db)
+        self._arrange()
+
+    def show_wave_alone(self) -> None:
+        """Show the wave of the sound, as no result is there or to come: none is visible, or it lacks an input."""
+        self._result, self._wave_alone = None, True
         self._arrange()
 
     def show_pyramid(self, pyramid: WavePyramid) -> None:
@@ -107,6 +113,7 @@ class SpectrogramView(QWidget):
             self.plot.box.setLimits(xMin=0, xMax=secs, minXRange=min(0.002, secs))
             if fresh:
                 self.show_all()
+                self._arrange()
 
     def show_samples(self, first: int, samples: NDArray[Any]) -> None:
         """Take samples that `samples_wanted` asked for."""
@@ -225,7 +232,7 @@ class SpectrogramView(QWidget):
     def clear(self) -> None:
         """Show the view without a sound."""
         self._stack.setCurrentIndex(0)
-        self._result = None
+        self._result, self._wave_alone = None, False
         if self.plot is not None:
             self.plot.forget()
             self.wave.forget()
@@ -263,12 +270,13 @@ class SpectrogramView(QWidget):
     def _arrange(self) -> None:
         if self.plot is None:
             return
-        heat = not isinstance(self._result, WaveEnvelope | PowerSpectrum)
+        heat = not self._wave_alone and not isinstance(self._result, WaveEnvelope | PowerSpectrum)
         alone = isinstance(self._result, PowerSpectrum)
         self._heat_pane.setVisible(heat)
         self.wave.showAxis("bottom", not heat)  # with a spectrogram below, the times stand there
         wave = self.wave_button.isChecked() and self.height() >= ROOM_FOR_WAVE
-        self._wave_pane.setVisible(wave or isinstance(self._result, WaveEnvelope) or self.stretch.span is not None)
+        only_wave = self._wave_alone or isinstance(self._result, WaveEnvelope)
+        self._wave_pane.setVisible(wave or only_wave or self.stretch.span is not None)
         spectrum = self.spectrum_button.isChecked() and self.height() >= ROOM_FOR_SPECTRUM
         self._spectrum_pane.setVisible(alone or spectrum)
         self.box_button.setVisible(heat)

@@ -174,6 +174,23 @@ def test_a_power_spectrum_is_of_what_is_between_a_and_b_and_says_where_that_ends
     assert controller.session.state.instance.value("begin") == 0
 
 
+def test_a_hidden_spectrogram_leaves_the_wave_alone(window, settle, qtbot):
+    controller = window.controller
+    controller.open_sample("spectrogram")
+    settle(Spectrogram)
+    view = window.workspace.spectrogram
+    qtbot.waitUntil(lambda: view.wave.pyramid is not None, timeout=60_000)
+    view.plot.box.setXRange(1.0, 2.0, padding=0)
+    controller.set_visible(controller.session.state.current, False)
+    qtbot.waitUntil(lambda: not view.plot.isVisibleTo(view), timeout=60_000)
+    assert view.wave.isVisibleTo(view)
+    controller.set_visible(controller.session.state.current, True)
+    qtbot.waitUntil(lambda: view.plot.isVisibleTo(view), timeout=60_000)
+    assert view.plot.box.viewRange()[0] == pytest.approx([1, 2], abs=0.01)
+    controller.use_analysis("mixing-desk")  # lacks a second sound: nothing of it is to come
+    qtbot.waitUntil(lambda: not view.plot.isVisibleTo(view), timeout=60_000)
+
+
 def test_the_export_dialog_writes_the_file_and_its_recipe(window, settle, qtbot, tmp_path):
     drop_portrait(window, settle)
     target = tmp_path / "내보낸 그림.png"

@@ -79,6 +79,8 @@ class SoundPanes(QObject):
         if results:
             self.made().show_result(results[-1])
             self._show_stretch()
+        elif self.view is not None and not any(item.stale and item.layer.instance.visible for item in shown.layers):
+            self.view.show_wave_alone()
 
     def arrange(self, media: Media | None) -> None:
         """Show the view where the medium is a sound, or a visible analysis looks at the sound of a video."""
