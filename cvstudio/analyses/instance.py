@@ -247,6 +247,13 @@ class AnalysisInstance:
                 ranges[item.name] = dataclasses.replace(declared, high=high)
         return ranges
 
+    def open_ends(self) -> dict[str, float]:
+        """The end of the sound or video, by name, for the times of which None stands for it."""
+        names = {
+            item.name for types in self.spec.params_types(self.model_spec) for item in fields_of(types) if item.optional
+        }
+        return {name: item.high for name, item in self.time_ranges().items() if name in names}
+
     def effective_values(self) -> dict[str, Any]:
         """Effective value of every parameter by name, that of the first stage where several declare a name."""
         return {

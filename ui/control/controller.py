@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Signal
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import InputFacts
 from cvstudio.analyses.binding import Binding
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.request import given_values, points_of, value_on_file
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
@@ -205,16 +206,27 @@ class Controller(QObject):
         instance = self.session.state.instance
         if instance is None:
             return
-        changed = dataclasses.replace(instance, values={**instance.values, name: value})
+        self._set_values(instance, {name: value}, f"{instance.id}.{name}" if dragging else None)
+
+    def set_stretch(self, begin: str, end: str, span: tuple[float, float] | None) -> None:
+        """Set the two parameters of the current analysis that say which part of a sound or video it looks at, in one
+        undo step; None is the whole."""
+        instance = self.session.state.instance
+        if instance is not None:
+            first, last = span if span is not None else (0.0, None)
+            self._set_values(instance, {begin: first, end: last}, None)
+
+    def _set_values(self, instance: AnalysisInstance, values: Mapping[str, Any], merge: str | None) -> None:
+        changed = dataclasses.replace(instance, values={**instance.values, **values})
         try:
             changed.params()
         except UserError as error:
             self._refuse(translated(str(error)))
             return
-        merge = f"{instance.id}.{name}" if dragging else None
         state = replace_instance(self.session.state, changed)
-        self.session.change(self.tr("Change {name}").format(name=name.replace("_", " ")), state, merge=merge)
-        if not dragging:
+        names = " and ".join(name.replace("_", " ") for name in values)
+        self.session.change(self.tr("Change {name}").format(name=names), state, merge=merge)
+        if merge is None:
             self.session.end_merge()
 
     def end_drag(self) -> None:
@@ -338,7 +350,7 @@ class Controller(QObject):
         if instance is None:
             return InputFacts()
         if instance.spec.input_facts is None:
-            return InputFacts(ranges=instance.time_ranges())
+            return InputFacts(ranges=instance.time_ranges(), values=instance.open_ends())
         first = self.presenter.first_output(instance.id)
         if first is None:
             return InputFacts()

@@ -113,7 +113,7 @@ class SpectrogramPlot(pg.PlotWidget):
             return
         self.cursor_line.setValue(secs)
         (start, stop), _ = self._box.viewRange()
-        if self.content is not None and not start <= secs <= stop:
+        if not start <= secs <= stop:
             begin = secs - FOLLOW_SHARE * (stop - start)
             self._box.setXRange(begin, begin + stop - start, padding=0)
 

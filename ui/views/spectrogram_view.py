@@ -68,6 +68,8 @@ class SpectrogramView(QWidget):
         self._colour_map = "viridis"
         self._position = 0.0
         self._result: Any = None
+        self._wave_alone = False
+        self._chosen_before: tuple[float, float] | None = None  # the stretch in whose place a window slides
         self._stack = QStackedLayout(self)
         self._stack.addWidget(EmptyState("audio-lines", self.tr("The spectrogram of the sound appears here.")))
 
@@ -76,7 +78,7 @@ class SpectrogramView(QWidget):
     def show_result(self, result: HeatResult | WaveEnvelope | PowerSpectrum) -> None:
         """Show a spectrogram, stems, coefficients, a waveform or a spectrum, or a longer part of one being computed."""
         plot = self._ready()
-        self._result = result
+        self._result, self._wave_alone = result, False
         if isinstance(result, WaveEnvelope):
             self.show_pyramid(result.pyramid)
         elif isinstance(result, PowerSpectrum):
@@ -92,9 +94,15 @@ class SpectrogramView(QWidget):
                 self.spectrum.set_look(result.axis, result.show_low_db)
         self._arrange()
 
+    def show_wave_alone(self) -> None:
+        """Show the wave of the sound, as no result is there or to come: none is visible, or it lacks an input."""
+        self._result, self._wave_alone = None, True
+        self._arrange()
+
     def show_pyramid(self, pyramid: WavePyramid) -> None:
         """Show the wave of the sound, as far as it is read."""
         self._ready()
+        fresh = self.wave.pyramid is None
         self.wave.show_pyramid(pyramid)
         secs = pyramid.n_samples / pyramid.rate_hz
         self.stretch.set_limit(secs)
@@ -103,6 +111,9 @@ class SpectrogramView(QWidget):
             self.wave.box.setLimits(xMin=0, xMax=secs, minXRange=min(0.002, secs))
             assert self.plot is not None
             self.plot.box.setLimits(xMin=0, xMax=secs, minXRange=min(0.002, secs))
+            if fresh:
+                self.show_all()
+                self._arrange()
 
     def show_samples(self, first: int, samples: NDArray[Any]) -> None:
         """Take samples that `samples_wanted` asked for."""
@@ -138,6 +149,7 @@ class SpectrogramView(QWidget):
         self.wave.told.connect(self.told)
         self.wave.stretched.connect(self._stretched)
         self.wave.samples_wanted.connect(self.samples_wanted)
+        self.wave.all_wanted.connect(self.show_all)
         self.wave.set_position(self._position)
         # Zoomed and moved together.
         self.wave.setXLink(plot)
@@ -193,6 +205,13 @@ class SpectrogramView(QWidget):
         self.box_button = _toggle(
             "", self.tr("Zoom to a box that you draw on the spectrogram (or hold Shift while you drag)"), "scan-search"
         )
+        self.clear_button = QToolButton()
+        self.clear_button.setIcon(icon("x"))
+        self.clear_button.setText(self.tr("A to B"))
+        self.clear_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.clear_button.setToolTip(self.tr("Clear what is chosen between A and B"))
+        self.clear_button.setAccessibleName(self.clear_button.toolTip())
+        self.clear_button.clicked.connect(lambda: self.set_stretch(None))
         self.all_button = QToolButton()
         self.all_button.setIcon(icon("scan"))
         self.all_button.setToolTip(self.tr("Show the whole sound (double-click)"))
@@ -204,6 +223,7 @@ class SpectrogramView(QWidget):
         self.all_button.clicked.connect(self.show_all)
         for button in (self.wave_button, self.spectrum_button, self.window_button):
             bar.addWidget(button)
+        bar.addWidget(self.clear_button)
         bar.addStretch(1)
         for button in (self.box_button, self.all_button):
             bar.addWidget(button)
@@ -212,12 +232,13 @@ class SpectrogramView(QWidget):
     def clear(self) -> None:
         """Show the view without a sound."""
         self._stack.setCurrentIndex(0)
-        self._result = None
+        self._result, self._wave_alone = None, False
         if self.plot is not None:
             self.plot.forget()
             self.wave.forget()
             self.spectrum.forget()
             self._spectrum_words.clear()
+            self._chosen_before = None
             self.set_stretch(None)
 
     def set_colour_map(self, name: str) -> None:
@@ -249,14 +270,20 @@ class SpectrogramView(QWidget):
     def _arrange(self) -> None:
         if self.plot is None:
             return
-        heat = not isinstance(self._result, WaveEnvelope | PowerSpectrum)
+        heat = not self._wave_alone and not isinstance(self._result, WaveEnvelope | PowerSpectrum)
         alone = isinstance(self._result, PowerSpectrum)
         self._heat_pane.setVisible(heat)
+        self.wave.showAxis("bottom", not heat)  # with a spectrogram below, the times stand there
         wave = self.wave_button.isChecked() and self.height() >= ROOM_FOR_WAVE
-        self._wave_pane.setVisible(wave or isinstance(self._result, WaveEnvelope) or self.stretch.span is not None)
+        only_wave = self._wave_alone or isinstance(self._result, WaveEnvelope)
+        self._wave_pane.setVisible(wave or only_wave or self.stretch.span is not None)
         spectrum = self.spectrum_button.isChecked() and self.height() >= ROOM_FOR_SPECTRUM
         self._spectrum_pane.setVisible(alone or spectrum)
         self.box_button.setVisible(heat)
+        # The spectrum is the result itself: it neither goes, nor follows a window.
+        self.spectrum_button.setVisible(not alone)
+        self.window_button.setVisible(not alone)
+        self.clear_button.setVisible(self.stretch.span is not None and not self.window_button.isChecked())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -306,6 +333,7 @@ class SpectrogramView(QWidget):
             return
         self.stretch.show_span(span)
         self._show_taper(span)
+        self._arrange()
         self.stretch_changed.emit(span)
 
     def _show_taper(self, span: tuple[float, float] | None) -> None:
@@ -313,19 +341,23 @@ class SpectrogramView(QWidget):
         self.wave.show_taper(span if sliding else None, self.window_kind)
 
     def slide_window(self, on: bool) -> None:
-        """Lay one window on the wave at the player's position, large enough to be seen, with its spectrum; or take it
-        away."""
+        """Lay one window on the wave, in the middle of what is between A and B or else at the player's position, large
+        enough to be seen, with its spectrum; or take it away, and choose again what was chosen before."""
         if self.plot is None:
             return
         self.window_button.setChecked(on)
         if not on:
-            self.set_stretch(None)
+            self._show_taper(None)
+            self.set_stretch(self._chosen_before)
+            self._chosen_before = None
             return
+        self._chosen_before = chosen = self.stretch.span
+        middle = self._position if chosen is None else sum(chosen) / 2
         self.spectrum_button.setChecked(True)
         pyramid = self.wave.pyramid
         secs = pyramid.n_samples / pyramid.rate_hz if pyramid is not None else self.window_secs
         width = min(self.window_secs, secs)
-        begin = min(max(0.0, self._position - width / 2), secs - width)
+        begin = min(max(0.0, middle - width / 2), secs - width)
         left = max(0.0, begin - width * (WINDOWS_IN_VIEW - 1) / 2)
         self.plot.box.setXRange(left, min(secs, left + width * WINDOWS_IN_VIEW), padding=0)
         self.set_stretch((begin, begin + width))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPaintEvent, QPalette
 from PySide6.QtWidgets import QComboBox
 
@@ -30,6 +30,14 @@ class ElidedCombo(QComboBox):
 
     def _text(self) -> str:
         return self.currentText() if self.currentIndex() >= 0 else self.placeholderText()
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for `minimumContentsLength` letters; a placeholder is elided like any other text."""
+        hint = super().minimumSizeHint()
+        letters = self.minimumContentsLength()
+        if letters:
+            hint.setWidth(min(hint.width(), letters * self.fontMetrics().horizontalAdvance("X") + AROUND))
+        return hint
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self.fontMetrics().horizontalAdvance(self._text()) + AROUND <= self.width():

@@ -31,10 +31,10 @@ class SpectrumParams:
         Doc("From", "Beginning of the stretch.", "Look for a vowel in the waveform."),
     ] = 0.0
     end: Annotated[
-        float,
+        float | None,
         Range(0, LONGEST_SECS, step=0.001, unit="s", from_input="sound"),
-        Doc("To", "End of the stretch; 0 is the end of the sound.", "0.03 s after its beginning holds one vowel."),
-    ] = 0.0
+        Doc("To", "End of the stretch.", "Drag over the waveform to choose both ends; 0.03 s holds one vowel."),
+    ] = None
     length: Annotated[
         float,
         Range(2, 2000, step=1, unit="ms"),

@@ -84,7 +84,7 @@ class WaveEnvelope(Result):
         columns = (
             Column("channel", "Channel"),
             Column("peak_db", "Peak", unit="dB"),
-            Column("rms_db", "Level (RMS)", unit="dB"),
+            Column("rms_db", "RMS", unit="dB"),
             Column("mean", "Offset"),
             Column("clipped", "Clipped"),
         )

@@ -16,6 +16,7 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.media import MediaKind
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
+from ui.panels.analysis import WIDTH
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.rows.class_picker import TALLY
 from ui.window.main_window import MainWindow
@@ -96,6 +97,17 @@ def test_an_empty_input_opens_a_file_and_takes_it_as_what_it_wants(
     open_into("picture", "words.txt")
     qtbot.waitUntil(lambda: bool(window.notices.shown), timeout=60_000)
     assert (bound(), controller.session.state.media) == (both, media)
+
+
+def test_no_analysis_is_wider_than_its_panel(window: MainWindow, qtbot: QtBot) -> None:
+    panel = window.docks["analysis"].widget()
+    wide = {}
+    for spec in ANALYSES:
+        window.controller.use_analysis(spec.key)
+        least = panel.widget().minimumSizeHint().width()
+        if least > WIDTH:
+            wide[spec.key] = least
+    assert wide == {}
 
 
 def test_names_of_models_are_whole(window: MainWindow, cat: Callable[[str], None], qtbot: QtBot) -> None:

@@ -16,8 +16,9 @@ AXIS_WIDTH = 64
 """Width of the axis on the left of each plot, so that their times stand one above the other."""
 
 _MARKED_HZ = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
-_LEAST_GAP_PX = 28
-"""Least distance in pixels between two marks of a scale that is not linear."""
+_LEAST_GAP_PX = {"left": 28, "bottom": 56}
+"""Least distance in pixels between two marks of a scale that is not linear, by the side of the axis: side by side their
+texts take more room than one above the other."""
 
 
 class TimeAxis(pg.AxisItem):
@@ -63,14 +64,14 @@ class FrequencyAxis(pg.AxisItem):
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         low, high = sorted((low, high))
         if self._names:
-            step = max(1, round(_LEAST_GAP_PX * (high - low) / max(1.0, size) / 2))
+            step = max(1, round(_LEAST_GAP_PX[self.orientation] * (high - low) / max(1.0, size) / 2))
             return [(step, [float(row) for row in range(0, len(self._names), step) if low <= row <= high])]
         if self._frequency_scale == "linear":
             return super().tickValues(low, high, size)
         marks: list[float] = []
         for hertz in self._candidates(low, high):
             place = position(self._frequency_scale, hertz)
-            gap = _LEAST_GAP_PX * (high - low) / max(1.0, size)
+            gap = _LEAST_GAP_PX[self.orientation] * (high - low) / max(1.0, size)
             if low <= place <= high and all(abs(place - other) >= gap for other in marks):
                 marks.append(place)
         return [(1.0, marks)]

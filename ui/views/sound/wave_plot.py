@@ -54,12 +54,14 @@ class WavePlot(pg.PlotWidget):
     seek_requested : seconds
     stretched : begin, end in seconds of a stretch that the user chose by a drag
     samples_wanted : first, last sample that is visible
+    all_wanted : double-click
     told : text for the status line; empty where the cursor left
     """
 
     seek_requested = Signal(float)
     stretched = Signal(float, float)
     samples_wanted = Signal(int, int)
+    all_wanted = Signal()
     told = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -184,7 +186,11 @@ class WavePlot(pg.PlotWidget):
 
     def _clicked(self, event: Any) -> None:
         inside = self.box.sceneBoundingRect().contains(event.scenePos())
-        if event.button() == Qt.MouseButton.LeftButton and inside and not event.double():
+        if event.button() != Qt.MouseButton.LeftButton or not inside:
+            return
+        if event.double():
+            self.all_wanted.emit()
+        else:
             secs = self.box.mapSceneToView(event.scenePos()).x()
             self.seek_requested.emit(min(max(float(secs), 0.0), self._duration))
 

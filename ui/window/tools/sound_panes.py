@@ -13,7 +13,14 @@ from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.sound.sound_wave import MeasuredStretch, SamplesRead, SoundWave
 
 if TYPE_CHECKING:
+    from cvstudio.analyses.instance import AnalysisInstance
     from ui.views.spectrogram_view import SpectrogramView
+
+POWER_SPECTRUM = "power-spectrum"
+"""Key of the analysis that measures between A and B."""
+
+CHOSEN_AFTER_MS = 150
+"""From the last move of a handle to the measurement of an analysis between A and B."""
 
 FOLLOW_MS = 40
 """Least time between two spectra of the window that follows the cursor."""
@@ -39,6 +46,8 @@ class SoundPanes(QObject):
         self._follow.setSingleShot(True)
         self._follow.setInterval(FOLLOW_MS)
         self._follow.timeout.connect(self._measure)
+        self._chosen = QTimer(self, interval=CHOSEN_AFTER_MS, singleShot=True)
+        self._chosen.timeout.connect(self._set_stretch)
 
     def made(self) -> SpectrogramView:
         """The view."""
@@ -52,7 +61,7 @@ class SoundPanes(QObject):
             view.seek_requested.connect(self._controller.playback.seek)
             view.told.connect(self.read_out)
             view.samples_wanted.connect(self.wave.read_samples)
-            view.stretch_changed.connect(lambda _: self._measure())
+            view.stretch_changed.connect(self._stretch_changed)
             view.panes_changed.connect(self._measure)
             view.set_colour_map(self._controller.look().colour_map)
             self.wave.grown.connect(view.show_pyramid)
@@ -69,6 +78,9 @@ class SoundPanes(QObject):
         ]
         if results:
             self.made().show_result(results[-1])
+            self._show_stretch()
+        elif self.view is not None and not any(item.stale and item.layer.instance.visible for item in shown.layers):
+            self.view.show_wave_alone()
 
     def arrange(self, media: Media | None) -> None:
         """Show the view where the medium is a sound, or a visible analysis looks at the sound of a video."""
@@ -112,6 +124,37 @@ class SoundPanes(QObject):
     def stretch(self) -> tuple[float, float] | None:
         """The stretch between A and B in seconds."""
         return self.view.stretch.span if self.view is not None and self.view.plot is not None else None
+
+    def _measured_stretch(self) -> AnalysisInstance | None:
+        """The current analysis where it measures between A and B itself."""
+        instance = self._controller.session.state.instance
+        return instance if instance is not None and instance.spec.key == POWER_SPECTRUM else None
+
+    def _show_stretch(self) -> None:
+        """Put A and B where the current analysis measures."""
+        instance = self._measured_stretch()
+        if instance is None or self._chosen.isActive():
+            return
+        begin, end = instance.value("begin"), instance.value("end")
+        whole = not begin and not end
+        span = None if whole else (begin, end or instance.time_ranges()["end"].high)
+        view = self.made()
+        blocked = view.blockSignals(True)
+        view.set_stretch(span)
+        view.blockSignals(blocked)
+
+    def _stretch_changed(self, span: tuple[float, float] | None) -> None:
+        if self._measured_stretch() is None:
+            self._measure()
+        else:
+            self._chosen.start()
+
+    def _set_stretch(self) -> None:
+        """Let the current analysis measure between A and B."""
+        if self._measured_stretch() is not None:
+            span = self.stretch
+            rounded = None if span is None else (round(span[0], 3), round(span[1], 3))
+            self._controller.set_stretch("begin", "end", rounded)
 
     def _measure(self) -> None:
         view = self.view

@@ -143,5 +143,6 @@ def test_its_times_end_with_the_sound() -> None:
     ranges = instance.time_ranges()
     assert set(ranges) == {"begin", "end"}
     assert media.duration_secs <= ranges["end"].high < media.duration_secs + 0.002
+    assert instance.open_ends() == {"end": ranges["end"].high}
     later = make_instance("power-spectrum", {"sound": media}, values={"begin": 60.0})
     assert later.time_ranges()["begin"].high == 60.0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QTest
 
 from cvstudio.data.sound.frequency_scale import position
@@ -19,6 +20,7 @@ from cvstudio.results.sound.power_spectrum import PowerSpectrum
 from cvstudio.results.sound.wave_envelope import WaveEnvelope
 from cvstudio.results.source import Source
 from cvstudio.results.spectrogram import Spectrogram
+from ui.base import theme
 from ui.tour.input_events import move_mouse
 from ui.views.sound.axes import FrequencyAxis
 from ui.views.spectrogram_view import SpectrogramView
@@ -181,6 +183,54 @@ def test_a_window_slides_over_the_wave_with_its_taper(view: SpectrogramView) -> 
     assert not view.wave.curve.isVisible()
 
 
+def test_a_window_begins_in_the_stretch_that_was_chosen_and_gives_it_back(view: SpectrogramView) -> None:
+    view.set_stretch((8.0, 10.0))
+    assert view.clear_button.isVisibleTo(view)
+    view.slide_window(True)
+    assert view.stretch.span == pytest.approx((9 - 0.016, 9 + 0.016))
+    assert not view.clear_button.isVisibleTo(view)
+    view.slide_window(False)
+    assert view.stretch.span == (8.0, 10.0)
+    assert not view.wave.curve.isVisible()
+    view.clear_button.click()
+    assert view.stretch.span is None
+    assert not view.clear_button.isVisibleTo(view)
+
+
+def test_a_wave_without_a_spectrogram_has_its_times_turns_pages_and_is_shown_whole_by_a_double_click(
+    shown: Callable[..., Any], qtbot: Any
+) -> None:
+    view = SpectrogramView()
+    view.show_result(WaveEnvelope.of(pyramid(), Source("a")))
+    shown(view, 900, 700)
+    axis = view.wave.getAxis("bottom")
+    assert axis.isVisible()
+    secs = pyramid().n_samples / RATE
+    assert view.wave.box.viewRange()[0] == pytest.approx([0, secs], abs=0.01)
+    view.wave.box.setXRange(1.0, 2.0, padding=0)
+    view.set_position(5.0)
+    begin, end = view.wave.box.viewRange()[0]
+    assert begin < 5 < end
+    assert end - begin == pytest.approx(1.0, abs=0.05)
+    for act in (QTest.mouseClick, QTest.mouseDClick, QTest.mouseRelease):
+        where = place(view.wave, 5.5, 0.5)
+        act(view.wave.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, where)
+    qtbot.waitUntil(lambda: view.wave.box.viewRange()[0] == pytest.approx([0, secs], abs=0.01))
+    view.show_result(spectrogram())
+    assert not axis.isVisible()
+
+
+def test_marks_side_by_side_have_room_for_their_texts(qapp: Any) -> None:
+    axis = FrequencyAxis("bottom")
+    axis.set_scale("log")
+    ends = position("log", 20.0), position("log", 8000.0)
+    marks = sorted(axis.tickValues(*ends, 820.0)[0][1])
+    metrics = QFontMetrics(theme.app_font(theme.SMALL_PX))
+    widths = [metrics.horizontalAdvance(text) for text in axis.tickStrings(marks, 1, 1)]
+    gaps = np.diff(marks) * 820 / (ends[1] - ends[0])
+    assert all(gap >= (one + other) / 2 + 4 for gap, one, other in zip(gaps, widths, widths[1:], strict=False))
+
+
 def test_the_spectrum_names_its_peak(view: SpectrogramView) -> None:
     view.spectrum_button.setChecked(True)
     view.show_spectrum(one_spectrum(wave()[:, :4000], RATE, "hann"), "words")
@@ -269,6 +319,8 @@ def test_a_waveform_and_a_power_spectrum_stand_alone(view: SpectrogramView) -> N
     assert not plot.isVisibleTo(view)
     assert view.spectrum.isVisibleTo(view)
     assert not view.shows_spectrum  # it is the analysis that measures
+    assert not view.spectrum_button.isVisibleTo(view)
+    assert not view.window_button.isVisibleTo(view)
 
 
 def test_a_low_view_has_no_room_for_every_pane(shown: Callable[..., Any]) -> None:
