@@ -17,6 +17,7 @@ from ui.base.translate import translated
 from ui.control.exported_layers import is_geometry, may_export
 from ui.control.stepping import step
 from ui.panels import PANELS
+from ui.panels._stopped_line import StoppedLine
 from ui.panels.base import Panel, PanelContext
 from ui.panels.parts import add_part_actions, part_of, rows_text
 from ui.views.result_rows import table_for, table_rows_of
@@ -62,6 +63,9 @@ class ResultsPanel(QWidget):
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
         layout.addLayout(head)
+        self.stopped = StoppedLine()
+        self.stopped.wanted.connect(controller.pipeline.go_on)
+        layout.addWidget(self.stopped)
         layout.addWidget(self._stack, 1)
         # A table of many rows paints slower than the picture: it follows a dragged slider with a delay.
         self._soon = QTimer(self)
@@ -97,6 +101,7 @@ class ResultsPanel(QWidget):
     def _show(self) -> None:
         result = self._controller.current_result()
         self._tell_export()
+        self.stopped.show_for(self._controller.presenter.current_is_stopped(), result is not None)
         if result is None:
             self._summary.clear()
             self._bring(self.empty)
