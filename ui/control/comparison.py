@@ -245,7 +245,9 @@ class ComparisonController(QObject):
     def _compare(self) -> None:
         """Compare the results on a worker, where both are final and either has changed."""
         left, right = self.shown
-        if self._ids is None or left is None or right is None or left.stale or right.stale:
+        if self._ids is None or left is None or right is None:
+            return
+        if any(side.stale or side.stopped for side in (left, right)):
             return
         results = left.result, right.result
         if any(result is None for result in results) or all(

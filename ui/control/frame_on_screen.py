@@ -17,6 +17,7 @@ class LayerOnScreen:
     layer : layer that was resolved
     result : None where there is none yet
     stale : whether a newer result is being computed
+    stopped : whether the user has stopped that, so that the result is what was there by then, if anything
     message : sentence on an input or model that is missing, else ""
     age_secs : time by which the frame of the result is older than the one on screen, in seconds; 0 except in smooth
         playing
@@ -27,6 +28,7 @@ class LayerOnScreen:
     stale: bool
     message: str
     age_secs: float = 0.0
+    stopped: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,6 +34,7 @@ from cvstudio.models.runtime.cpu_threads import frames_at_once, leaving_a_core
 from cvstudio.models.runtime.host import Host
 from cvstudio.session.resolve import CanvasLayer, ViewState
 from ui.base.jobs_bridge import JobsBridge
+from ui.control.stopped_stages import StoppedStages
 
 if TYPE_CHECKING:
     from cvstudio.media.formats.audio import AudioReader
@@ -64,13 +65,14 @@ class Pipeline(QObject):
     """Owner of lanes, host and cache.
 
     Public methods are called on the main thread only, except for `network_key`. An error of a stage is emitted by
-    `failed` and kept until `forget_failures`, so that the stage is not run again.
+    `failed` and kept until `forget_failures`, so that the stage is not run again; what `stop` has ended waits for
+    `go_on`.
 
     Signals
     -------
     changed : the cache has new entries, or a job failed; the state is to be resolved again
     job_event : `Event` of any job
-    stopped : the user has cancelled the last stage that was asked for; nothing is computed until the next request
+    stopped : the last stage that was asked for was cancelled
     failed : (title of the job, exception) to report to the user
     noticed : sentence from a worker that is not an error
     """
@@ -108,6 +110,7 @@ class Pipeline(QObject):
         self._yielding: set[Any] = set()
         """Owners of jobs that let others pass between their outputs."""
         self._failed: dict[Any, Exception] = {}
+        self.stopped_stages = StoppedStages()
 
     # Threads of the lanes ---------------------------------------------------------------------------------------
 
@@ -247,8 +250,20 @@ class Pipeline(QObject):
         return self.host.network_key(model, instance.weights) if model else ()
 
     def forget_failures(self) -> None:
-        """Allow failed stages to run again, after a change by the user."""
+        """Allow failed and stopped stages to run again, after a change by the user."""
         self._failed.clear()
+        self.stopped_stages.clear()
+
+    def stop(self, owner: Any) -> None:
+        """Cancel the jobs of `owner`, which the user wants; a stage keeps what it has yielded."""
+        self.stopped_stages.add(owner, self._asked.get(owner))
+        self.lanes.cancel(owner)
+        self.changed.emit()
+
+    def go_on(self) -> None:
+        """Let the stages that the user has stopped go on with what is left of them."""
+        self.stopped_stages.clear()
+        self.changed.emit()
 
     def error_of(self, layer: CanvasLayer) -> Exception | None:
         """Exception of the layer's next stage, or of an analysis that it depends on; None if nothing failed."""
@@ -370,7 +385,7 @@ class Pipeline(QObject):
             owner = (*owner, "whole")  # must not replace the request for the part that the canvas shows
         if queued:
             owner = (*owner, request.source.pts)
-        if self._asked.get(owner) == key or key in self._failed:
+        if self._asked.get(owner) == key or key in self._failed or self.stopped_stages.holds(owner, key):
             return
         streams = self._streams(layer.instance) if queued and stage.uses_network else 1
         name = "accelerator" if stage.where == "accelerator" else "pool"
@@ -487,5 +502,5 @@ class Pipeline(QObject):
             self._failed[job.tag] = event.value
             self.failed.emit(job.title, event.value)
         self.job_event.emit(event)
-        if event.kind in ("output", "finished", "failed"):
+        if event.kind in ("output", "finished", "failed") or self.stopped_stages.ended(job.owner, event.kind):
             self.changed.emit()

@@ -148,8 +148,9 @@ class Presenter(QObject):
                 result = self._in_order(layer, result)
             if result is not None:
                 self._last[layer.instance.id] = (origin, result)
-            stale = layer.next_stage is not None and error is None and not layer.missing
-            layers.append(LayerOnScreen(layer, result, stale, layer.missing, age_secs))
+            stopped = self._pipeline.stopped_stages.hold(layer)
+            stale = layer.next_stage is not None and error is None and not layer.missing and not stopped
+            layers.append(LayerOnScreen(layer, result, stale, layer.missing, age_secs, stopped))
         self._pts = view.pts
         media = self._session.state.active_media
         self._shown_file = media.file_id if media is not None else ""
@@ -176,6 +177,11 @@ class Presenter(QObject):
             if layer.layer.instance.id == self._session.state.current:
                 return layer.result
         return None
+
+    def current_is_stopped(self) -> bool:
+        """Whether the user has stopped the current analysis on screen before its end."""
+        current = self._session.state.current
+        return any(layer.stopped for layer in self.shown.layers if layer.layer.instance.id == current)
 
     def first_output(self, number: int) -> Any:
         """Output of the first stage of the analysis with id `number` for the frame on screen, or for its own picture

@@ -114,7 +114,7 @@ class JobsPanel(QWidget):
         if job.number not in self._reports:
             return
         row = JobRow(translated(job.title))
-        row.cancel.clicked.connect(lambda: self._controller.pipeline.lanes.cancel(job.owner))
+        row.cancel.clicked.connect(lambda: self._controller.pipeline.stop(job.owner))
         self._rows[job.number] = row
         self._layout.insertWidget(self._layout.count() - 1, row)
         row.report(*self._reports[job.number])

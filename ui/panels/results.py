@@ -26,6 +26,7 @@ from ui.base.translate import translated
 from ui.control.exported_layers import is_geometry, may_export
 from ui.control.stepping import step
 from ui.panels import PANELS
+from ui.panels._stopped_line import StoppedLine
 from ui.panels.base import Panel, PanelContext
 from ui.panels.parts import add_part_actions, part_of, rows_text
 from ui.views.result_rows import table_for, table_rows_of
@@ -71,6 +72,9 @@ class ResultsPanel(QWidget):
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
         layout.addLayout(head)
+        self.stopped = StoppedLine()
+        self.stopped.wanted.connect(controller.pipeline.go_on)
+        layout.addWidget(self.stopped)
         layout.addWidget(self._stack, 1)
         self._note = QLabel()
         self._note.setObjectName("quiet")
@@ -113,6 +117,7 @@ class ResultsPanel(QWidget):
         result = self._controller.current_result()
         self._tell_export()
         self._tell_note("")
+        self.stopped.show_for(self._controller.presenter.current_is_stopped(), result is not None)
         if result is None:
             self._summary.clear()
             self._bring(self.empty)

@@ -135,4 +135,4 @@ class StatusLine(QStatusBar):
 
     def _cancel(self) -> None:
         for job in self._shown.values():
-            self._controller.pipeline.lanes.cancel(job.owner)
+            self._controller.pipeline.stop(job.owner)

@@ -59,15 +59,26 @@ def test_slices_are_offered_above_ten_megapixels_and_end_with_a_cancel(
         qtbot.waitUntil(lambda: len(blob_finder.SEEN) == 3, timeout=60_000)
         canvas = window.workspace.canvas
         assert canvas._stale
-        controller.pipeline.lanes.cancel(("stage", controller.session.state.current, 0))
-        qtbot.waitUntil(lambda: not canvas._stale, timeout=60_000)
-        assert len(blob_finder.SEEN) == 3
-        # It goes on where it was, and a small picture is offered nothing.
+        results = window.docks["results"].widget()
+        assert results.stopped.isHidden()
+        window.status.cancel.click()
+        qtbot.waitUntil(lambda: not canvas._stale and not controller.pipeline.busy, timeout=60_000)
+        qtbot.waitUntil(lambda: not results.stopped.isHidden(), timeout=60_000)
+        assert results.stopped.text.text() == "Stopped. This is what was found by then."
+        # Nothing begins it anew but the wish that it goes on, from where it was.
         go_on.set()
+        canvas.actual_size()
+        controller.set_value("score", 0.31)
         controller.refresh()
+        qtbot.wait(100)
+        assert not controller.pipeline.busy
+        assert len(blob_finder.SEEN) == 3
+        results.stopped.button.click()
         qtbot.waitUntil(lambda: not controller.pipeline.busy and not canvas._stale, timeout=60_000)
         assert blob_finder.SEEN[3:] == [(1024, 1024)] * (len(blob_finder.SEEN) - 3)
         assert len(controller.current_result()) == 1
+        qtbot.waitUntil(results.stopped.isHidden, timeout=60_000)
+        controller.undo()
         controller.undo()
         assert not panel.slices.isHidden()
         controller.session.load(State())
