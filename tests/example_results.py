@@ -34,6 +34,7 @@ from cvstudio.results.sound.cepstrum import Cepstrum
 from cvstudio.results.sound.power_spectrum import PowerSpectrum
 from cvstudio.results.sound.wave_envelope import WaveEnvelope
 from cvstudio.results.spatial.depth import Depth
+from cvstudio.results.spatial.nearness import NearnessMap
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.results.triangulation import Triangulation
 
@@ -259,8 +260,14 @@ def depth() -> Depth:
     return Depth(DepthMap(values, "m", invalid), "by hand")
 
 
+def nearness() -> NearnessMap:
+    """A slope at 3 x 4 places."""
+    return NearnessMap(np.linspace(0.5, 2, 12, dtype=np.float32).reshape(3, 4), SIZE)
+
+
 EXAMPLES: dict[str, Any] = {
     "depth": depth(),
+    "nearness": nearness(),
     "detections": detections(),
     "detections-followed": detections(followed=True),
     "detections-masks": detections(masks=True),

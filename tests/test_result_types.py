@@ -282,6 +282,6 @@ def test_what_lies_on_pictures_can_be_placed() -> None:
     # Anchors and cells stand in the rows of a network's own grid, and what is made of sound, and things in space, are
     # of no picture.
     assert {type(result).__name__ for result in RESULTS.values()} - placed == {
-        *("Proposals", "HogCells", "Stack", "Pair", "ClassMaps", "Logits", "Scene3D", "Triangulation"),
+        *("Proposals", "HogCells", "Stack", "Pair", "ClassMaps", "NearnessMap", "Logits", "Scene3D", "Triangulation"),
         *("Spectrogram", "Cepstrum", "WaveEnvelope", "PowerSpectrum", "Separation", "ScoredSeparation"),
     }

@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "cvstudio/weights": {"foundation"},
     "cvstudio/models": {"foundation", "data", "results", "media", "weights"},
     "cvstudio/analyses": {"foundation", "data", "results", "media", "models", "conversion"},
-    "cvstudio/training": {"foundation", "data", "results", "weights", "models", "evaluation"},
+    "cvstudio/training": {"foundation", "data", "results", "weights", "models", "evaluation", "world"},
     "cvstudio/running": {"foundation", "data", "results", "draw", "media", "exporters", "models", "analyses"},
     "cvstudio/evaluation": {
         *("foundation", "data", "results", "draw", "media", "exporters", "models", "analyses", "running"),

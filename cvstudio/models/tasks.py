@@ -12,6 +12,7 @@ from cvstudio.results.detections import Detections
 from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import Segmentation
 from cvstudio.results.separation import Separation
+from cvstudio.results.spatial.depth import Depth
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             Task("classify", "Classification", "Classifier", 10, "classification", Classification),
             Task("segment", "Segmentation", "Segmenter", 20, "segmentation", Segmentation),
             Task("keypoints", "Key points", "Key points", 30, "keypoints", Keypoints, "{count} key points"),
+            Task("depth", "Depth estimation", "Depth network", 45, "depth", Depth),
             Task("separate", "Source separation", "Separator", 50, "separation", Separation, "{count} stems"),
         )
     }

@@ -63,3 +63,16 @@ def adapted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             name = _OUTSIDE.get(part, part) + dot + rest
         renamed[name] = tensor
     return renamed
+
+
+def published_trunk() -> dict[str, Tensor]:
+    """Weights of the published trunk, with the names of `LiteTrunk`, rounded to half precision as in the embedded
+    detector's file: only the same numbers can be shared. Raises WeightsError where their package is missing."""
+    from cvstudio.weights.store import load_state_dict, require_weights
+
+    state = adapted(load_state_dict(require_weights(WEIGHTS, None)))
+    return {
+        name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+        if not name.startswith(("conv_head.", "bn2.", "classifier."))
+    }

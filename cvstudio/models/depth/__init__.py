@@ -1,0 +1,1 @@
+"""Networks that tell depth from one picture."""
