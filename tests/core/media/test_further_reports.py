@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -250,3 +251,12 @@ def test_a_film_whose_first_frame_is_late(tmp_path: Path) -> None:
         times = list(reader.frame_times())
         assert len(times) == 20
         assert [number_of(reader.at(time).rgb8) for time in times] == list(range(20))
+
+
+def test_every_report_in_the_list_has_its_test() -> None:
+    folder = Path(__file__).parent
+    rows = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (folder / "REPORTS.md").read_text(encoding="utf-8"))
+    assert len(rows) > 60
+    assert len(set(rows)) == len(rows)
+    for file, test in rows:
+        assert f"\ndef {test}(" in (folder / file).read_text(encoding="utf-8")
