@@ -33,6 +33,7 @@ class Spectrogram(Result):
     band_limits_hz : of a mel spectrogram, lower and upper limit of all bands, whose centres are evenly spaced in mels;
         None where the rows are the bins of the transform
     window_kind : shape of the window, as SciPy calls it
+    n_samples : length of the sound, whose end may lie within the last column; 0 where it is not known
     """
 
     placement: ClassVar[Placement] = Placement.OWN_VIEW
@@ -50,6 +51,7 @@ class Spectrogram(Result):
     axis: Scale = "linear"
     band_limits_hz: tuple[float, float] | None = None
     window_kind: str = "hann"
+    n_samples: int = 0
 
     def __post_init__(self) -> None:
         if self.levels.ndim != 2 or self.levels.dtype != np.uint8:
@@ -64,10 +66,16 @@ class Spectrogram(Result):
         return Size(self.levels.shape[1], self.levels.shape[0])
 
     def headline(self) -> str:
-        return f"{self.duration_secs:.2f} s"
+        return f"{self.sound_secs:.2f} s"
+
+    @property
+    def sound_secs(self) -> float:
+        """Length of the sound."""
+        return self.n_samples / self.rate_hz if self.n_samples else self.duration_secs
 
     @property
     def duration_secs(self) -> float:
+        """Length of all columns."""
         return float(self.levels.shape[1] * self.hop / self.rate_hz)
 
     @property

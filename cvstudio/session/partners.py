@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 from cvstudio.analyses.analysis import Slot
 from cvstudio.analyses.binding import AnnotationSet
-from cvstudio.media import Media
+from cvstudio.media import Media, MediaKind
 from cvstudio.session.session import State, replace_instance
 
 ASPECT_TOLERANCE = 0.02
@@ -65,6 +66,16 @@ def pictured(state: State, slot: Slot, described: Media, active: Media) -> Media
     belongs to it more surely."""
     found = partner(state, slot, described)
     return found if found is not None and kinship(found, described) > kinship(active, described) else active
+
+
+def first_shown(opened: Sequence[Media]) -> Media:
+    """Which of the media that are opened at once is shown: the first one, but of more than two no depth map among
+    pictures none of which is its own by name."""
+    first = opened[0]
+    pictures = [media for media in opened if media.kind is MediaKind.IMAGE]
+    if first.kind is not MediaKind.DEPTH or len(opened) < 3 or not pictures:
+        return first
+    return first if any(kinship(first, picture) == NAME for picture in pictures) else pictures[0]
 
 
 def open_label_sets(state: State) -> list[AnnotationSet]:

@@ -20,6 +20,7 @@ from cvstudio.media import Media, MediaKind
 from cvstudio.media.folders import Listing, MediaSet, SetFile, natural_key
 from cvstudio.session.browsing import find_set, with_browsed, with_opened, with_set, with_shown, without_set
 from cvstudio.session.labelled_sets import found_pictures, with_labelled_set, with_own
+from cvstudio.session.partners import first_shown
 from cvstudio.session.session import Session, State
 from cvstudio.session.transitions import without_all
 from ui.base.translate import counted, translated
@@ -121,7 +122,7 @@ class Library(QObject):
         for media_set in folders:
             state = with_set(state, find_set(state, media_set.path) or media_set)
         if opened.media:
-            state = with_own(state, opened.media[0], self._session.next_id)
+            state = with_own(state, first_shown(opened.media), self._session.next_id)
         names = [media.name for media in opened.media] + [media_set.name for media_set in folders]
         if opened.media and not folders and not keep_set:
             # From here the open files are browsed.

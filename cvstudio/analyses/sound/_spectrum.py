@@ -148,6 +148,7 @@ def stream(
             axis="linear" if filters is None else "mel",
             band_limits_hz=limits,
             window_kind=kind,
+            n_samples=sound.n_samples,
         )
 
 

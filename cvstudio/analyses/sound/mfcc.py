@@ -99,10 +99,10 @@ def run_cepstrum(inputs: Inputs, params: CepstrumParams, progress: Progress) -> 
         done = first + len(power)
         found[: params.count, first:done] = cepstra(power, filters, params.count).T
         if done < columns:
-            yield Cepstrum(found, names, sound.rate_hz, hop, window, done, inputs.source)
+            yield Cepstrum(found, names, sound.rate_hz, hop, window, done, inputs.source, sound.n_samples)
     for order in (1, 2) if params.derivatives else ():
         found[order * params.count : (order + 1) * params.count] = deltas(found[: params.count], order)
-    yield Cepstrum(found, names, sound.rate_hz, hop, window, done, inputs.source)
+    yield Cepstrum(found, names, sound.rate_hz, hop, window, done, inputs.source, sound.n_samples)
 
 
 ANALYSES.register(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from cvstudio.data.samples import Waveform
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.media.damage.losses import LOSSES
+from cvstudio.media.damage.sound_frames import dolby_flaw, true_audio_flaw
 from cvstudio.media.file_identity import decoding
 from cvstudio.media.sound_lengths import mp3_length
 from cvstudio.media.sound_tracks import chosen_track
@@ -26,6 +28,11 @@ _AT_END, _IN_PAGES = -2, -3
 """Stand for the times of what is lost where it is not known by its time."""
 _OPUS_HZ = 48_000
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_FLAWS: Mapping[str, Callable[[Path], str]] = {
+    "ac3": dolby_flaw,
+    "eac3": dolby_flaw,
+    "tta": true_audio_flaw,
+}
 
 
 class SearchedSound(Protocol):
@@ -66,6 +73,9 @@ def find_silence(media: Media, sound: SearchedSound, progress: Progress | None =
             LOSSES.add_content(
                 media, f"other bytes are amid its frames, so that some are lost{f' ({text})' if text else ''}"
             )
+    elif form in _FLAWS:
+        if flaw := _FLAWS[form](media.path):
+            LOSSES.add_content(media, flaw)
     elif form == "OGG":
         lost = _lost_in_pages(media)
         if lost:

@@ -191,6 +191,9 @@ class Track:
                 if self._lost is not None and (ticks := packet.dts if packet.pts is None else packet.pts) is not None:
                     self._lost(self._number, ticks, float((packet.duration or 0) * self._tick))
                 continue
+            except av.error.UndefinedError:
+                # The decoder of AC-3 has numbers of its own for what is no frame, such as a tag; `sound_frames` tells.
+                continue
             for frame in frames:
                 if frame.sample_rate != self.rate_hz or frame.layout.nb_channels != self.channels:
                     raise MediaError(

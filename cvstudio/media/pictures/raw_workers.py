@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -49,7 +50,7 @@ class _Worker:
         """What the process answers. Raises EOFError where it ends or takes too long."""
         process = self._process
         assert process.stdin is not None
-        assert process.stdout is not None
+        assert isinstance(process.stdout, io.BufferedReader)
         timer = threading.Timer(_LIMIT_SECS, process.kill)
         timer.daemon = True
         timer.start()

@@ -77,7 +77,7 @@ class TiffPicture:
     colors : what the channels are, for users
     pages : what is told of the others; "" where there is one directory only
     others : the other pictures that can be read
-    no_data : the number that stands for what was not measured; None where none is stated
+    no_data : the number, as it is read, that stands for what was not measured; None where none is stated
     """
 
     width: int
@@ -137,7 +137,7 @@ def describe(file: BinaryIO, number: int = 0) -> TiffPicture:
             _channels_fact(page),
             _pages_fact(tiff, page, number, directories),
             _others(page, directories),
-            _no_data(page),
+            _shown_no_data(page),
         )
 
 
@@ -188,7 +188,7 @@ def levels_fact(path: Path, number: int = 0) -> str:
         if page.dtype is None or page.dtype.kind not in "iu" or page.dtype in (np.uint8, np.uint16):
             return ""
         values = _values(path, page)
-        low, high = int(values.min()), int(values.max())
+        low, high = _range(values, _no_data(page))
         text = f"{low:,} to {high:,} of {page.dtype.itemsize * 8} bits"
         if _fits(low, high):
             return f"{text}, kept as they are"
@@ -211,6 +211,13 @@ def _no_data(page: TiffPage) -> float | None:
     except ValueError:
         return None
     return number if np.isfinite(number) else None
+
+
+def _shown_no_data(page: TiffPage) -> float | None:
+    """`_no_data` as `read_tiff_values` gives it: turned around where 0 is white."""
+    number = _no_data(page)
+    turned = int(page.photometric) == WHITE_IS_ZERO and page.dtype is not None and page.dtype.kind == "u"
+    return number if number is None or not turned else float(np.iinfo(page.dtype).max) - number
 
 
 def _directories(tiff: TiffFile) -> list[TiffPage]:
@@ -411,7 +418,7 @@ def _to_image(path: Path, page: TiffPage, values: NDArray[Any]) -> Image:
         place = _alpha_place(page, 3, values.shape[2])
         return Image(colors, None if place is None else values[..., 3 + place].astype(colors.dtype))
     else:
-        values = _full_range(values, int(np.max(page.bitspersample)))
+        values = _full_range(values, int(np.max(page.bitspersample)), _no_data(page))
     n_colors = {_RGB: 3, _YCBCR: 3, INKS: 4}.get(photometric, 3 if values.shape[2] in (3, 4) else 1)
     n_colors = min(n_colors, values.shape[2])
     if n_colors == 2:
@@ -443,16 +450,24 @@ def _alpha_place(page: TiffPage, n_colors: int, channels: int) -> int | None:
     return None if place is None or n_colors + place >= channels else place
 
 
-def _full_range(values: NDArray[Any], bits: int) -> NDArray[Any]:
+def _range(values: NDArray[Any], no_data: float | None) -> tuple[int, int]:
+    """The smallest and the largest of integers; the number that stands for no measurement does not count."""
+    measured = values if no_data is None else values[values != no_data]
+    return (int(measured.min()), int(measured.max())) if measured.size else (0, 0)
+
+
+def _full_range(values: NDArray[Any], bits: int, no_data: float | None) -> NDArray[Any]:
     """Integers as uint8 or uint16 whose largest value is white.
 
     Of 32 and 64 bits, and with a sign, they are mostly labels or measurements: kept as they are where they fit into
-    16 bits, otherwise stretched to them.
+    16 bits, otherwise stretched to them. What was not measured is as the smallest value then.
     """
     if values.dtype in (np.uint8, np.uint16):
         top, white = np.iinfo(values.dtype).max, (1 << bits) - 1
         return values if white >= top else ((values.astype(np.uint32) * top + white // 2) // white).astype(values.dtype)
-    low, high = int(values.min()), int(values.max())
+    low, high = _range(values, no_data)
+    if no_data is not None:
+        values = np.where(values == no_data, low, values)
     if _fits(low, high):
         return values.astype(np.uint8 if high < 1 << 8 else np.uint16)
     share = (values.astype(np.float64) - low) / max(1, high - low)

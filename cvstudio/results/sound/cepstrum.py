@@ -32,6 +32,7 @@ class Cepstrum(Result):
     rate_hz : sample rate
     hop, window : samples between columns, and in a window
     columns_done : number of columns that are computed and final
+    n_samples : length of the sound, whose end may lie within the last column; 0 where it is not known
     """
 
     placement: ClassVar[Placement] = Placement.OWN_VIEW
@@ -43,6 +44,7 @@ class Cepstrum(Result):
     window: int
     columns_done: int
     source: Source = Source()
+    n_samples: int = 0
 
     def __post_init__(self) -> None:
         found = self.coefficients
@@ -58,11 +60,17 @@ class Cepstrum(Result):
         return Size(self.coefficients.shape[1], self.coefficients.shape[0] * ROW_PIXELS)
 
     @property
+    def sound_secs(self) -> float:
+        """Length of the sound."""
+        return self.n_samples / self.rate_hz if self.n_samples else self.duration_secs
+
+    @property
     def duration_secs(self) -> float:
+        """Length of all columns."""
         return float(self.coefficients.shape[1] * self.hop / self.rate_hz)
 
     def headline(self) -> str:
-        return f"{len(self.names)} coefficients, {self.duration_secs:.2f} s"
+        return f"{len(self.names)} coefficients, {self.sound_secs:.2f} s"
 
     def spread(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation of each row over the computed columns, of which long sounds give a sample; both

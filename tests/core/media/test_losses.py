@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cvstudio.cli.main import main
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import Media, open_media, open_reader
 from cvstudio.media.damage.losses import LOSSES
 from cvstudio.media.facts import facts
@@ -220,3 +223,37 @@ def test_a_long_video_is_not_decoded_for_its_facts(
     assert "frames" not in dict(facts(media)).get("Damage", "")
     read_all(media)
     assert "15 of 50 frames" in dict(facts(media))["Damage"]
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3"])
+def test_frames_of_dolby_that_are_cut_or_overwritten_are_told(tmp_path: Path, codec: str) -> None:
+    """Its decoder passes over them: the sound was as long as what was left of it, and nobody was told."""
+    path = write_media(tmp_path / f"a.{codec}", sound=tone(2, 44100), sound_codec=codec, rate_hz=44100)
+    content = path.read_bytes()
+    assert "Damage" not in dict(facts(open_media(path)))
+    for length in (len(content) // 2 + 5, len(content) - 100, len(content) - 3):
+        path.write_bytes(content[:length])
+        assert dict(facts(open_media(path)))["Damage"].startswith("its last frame was cut off")
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + bytes(300) + content[middle + 300 :])
+    media = open_media(path)
+    assert dict(facts(media))["Damage"].startswith("other bytes are amid its frames, in 1 place")
+    assert media.duration_secs == pytest.approx(2, abs=0.1)
+    # A tag behind the frames is none of them, and no loss.
+    path.write_bytes(content + b"TAG" + bytes(125))
+    assert "Damage" not in dict(facts(open_media(path)))
+
+
+@pytest.mark.parametrize("stated", [0.5, 1.5, 3.9, 4.1, 9.0])
+def test_a_true_audio_whose_header_lies_about_its_length_is_told(tmp_path: Path, stated: float) -> None:
+    path = write_media(tmp_path / "a.tta", sound=tone(4, 44100), sound_codec="tta", rate_hz=44100)
+    content = bytearray(path.read_bytes())
+    assert "Damage" not in dict(facts(open_media(path)))
+    content[14:18] = struct.pack("<I", round(stated * 44100))
+    content[18:22] = struct.pack("<I", zlib.crc32(content[:18]))
+    path.write_bytes(content)
+    try:
+        text = dict(facts(open_media(path)))["Damage"]
+    except MediaError as error:
+        text = str(error)
+    assert "damaged or was cut short" in text or "header states" in text or "could not be decoded" in text

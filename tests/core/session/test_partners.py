@@ -12,7 +12,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.session.browsing import with_opened
 from cvstudio.session.layers import with_layer
-from cvstudio.session.partners import NAME, NOT, SIZE, kinship
+from cvstudio.session.partners import NAME, NOT, SIZE, first_shown, kinship
 from cvstudio.session.session import State, replace_instance
 from cvstudio.session.transitions import with_active, with_analysis
 
@@ -179,3 +179,13 @@ def test_real_frames_of_a_depth_camera(data):
         assert kinship(color, depth) == NAME
     assert kinship(PICTURE, OTHER) == NOT
     assert kinship(PICTURE, SAME_SIZE) == SIZE
+
+
+def test_of_many_files_an_unrelated_depth_map_is_not_the_first_that_is_shown():
+    """It would make refocusing the analysis of pictures that have nothing to do with it."""
+    others = OTHER, medium("dog.jpg"), medium("bird.jpg")
+    assert first_shown((SAME_SIZE, *others)) == OTHER
+    assert first_shown((DEPTH, *others, PICTURE)) == DEPTH
+    assert first_shown((SAME_SIZE, PICTURE)) == SAME_SIZE
+    assert first_shown((SAME_SIZE, DEPTH, medium("a-depth.png", MediaKind.DEPTH))) == SAME_SIZE
+    assert first_shown((*others, SAME_SIZE)) == OTHER

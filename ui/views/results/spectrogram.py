@@ -21,7 +21,7 @@ class SpectrogramFacts(FactsLabel):
             words = self.tr("{bins} mel bands from {low} to {high} Hz")
             bands = words.format(bins=rows, low=f"{low:,.0f}", high=f"{high:,.0f}")
         lines = (
-            self.tr("Duration {secs} s").format(secs=f"{result.duration_secs:.2f}"),
+            self.tr("Duration {secs} s").format(secs=f"{result.sound_secs:.2f}"),
             self.tr("{rate} samples per second").format(rate=f"{result.rate_hz:,}"),
             self.tr("Windows of {ms} ms, {samples} samples").format(
                 ms=f"{result.window / result.rate_hz * 1000:.1f}", samples=f"{result.window:,}"

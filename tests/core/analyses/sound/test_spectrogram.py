@@ -329,3 +329,10 @@ def test_display_limits_stretch_what_is_drawn():
     np.testing.assert_allclose(row, np.clip((db + 80) / 40, 0, 1) * 255, atol=0.51)
     assert row[0] == 0
     assert row[-1] == 255
+
+
+@pytest.mark.parametrize("hop", [256, 1000, 512])
+def test_the_length_of_the_sound_is_told_and_not_that_of_its_columns(hop):
+    """The last column begins within the sound and is centred on its beginning: a second was told as 1.01 s."""
+    found = compute(ArrayReader(np.zeros(48_000), 48_000), hop=hop)
+    assert (found.headline(), found.sound_secs) == ("1.00 s", 1.0)
