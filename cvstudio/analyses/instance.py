@@ -224,7 +224,14 @@ class AnalysisInstance:
 
     def chosen_params(self) -> tuple[Any, ...]:
         """As `params`, also without a model: the parameters that a project saves. Raises ParamsError."""
-        return self.spec.all_params(self.values, self.model_spec)
+        spec, model = self.spec, self.model_spec
+        # While a video plays they are asked for several times a frame, and nothing in them changes.
+        known = self.__dict__.get("_chosen_params")
+        if known is None or known[0] is not spec or known[1] is not model:
+            known = spec, model, spec.all_params(self.values, model)
+            self.__dict__["_chosen_params"] = known
+        params: tuple[Any, ...] = known[2]
+        return params
 
     def value(self, name: str) -> Any:
         """Effective value of a parameter: set by the user, or its default. Raises KeyError."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -64,6 +63,8 @@ def remove_unfinished() -> None:
 
 def _remove(temporary: Path) -> None:
     if temporary.is_dir() and not temporary.is_symlink():
+        import shutil  # the window's first picture does without
+
         shutil.rmtree(temporary, ignore_errors=True)
     with suppress(OSError):
         temporary.unlink(missing_ok=True)

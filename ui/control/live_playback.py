@@ -146,6 +146,8 @@ class LivePlayback:
         self._publish = publish
         self._again = again
         self._flight = FramesInFlight()
+        # Of the frames that one `refresh` has looked at, so that it resolves none of them twice.
+        self._views: dict[float, ViewState] = {}
         self._results: ViewState | None = None
         self._wanted: Hashable = None  # tag of the last request to the decoder; frames of other tags are outdated
         self._started_secs = 0.0  # when a frame was last started
@@ -210,6 +212,7 @@ class LivePlayback:
 
         With `changed`, such as after a slider, the frame on screen is updated without waiting for the next one.
         """
+        self._views.clear()
         complete_frame = self._find_complete()
         if complete_frame is not None:
             self._flight.shown(complete_frame[0])
@@ -260,10 +263,14 @@ class LivePlayback:
         """View state of the frame at `pts` seconds after its "main" stages have run on this thread."""
         view = self._resolve_at(pts)
         ran = [self._pipeline.run_inline(layer) for layer in view.layers]
-        return self._resolve_at(pts) if any(ran) else view
+        if any(ran):
+            view = self._resolve_at(pts)
+        self._views[pts] = view
+        return view
 
     def _ask(self, frame: PendingFrame) -> None:
-        for layer in (layer for top in self._resolve_at(frame.pts).layers for layer in top.to_run()):
+        view = self._views.get(frame.pts) or self._resolve_at(frame.pts)
+        for layer in (layer for top in view.layers for layer in top.to_run()):
             request, index = layer.request, layer.next_stage
             if request is None or index is None or request.stages[index].where == "main":
                 continue

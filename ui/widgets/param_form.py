@@ -67,6 +67,7 @@ class ParamForm(QWidget):
         """Returns the text beside each class in a list of classes, such as how often it was found."""
         self._unfolded = False
         self._least_label_width = 0
+        self._aligned_for: tuple[str, tuple[int, ...]] | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -133,7 +134,11 @@ class ParamForm(QWidget):
             value = values.get(field.name, default)
             row.set_value(value, value if default is None and field.pick is None else default)
             row.set_known(field.name not in unknown)
-        self._align()
+        # Most of what is set are a slider's ticks, which move no column.
+        needs = self.font().key(), tuple(row.value_width for row in self._rows.values())
+        if rebuilt or needs != self._aligned_for:
+            self._aligned_for = needs
+            self._align()
         if rebuilt:
             settle(self._more)
             settle(self)

@@ -94,7 +94,7 @@ class Engine:
         # One that uses all cores: two would alternate at every layer and spin while they wait.
         self._requests = {1: _requests(self._network, 1)}
         self._compiling = threading.Lock()
-        self._module_bytes = sum(tensor.numel() * tensor.element_size() for tensor in trunk.state_dict().values())
+        self._module_bytes: int = sum(tensor.numel() * tensor.element_size() for tensor in trunk.state_dict().values())
 
     @property
     def nbytes(self) -> int:
