@@ -76,7 +76,9 @@ def _write(path: Path, target: Any, tap: Tap, progress: Progress) -> Recorded:
         progress.check()
         if time.monotonic() - checked > LOOK_SECS:
             checked = time.monotonic()
-            progress(None, clock(int(max(0, last_tick) * TICK)))
+            # Of what is captured: frames that wait are not lost.
+            captured_pts = start_pts if tap.newest_pts is None or stream is None else tap.newest_pts
+            progress(None, clock(int(captured_pts - start_pts)))
             short = shutil.disk_usage(path.parent).free < RESERVE_BYTES
             if short:
                 tap.close()

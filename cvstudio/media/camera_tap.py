@@ -27,6 +27,8 @@ BEHIND_SECS = 0.5
 """Time for which it counts as behind after a frame was lost or late."""
 
 _taps: dict[str, Tap] = {}
+_ending: dict[str, Tap] = {}
+"""Closed taps whose frames are still being taken."""
 _lock = threading.Lock()
 _numbers = itertools.count(1)
 
@@ -43,6 +45,7 @@ class Tap(Closeable):
     ----------
     dropped : number of frames that were dropped because the queue was full
     missed : number of frames between its own ones that were not taken from the camera in time
+    newest_pts : presentation time of the newest frame, in seconds; None before the first
     error : why the camera stopped; None where it was closed
     """
 
@@ -57,6 +60,7 @@ class Tap(Closeable):
         self._condition = threading.Condition()
         self.dropped = self.missed = 0
         self._lost_secs = -BEHIND_SECS
+        self.newest_pts: float | None = None
         self.error: MediaError | None = None
         with _lock:
             _taps[identity] = self
@@ -69,7 +73,10 @@ class Tap(Closeable):
                 return None
             frame = self._frames.popleft()
             self._waiting_bytes -= frame.pixels.nbytes
-            return frame
+            taken = self._ended and not self._frames
+        if taken:
+            self._forget()
+        return frame
 
     def __iter__(self) -> Iterator[Frame | None]:
         """Frames up to the end; None whenever none arrives in time, so that the consumer can do other work."""
@@ -93,9 +100,19 @@ class Tap(Closeable):
         with _lock:
             if _taps.get(self._identity) is self:
                 del _taps[self._identity]
+                _ending[self._identity] = self
         with self._condition:
             self._ended = True
+            taken = not self._frames
             self._condition.notify_all()
+        if taken:
+            self._forget()
+
+    def _forget(self) -> None:
+        """No more frames wait."""
+        with _lock:
+            if _ending.get(self._identity) is self:
+                del _ending[self._identity]
 
     def put(self, source: int, frame: Frame, missed: int = 0, late_secs: float = 0.0) -> None:
         """Queue a new frame of the reader `source`, or drop it. Never waits.
@@ -115,6 +132,7 @@ class Tap(Closeable):
                 self.dropped += 1
                 self._lost_secs = time.monotonic()
             elif not self._ended:
+                self.newest_pts = frame.pts
                 self._frames.append(frame)
                 self._waiting_bytes += frame.pixels.nbytes
                 self._condition.notify_all()
@@ -139,6 +157,7 @@ def tap_of(identity: str) -> Tap | None:
 
 
 def recording_behind(identity: str) -> bool:
-    """Whether the camera `identity` is recorded, and frames wait or were lost just now."""
-    tap = tap_of(identity)
-    return tap is not None and tap.behind
+    """Whether the camera `identity` is or was recorded, and frames wait or were lost just now."""
+    with _lock:
+        taps = [taps[identity] for taps in (_taps, _ending) if identity in taps]
+    return any(tap.behind for tap in taps)

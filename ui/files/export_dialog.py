@@ -128,7 +128,7 @@ class ExportDialog(QDialog):
         self._shown_folder = ""
         self._preferred = settings.text("export/format", "png")
         self._preview_timer = QTimer(self, singleShot=True, interval=PREVIEW_AFTER_MS)
-        self._preview_timer.timeout.connect(lambda: self.preview_wanted.emit(self.wish()))
+        self._preview_timer.timeout.connect(self._want_preview)
         self._build()
         self._fill_scopes()
         self._scope_chosen()
@@ -437,6 +437,10 @@ class ExportDialog(QDialog):
         named = bool(self.folder.text().strip()) and (wish.several or bool(wish.name))
         self.ok.setEnabled(named and complete)
         self._preview_timer.start()
+
+    def _want_preview(self) -> None:
+        self.preview.wait()
+        self.preview_wanted.emit(self.wish())
 
     def _asks_merge(self, wish: Wish) -> bool:
         return wish.merges and wish.target not in self._written

@@ -70,6 +70,11 @@ class ExportPreview(QWidget):
             parts.append(self.locale().formattedDataSize(preview.n_bytes, 1, QLocale.DataSizeFormat.DataSizeSIFormat))
         self.caption.setText(" · ".join(parts))
 
+    def wait(self) -> None:
+        """Say that the preview is being made, unless there is one to show until then."""
+        if self.picture.isHidden() and self.text.isHidden():
+            self.caption.setText(self.tr("Preparing the preview …"))
+
     def say(self, sentence: str) -> None:
         """Show why there is no preview."""
         self.show_preview(None)

@@ -173,6 +173,13 @@ class WelcomeToCome(WelcomeFrame):
         self.grid.addWidget(self._outlines, 0, 0)
         # Nothing can be opened before the window is complete.
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._leave_focus()
+
+    def set_recent(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        super().set_recent(entries)
+        self._leave_focus()
+
+    def _leave_focus(self) -> None:
         for part in self.findChildren(QWidget):
             part.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 

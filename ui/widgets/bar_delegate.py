@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyleOptionViewItem
 
 from ui.base import theme
+from ui.widgets.swatch_delegate import SwatchDelegate
 
 ROW_HEIGHT = 26
 BAR_WIDTH = 32
@@ -15,7 +16,7 @@ Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
 
 
-class BarDelegate(QStyledItemDelegate):
+class BarDelegate(SwatchDelegate):
     """Paints a fraction 0..1, the item's user data, as a short bar before the number."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:

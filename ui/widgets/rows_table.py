@@ -21,6 +21,7 @@ from ui.base import theme
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
 from ui.widgets.swatch import swatch
+from ui.widgets.swatch_delegate import SwatchDelegate
 from ui.widgets.whole_row import WholeRow
 
 
@@ -145,6 +146,7 @@ class RowsTable(QTableView):
         for column in range(len(titles)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
+        self.setItemDelegate(SwatchDelegate(self))
         for column in bars:
             self.setItemDelegateForColumn(column, BarDelegate(self))
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)

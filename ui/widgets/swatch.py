@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 
 RGB = tuple[int, int, int]
 
@@ -31,3 +31,10 @@ def dot(colour: RGB, size: int = 12, ratio: float = 2.0) -> QPixmap:
     painter.drawEllipse(QRectF(0.5, 0.5, size - 1, size - 1))
     painter.end()
     return pixmap
+
+
+def steady_icon(pixmap: QPixmap) -> QIcon:
+    """An icon that looks the same in a selected row: Qt would tint it, and a tinted swatch is that of another class."""
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)
+    return icon

@@ -82,7 +82,7 @@ ANALYSES.register(
     Analysis(
         key="classify",
         title="Image classification",
-        summary="Says what a picture shows, with what confidence, and when it is unknown.",
+        summary="Names what a picture shows and how certain that is, or says that it is unknown.",
         action="Name what it shows",
         icon="shapes",
         inputs=(PICTURE_OR_VIDEO,),

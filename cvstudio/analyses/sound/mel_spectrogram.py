@@ -102,7 +102,7 @@ ANALYSES.register(
     Analysis(
         key="mel-spectrogram",
         title="Mel spectrogram",
-        summary="Shows how strong each band of a sound is at each moment, in bands as wide as the ear's.",
+        summary="Shows how strong each band of a sound is at each moment, in bands spaced as the ear hears them.",
         action="Look at a sound as it is heard",
         icon="audio-lines",
         inputs=(Slot("sound", "Sound", frozenset({MediaKind.AUDIO, MediaKind.VIDEO}), streamed=True),),

@@ -170,7 +170,7 @@ ANALYSES.register(
     Analysis(
         key="mixing-desk",
         title="Mixing desk",
-        summary="Mixes two sounds at a chosen ratio, separates them, and measures how well that went.",
+        summary="Mixes two sounds at a chosen ratio, separates them, and measures how well that worked.",
         action="Measure a separation",
         icon="sliders-horizontal",
         inputs=(

@@ -237,7 +237,7 @@ ANALYSES.register(
     Analysis(
         key="separate",
         title="Source separation",
-        summary="Parts the voices of people who talk at once, or speech from the noise around it.",
+        summary="Separates the voices of people who talk at once, or speech from the noise around it.",
         action="Part voices that talk at once",
         icon="audio-lines",
         inputs=(Slot("sound", "Sound", frozenset({MediaKind.AUDIO, MediaKind.VIDEO}), streamed=True),),

@@ -45,7 +45,7 @@ ANALYSES.register(
     Analysis(
         key="waveform",
         title="Waveform",
-        summary="Shows the wave of a sound, and tells the peak, level, offset and clipped samples of each channel.",
+        summary="Shows the waveform of a sound, with the peak, level, offset and clipped samples of each channel.",
         action="Look at the wave of a sound",
         icon="activity",
         inputs=(Slot("sound", "Sound", frozenset({MediaKind.AUDIO, MediaKind.VIDEO}), streamed=True),),

@@ -418,8 +418,21 @@ def test_a_recording_is_behind_while_frames_wait_or_were_lost_just_now(monkeypat
     tap.next()
     assert taps.recording_behind(FAKE.id), "one was late"
     assert tap.missed == 2
+    put(tap, [6 + number / 30 for number in range(taps.BEHIND_FRAMES + 3)])
     tap.close()
+    assert taps.recording_behind(FAKE.id), "what waits is still written"
+    while tap.next() is not None:
+        pass
     assert not taps.recording_behind(FAKE.id)
+
+
+def test_the_time_is_that_of_what_is_captured_though_it_waits(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "LOOK_SECS", -1.0)
+    tap, told = Tap(FAKE.id), []
+    put(tap, [number / 2 for number in range(21)])
+    tap.close()
+    record(tmp_path / "a.mp4", tap, Progress(lambda fraction, text: told.append(text)))
+    assert told[-1] == told[1] == "0:10"
 
 
 def test_what_the_camera_could_not_be_asked_for_in_time_is_told(tmp_path):

@@ -18,6 +18,7 @@ from cvstudio.analyses.temporal import TemporalChains
 from cvstudio.exporters.preview import FilePreview
 from cvstudio.media.examples.files import sample_path
 from ui.files.export_dialog import ExportDialog
+from ui.files.export_preview import ExportPreview
 from ui.files.export_wish import FOLDER, MEDIA, PART, WHOLE
 from ui.panels.batch import BatchContent
 from ui.widgets.settle import lay_out
@@ -258,6 +259,17 @@ def test_the_dialog_shows_what_will_be_written(window, show, qtbot):
     dialog.choose("mp4", WHOLE)
     qtbot.waitUntil(lambda: dialog.preview.caption.text() == f"{width} × {height}", timeout=60_000)
     dialog.reject()
+
+
+def test_a_preview_that_takes_long_says_that_it_comes(qtbot):
+    preview = ExportPreview()
+    qtbot.addWidget(preview)
+    preview.wait()
+    assert preview.caption.text() == "Preparing the preview …"
+    preview.show_preview(FilePreview(text="{", n_bytes=3))
+    assert preview.caption.text() == "3 bytes"
+    preview.wait()
+    assert preview.caption.text() == "3 bytes", "there is one to show until then"
 
 
 def test_the_size_of_the_file_is_whole_in_the_smallest_dialog(window, show, qtbot):

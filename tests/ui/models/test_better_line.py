@@ -105,7 +105,7 @@ def test_analyses_of_other_tasks_offer_theirs(window, qtbot):
     panel = opened(window, qtbot, "classify")
     assert MODELS["efficientnet-lite0"].better[0] == "efficientnet-v2-s"
     # It has the same classes.
-    assert panel.better.text.text().startswith(f"More accurate: {MODELS['efficientnet-v2-s'].title}, 1000 kinds")
+    assert panel.better.text.text().startswith(f"More accurate: {MODELS['efficientnet-v2-s'].title}, 1000 classes")
     window.controller.set_model("residual-60")
     assert panel.better.button.text() == "Use"
     panel.better.button.click()

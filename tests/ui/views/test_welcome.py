@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QScrollArea
 
 from cvstudio.analyses import ANALYSES
@@ -152,7 +153,13 @@ def test_the_first_picture_has_what_was_opened_last(qtbot):
     settings = Settings()
     settings.add_recent("/pictures/a.jpg", "/pictures/work.cvstudio", "/pictures")
     made = MainWindow(settings, late=True)
-    assert [button.accessibleName() for button in made._to_come.recent] == ["a.jpg", "work.cvstudio", "pictures"]
+    names = ["a.jpg", "work.cvstudio", "pictures"]
+    assert [button.accessibleName() for button in made._to_come.recent] == names
+    with qtbot.waitSignal(made.completed, timeout=60_000):
+        made.show()
+        # One with the focus would give it on to parts of the window that are not there yet.
+        assert {button.focusPolicy() for button in made._to_come.recent} == {Qt.FocusPolicy.NoFocus}
+    assert made.centre.currentWidget() is made.welcome
     made.close()
     made.deleteLater()
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from cvstudio.foundation.text_search import ranked
 from ui.base.icons import icon
-from ui.widgets.swatch import swatch
+from ui.widgets.swatch import steady_icon, swatch
 
 WIDTH, HEIGHT = 280, 320
 NUMBERED = 9
@@ -95,7 +95,7 @@ class ClassChooser(QFrame):
         classes = [_Class(row, name) for row, name in enumerate(self._names)]
         for found in ranked(classes, text) if text.strip() else classes:
             digit = f"{found.row + 1}   " if found.row < NUMBERED else ""
-            item = QListWidgetItem(QIcon(swatch(found.title, self._names)), f"{digit}{found.title}")
+            item = QListWidgetItem(steady_icon(swatch(found.title, self._names)), f"{digit}{found.title}")
             item.setData(ROW, found.row)
             self.list.addItem(item)
         name = " ".join(text.split())

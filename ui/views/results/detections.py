@@ -29,6 +29,7 @@ from ui.base.keys import SLIDER_KEYS, claims
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
 from ui.widgets.swatch import RGB, dot
+from ui.widgets.swatch_delegate import SwatchDelegate
 from ui.widgets.whole_row import WholeRow
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ class ResultsTable(QTableView):
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
         WholeRow(self)
+        self.setItemDelegate(SwatchDelegate(self))
         self.setItemDelegateForColumn(SCORE, BarDelegate(self))
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

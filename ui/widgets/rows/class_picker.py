@@ -19,7 +19,6 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import (
-    QIcon,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -47,7 +46,7 @@ from ui.base import theme
 from ui.base.keys import PRESS_KEYS, claims
 from ui.base.translate import counted
 from ui.widgets.rows.row import ROW_HEIGHT, Row
-from ui.widgets.swatch import swatch
+from ui.widgets.swatch import steady_icon, swatch
 
 DOT = 8
 CHECKED = Qt.CheckState.Checked
@@ -161,7 +160,7 @@ class ClassPopup(QFrame):
         self._model = QStandardItemModel(self)
         picked = set(chosen)
         for name in sorted(options, key=lambda name: (name not in tallies, name.casefold())):
-            item = QStandardItem(QIcon(swatch(name, tuple(options))), name)
+            item = QStandardItem(steady_icon(swatch(name, tuple(options))), name)
             item.setData(tallies.get(name, ""), TALLY)
             # Not user-checkable: Qt and the list would both toggle at a click on the box.
             item.setCheckState(CHECKED if not picked or name in picked else Qt.CheckState.Unchecked)

@@ -195,6 +195,28 @@ def test_the_dot_beside_a_class_has_the_colour_of_its_box(shown: Callable[..., A
         assert centre == row_colour(result, row, Look()), labels[row]
 
 
+def test_the_dot_of_a_selected_row_keeps_its_colour(shown: Callable[..., Any]) -> None:
+    labels = ("person", "car")
+    numbers = np.arange(2)
+    boxes = np.array([[10, 10, 90, 90], [110, 10, 190, 90]], np.float32)
+    result = Detections(boxes, np.array([0.9, 0.8], np.float32), numbers, labels, numbers, Size(640, 480))
+    table = ResultsTable()
+    table.set_detections(result)
+    shown(table, 480, 300)
+    table.selectRow(0)
+    picture = table.grab().toImage()
+    ratio = picture.devicePixelRatio()
+    for row in range(2):
+        cell = table.visualRect(table.model().index(row, LABEL))
+        corner = table.viewport().mapTo(table, cell.topLeft())
+        colours = {
+            picture.pixelColor(round((corner.x() + x) * ratio), round((corner.y() + y) * ratio)).getRgb()[:3]
+            for x in range(24)
+            for y in range(cell.height())
+        }
+        assert row_colour(result, row, Look()) in colours, labels[row]
+
+
 def test_the_dot_of_a_tracked_row_has_the_colour_of_its_track(shown: Callable[..., Any]) -> None:
     boxes = np.array([[10 + 100 * row, 10, 90 + 100 * row, 90] for row in range(3)], np.float32)
     numbers = np.arange(3)
