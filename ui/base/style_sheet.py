@@ -14,11 +14,12 @@ QDockWidget {
 }
 QWidget#section-title { background: $panel; border-top: 1px solid $window; }
 QDockWidget::close-button, QDockWidget::float-button {
-    border: none; border-radius: 4px; padding: 0; icon-size: 14px;
-    subcontrol-origin: margin; position: absolute; top: 10px; width: 18px; height: 18px;
+    border: none; border-radius: 4px; padding: 0; icon-size: 20px;
+    subcontrol-origin: margin; position: absolute; top: 8px; width: 20px; height: 20px;
+    min-width: 20px; min-height: 20px;
 }
 QDockWidget::close-button { right: 8px; }
-QDockWidget::float-button { right: 30px; }
+QDockWidget::float-button { right: 32px; }
 QDockWidget::close-button:hover, QDockWidget::float-button:hover { background: $hover; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; }
 QFrame#welcome, QStackedWidget#centre { background: $window; }

@@ -35,8 +35,8 @@ DIALOG_ICONS = {
 }
 """Icon and role of its colour, of message boxes and of the buttons of Qt's own file dialog."""
 
-DOCK_ICONS = {"x": "5 5 14 14", "copy": "1 1 22 22"}
-"""View boxes of icons in a dock's title, cropped to the drawing: Qt gives them no more than 10 pixels."""
+DOCK_ICONS = {"x": "1 1 22 22", "copy": "1 1 22 22"}
+"""View boxes of icons in a dock's title, drawn as large as in that of a section: Qt gives them 12 of 20 pixels."""
 
 
 @dataclass(frozen=True)
@@ -295,7 +295,7 @@ def style_sheet(palette: ThemeColours) -> str:
     for name in ("chevron-down", "chevron-up", "chevron-right", "check"):
         values[name.replace("-", "_")] = _arrow(name, palette.quiet if name != "check" else palette.on_accent)
     for name, view in DOCK_ICONS.items():
-        values[name] = _arrow(name, palette.quiet, view)
+        values[name] = _arrow(name, palette.text, view)
     for key, (name, role) in DIALOG_ICONS.items():
         values[f"dialog_{key}"] = _arrow(name, values[role])
     return Template(STYLE_SHEET).substitute(values, small_px=SMALL_PX, text_px=TEXT_PX)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from cvstudio.data.geometry import Size, View
 from ui.base.icons import icon
@@ -123,7 +123,12 @@ class CompareArea(QWidget):
 
     def show_comparison(self, *, active: bool, beside: bool) -> None:
         """Start or end the comparison, and lay it out side by side or with a split line."""
+        focused = QApplication.focusWidget()
+        ended = self.active and not active
         self.active, self._beside = active, beside
+        if ended and focused is not None and self.isAncestorOf(focused):
+            # What goes would hand the keyboard on to whatever comes next in the window.
+            self._canvas.setFocus()
         self._arrange()
 
     def set_current_side(self, side: int | None) -> None:

@@ -100,6 +100,7 @@ class CommandPalette(QFrame):
     entries : all entries, in the order among equal matches
     recent : keys of the recent entries, the newest first
     place : where it opens, in pixels of the desktop; None for the upper middle of the window
+    hint : what the empty search field says; by default "What do you want to do?"
 
     Signals
     -------
@@ -109,7 +110,12 @@ class CommandPalette(QFrame):
     used = Signal(str)
 
     def __init__(
-        self, parent: QWidget, entries: Sequence[Entry], recent: Sequence[str] = (), place: QRect | None = None
+        self,
+        parent: QWidget,
+        entries: Sequence[Entry],
+        recent: Sequence[str] = (),
+        place: QRect | None = None,
+        hint: str = "",
     ) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("palette")
@@ -119,7 +125,7 @@ class CommandPalette(QFrame):
         self._recent = [by_key[key] for key in recent if key in by_key]
         self.search = QLineEdit()
         self.search.setObjectName("palette-search")
-        self.search.setPlaceholderText(self.tr("What do you want to do?"))
+        self.search.setPlaceholderText(hint or self.tr("What do you want to do?"))
         self.search.setAccessibleName(self.tr("Search commands"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._fill)

@@ -160,7 +160,7 @@ class BoxAgreement(Agreement):
             ("Found by both", str(len(self.pairs))),
             *renamed,
             ("Mean IoU", _number(self.mean_iou)),
-            ("Scores' correlation", _number(self.correlation)),
+            ("Score correlation", _number(self.correlation)),
         ]
 
     def side_lines(self) -> list[tuple[str, str, str]]:

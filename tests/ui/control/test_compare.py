@@ -94,9 +94,11 @@ def test_two_settings_are_compared_measured_and_ended_with_escape(
     qtbot.waitUntil(lambda: len(panel.table.rows.table_rows) == len(right))
     assert ("Mean IoU", "1.00", None) in panel.figures()
     assert second(cat).isVisible()
+    cat.workspace.area.bar.line.setFocus()
     QTest.keyClick(cat, Qt.Key.Key_Escape)
     assert comparison.composition is None
     assert not second(cat).isVisible()
+    assert QApplication.focusWidget() is cat.workspace.canvas
     state = controller.session.state
     # The side that was worked on stays; the one before is there, and hidden.
     assert state.instance is not None

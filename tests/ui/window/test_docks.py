@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
@@ -102,3 +103,13 @@ def test_what_is_typed_after_the_catalogue_has_opened_is_searched_there(window: 
         panel.content.search.clear()
         window.toggle_panel("catalogue")
     assert window.docks["labels"].isVisible() == labels
+
+
+def test_the_buttons_of_a_dock_are_as_large_as_those_of_a_section(window: MainWindow) -> None:
+    for key in ("media", "layers"):
+        dock = window.docks[key]
+        for name in ("qt_dockwidget_closebutton", "qt_dockwidget_floatbutton"):
+            button = dock.findChild(QAbstractButton, name)
+            assert min(button.width(), button.height()) >= 20
+            # The button is drawn on the title, which cuts what is higher.
+            assert button.geometry().bottom() <= dock.widget().mapTo(dock, QPoint()).y()

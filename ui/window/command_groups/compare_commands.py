@@ -108,4 +108,4 @@ def choose(window: Window) -> CommandPalette | None:
     if not entries:
         window.notice("info", _tr("Open a picture or a video and choose an analysis first; then compare it."))
         return None
-    return CommandPalette(window, entries, [], window.top.search.place())
+    return CommandPalette(window, entries, [], window.top.search.place(), _tr("What is it to be compared with?"))
