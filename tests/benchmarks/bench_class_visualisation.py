@@ -1,7 +1,7 @@
 """Class visualisations of the default classifier, shown to another network: is the class among SqueezeNet's first five?
 
 Run it: `PYTHONPATH=. .venv/bin/python tests/benchmarks/bench_class_visualisation.py [SEEDS] [STEPS] [CLASSES]`, by
-default 10 seeds of 64 steps for all ten classes. SqueezeNet 1.1 with torchvision's weights is that of
+default 10 seeds of 96 steps for all ten classes. SqueezeNet 1.1 with torchvision's weights is that of
 ../shared/data/weights (or $CVSTUDIO_DATA), run by torchvision itself.
 """
 
@@ -27,7 +27,7 @@ DATA = Path(os.environ.get("CVSTUDIO_DATA", "../shared/data"))
 CLASSES = (130, 980, 340, 207, 207 + 80, 319, 779, 954, 985, 323)
 """Flamingo, volcano, zebra, golden retriever, lynx, dragonfly, school bus, banana, daisy, monarch."""
 
-DEFAULTS = ("10", "64", "10")
+DEFAULTS = ("10", "96", "10")
 
 
 def other_network() -> Any:

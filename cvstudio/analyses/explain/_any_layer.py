@@ -31,7 +31,7 @@ Module = Annotated[
 
 def module_names(network: Any) -> tuple[str, ...]:
     """Names that the parameter takes for this network; none for one that does not run through torch."""
-    model = getattr(network, "model", None)
+    model: Any = getattr(network, "model", None)
     return layer_names(model) if hasattr(model, "named_modules") else ()
 
 

@@ -38,7 +38,8 @@ class AscentOptions:
     penalty : weight of the mean square of the normalised input, the L2 form
     jitter : most pixels by which the picture is moved before each step
     zoom : most share by which it is enlarged or made smaller
-    blur : standard deviation in pixels of a Gaussian, which falls to nothing towards the last step
+    blur : standard deviation in pixels of a Gaussian, which falls to a half towards the last step
+    noise : standard deviation of the noise that is added before each step, 0..1 being the range of pixels
     steps, seed
     """
 
@@ -47,6 +48,7 @@ class AscentOptions:
     jitter: int
     zoom: float
     blur: float
+    noise: float
     steps: int
     seed: int
 
@@ -142,8 +144,12 @@ def _disturbed(picture: Tensor, options: AscentOptions, left: float, generator: 
     if options.jitter:
         shifts = torch.randint(-options.jitter, options.jitter + 1, (2,), generator=generator).tolist()
         picture = picture.roll(shifts, (2, 3))
-    deviation = options.blur * left
-    return _blurred(picture, deviation) if deviation > 0.1 else picture
+    deviation = options.blur * max(0.5, left)
+    if deviation > 0.1:
+        picture = _blurred(picture, deviation)
+    if options.noise:
+        picture = picture + options.noise * torch.randn(picture.shape, generator=generator).to(picture.device)
+    return picture
 
 
 def _zoomed(picture: Tensor, factor: float) -> Tensor:

@@ -92,7 +92,7 @@ def map_of(model: nn.Module, pixels: Tensor, explained: ExplainedClass, method: 
         rule: Any = "guided" if method == GUIDED else None
         network: Any = Whole(model)
         gradient = input_gradient(network, pixels, explained, Progress(), rule)
-        return np.abs(gradient[0].cpu().numpy()).max(axis=0)
+        return np.asarray(np.abs(gradient[0].cpu().numpy()).max(axis=0), np.float32)
     with cut_outputs(model, layer) as leaves:
         # A module that is called several times, such as an activation: its last call.
         (slope,) = torch.autograd.grad(explained.score(model(pixels)[0]), leaves[-1:])

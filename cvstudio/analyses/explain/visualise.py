@@ -17,7 +17,7 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import Analysis, InputFacts, Slot
 from cvstudio.analyses.explain._any_layer import module_names
 from cvstudio.analyses.explain._explained_class import SUGGESTED, ranked
-from cvstudio.analyses.explain._network_input import NOISE, PICTURE, STARTS, levels_of, start_picture
+from cvstudio.analyses.explain._network_input import GREY, PICTURE, STARTS, levels_of, start_picture
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Rect, Size
 from cvstudio.foundation.errors import ParamsError
@@ -74,28 +74,38 @@ class AscentParams:
         str,
         Choices(STARTS),
         Doc("Start", "What the picture is at first.", "From a photograph it becomes a dream."),
-    ] = NOISE
+    ] = GREY
     steps: Annotated[
         int,
         Range(1, 2000, step=1),
         Doc("Steps", "How often the picture is changed.", "256 show more than 64."),
-    ] = 64
+    ] = 96
     seed: Annotated[int, Range(0, 9999, step=1), Doc("Seed", "Another one gives another picture.")] = 0
     jitter: Annotated[
         int,
         Range(0, 32, step=1, unit="px"),
         Doc("Jitter", "Most pixels by which the picture is shifted before a step, with the Fourier method.", more=True),
-    ] = 8
+    ] = 16
     zoom: Annotated[
         float,
         Range(0, 0.5),
         Doc("Zoom", "Most share by which it is enlarged or made smaller, with the Fourier method.", more=True),
-    ] = 0.1
+    ] = 0.2
     blur: Annotated[
         float,
         Range(0, 5, step=0.1, unit="px"),
-        Doc("Blur", "How much it is blurred at first; less with each step, with the Fourier method.", more=True),
+        Doc("Blur", "How much it is blurred at first; half of it at the end, with the Fourier method.", more=True),
     ] = 1.0
+    noise: Annotated[
+        float,
+        Range(0, 1),
+        Doc(
+            "Noise",
+            "Noise that is added before each step, with the Fourier method.",
+            "Without it the network is fooled by patterns that nobody sees.",
+            more=True,
+        ),
+    ] = 0.2
     penalty: Annotated[
         float,
         Range(0, 100, step=0.5),
@@ -155,12 +165,11 @@ def options_of(params: AscentParams) -> AscentOptions:
     """The options of a method: each has some of its own."""
     from cvstudio.analyses.explain._ascent import AscentOptions
 
-    plain = AscentOptions(False, params.penalty, 0, 0.0, 0.0, params.steps, params.seed)
+    plain = AscentOptions(False, params.penalty, 0, 0.0, 0.0, 0.0, params.steps, params.seed)
     if params.method == PLAIN_L2:
         return plain
-    return dataclasses.replace(
-        plain, fourier=True, penalty=0.0, jitter=params.jitter, zoom=params.zoom, blur=params.blur
-    )
+    disturbed = dataclasses.replace(plain, jitter=params.jitter, zoom=params.zoom, blur=params.blur, noise=params.noise)
+    return dataclasses.replace(disturbed, fourier=True, penalty=0.0)
 
 
 def class_score(network: Any, index: int) -> Callable[[Tensor], Tensor]:

@@ -28,7 +28,7 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.models.runtime.layer_outputs import read_outputs
 
-PLAIN = AscentOptions(False, 0.0, 0, 0.0, 0.0, 1, 0)
+PLAIN = AscentOptions(False, 0.0, 0, 0.0, 0.0, 0.0, 1, 0)
 LEVELS = Levels(torch.full((1, 3, 1, 1), -1.0), torch.full((1, 3, 1, 1), 1.0))
 
 
@@ -155,5 +155,5 @@ class TestAnalysis:
 def test_each_method_has_options_of_its_own() -> None:
     fourier, plain = (options_of(AscentParams(method=method)) for method in (FOURIER, PLAIN_L2))
     assert (fourier.fourier, fourier.penalty) == (True, 0.0)
-    assert (plain.fourier, plain.jitter, plain.zoom, plain.blur) == (False, 0, 0.0, 0.0)
+    assert (plain.fourier, plain.jitter, plain.zoom, plain.blur, plain.noise) == (False, 0, 0.0, 0.0, 0.0)
     assert plain.penalty == AscentParams().penalty
