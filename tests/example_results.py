@@ -20,6 +20,9 @@ from cvstudio.data.spatial.voxel_grid import VoxelGrid
 from cvstudio.results.activation_maps import ActivationMaps
 from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
+from cvstudio.results.explain.curves import Curves
+from cvstudio.results.explain.filter_bank import FilterBank
+from cvstudio.results.explain.visualisation import Visualisation
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.hog_cells import HogCells
 from cvstudio.results.keypoints import Keypoints
@@ -252,6 +255,30 @@ def activation_maps() -> ActivationMaps:
     return ActivationMaps(maps, Rect(20, 10, 100, 80), SIZE, "stage 2", 2, order)
 
 
+def curves() -> Curves:
+    """Two curves over three places."""
+    values = np.array([[0, 0.75, 1], [1, 0.5, 0.25]], np.float32)
+    names = ("=Insertion", "Deletion")
+    return Curves(np.array([0.0, 50, 100]), names, values, "Pixels in %", "Probability", 0, 1, "insertion 0.62")
+
+
+def filter_bank() -> FilterBank:
+    """Five filters that see colours, listed by their norm."""
+    tiles = np.random.default_rng(5).normal(0, 1, (5, 3, 3, 3)).astype(np.float32)
+    norms = np.sqrt((tiles**2).sum(axis=(1, 2, 3)))
+    order = np.argsort(-norms, kind="stable")
+    answers = np.arange(5, dtype=np.float32)
+    return FilterBank(tiles[order], order, norms[order], answers, "conv1", "in colour", (5, 3, 3, 3))
+
+
+def visualisation() -> Visualisation:
+    """A picture of a class."""
+    made = picture()
+    return Visualisation(
+        made.pixels, made.rect, made.scale, made.size, subject="person", score=7.5, probability=0.9, step=64
+    )
+
+
 def depth() -> Depth:
     """A slope in metres with a hole."""
     values = np.tile(np.linspace(1, 4, SIZE.width, dtype=np.float32), (SIZE.height, 1))
@@ -295,6 +322,9 @@ EXAMPLES: dict[str, Any] = {
     "scored-separation": scored_separation(),
     "logits": logits(),
     "activation-maps": activation_maps(),
+    "curves": curves(),
+    "filter-bank": filter_bank(),
+    "visualisation": visualisation(),
     "scene": scene3d(),
     "triangulation": triangulation(),
     "scene-side-by-side": scene3d(side_by_side=True),

@@ -139,13 +139,14 @@ class Histogram:
 @dataclass(frozen=True, eq=False)
 class InputFacts:
     """Properties of the input, by parameter name: bounds (`Range.from_input`), effective values of parameters that the
-    user has not set, histograms, and the choices that fit this input best, the first first. Computed from the output of
-    the first stage."""
+    user has not set, histograms, the choices that fit this input best, the first first, and choices that only the
+    loaded network tells. Computed from the output of the first stage."""
 
     ranges: Mapping[str, Range] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
     suggested: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

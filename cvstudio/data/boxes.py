@@ -162,6 +162,13 @@ def smallest_at(boxes: NDArray[np.float32], x: float, y: float) -> int | None:
     return int(inside[np.argmin(np.prod(containing[:, 2:] - containing[:, :2], axis=1))])
 
 
+def nearest_box(boxes: NDArray[np.float32], x: float, y: float) -> int:
+    """Row of the smallest of `boxes` (n, 4), at least one, that contain (x, y); of the nearest where none does."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    outside = np.maximum(np.maximum(low - (x, y), np.array((x, y)) - high), 0)
+    return int(np.lexsort((np.prod(high - low, axis=1), np.hypot(*outside.T)))[0])
+
+
 def is_above(ious: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
     """Which of `ious` exceed the threshold `iou` as `nms` compares them, bool of the same shape."""
     above: NDArray[np.bool_] = ious > _below(iou) if iou < 1 else np.zeros(ious.shape, bool)

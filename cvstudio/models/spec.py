@@ -121,8 +121,8 @@ class ModelSpec:
     labels : class names by index, where known before loading
     options : this model's choices of parameters, by name (see `Choices.from_model`)
     capabilities : what analyses may require: "gradients" and "hooks" (a torch module that can be inspected),
-        "logits", "maps", "features", "anchors", "attention"; and "reentrant": stateless between calls, so that
-        several threads may run it at once
+        "logits", "maps", "features", "anchors", "attention", "scores" (of a detector, with gradients); and
+        "reentrant": stateless between calls, so that several threads may run it at once
     revision : text that changes whenever the same key and weights stand for another network
     architecture : how to build the bare network; None where it is no torch module
     trunk : first part of the network that other models share; None where it shares none

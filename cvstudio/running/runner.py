@@ -41,7 +41,7 @@ from cvstudio.media.open import read_again
 from cvstudio.media.read_ahead import prefetch_frames
 from cvstudio.media.reader_pool import Readers
 from cvstudio.media.reading import apply_settings, split_settings
-from cvstudio.models import MODELS
+from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.models.runtime.cpu_threads import cores_shared, frames_at_once, share_cores
 from cvstudio.models.runtime.host import Host
@@ -362,8 +362,7 @@ def make_instance(
     bindings = {**bindings, **apply_settings(files, reading)}
     key = model or spec.first_model
     if key and not spec.takes(MODELS[key]):
-        lacking = sorted(spec.needs - MODELS[key].capabilities) if spec.task == MODELS[key].task else []
-        reason = f", which offers no {' and no '.join(lacking)}" if lacking else ""
+        reason = _reason_against(spec, MODELS[key])
         raise BindingError(f"{spec.title} cannot use the model '{key}'{reason}; choose one that “cvstudio list” shows.")
     path = Path(weights) if weights is not None else chosen_checkpoint(key)
     instance = AnalysisInstance(1, spec.key, bindings, key, path, values)
@@ -374,6 +373,23 @@ def make_instance(
     spec.check_bindings(instance.bindings)
     instance.params()
     return instance
+
+
+def _reason_against(spec: Analysis, model: ModelSpec) -> str:
+    """Why `spec` cannot use a model of its task, as the end of a sentence: ", which offers no maps"; else empty."""
+    lacking = sorted(spec.needs - model.capabilities) if model.task == spec.task else []
+    if not lacking:
+        return ""
+    reason = f", which offers no {' and no '.join(lacking)}"
+    if "hooks" in model.capabilities or model.architecture is not None:
+        return reason
+    # An ONNX file answers and no more.
+    others = (
+        other.title
+        for other in ANALYSES
+        if other.task == spec.task and other.takes(model) and "explain" in other.keywords
+    )
+    return f"{reason}, as it does not run through PyTorch (what works with it: {', '.join(others) or 'none'})"
 
 
 def with_all_adjustments(

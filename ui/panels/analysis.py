@@ -423,7 +423,7 @@ class AnalysisPanel(QScrollArea):
             if bounds is not None:
                 ranges[field.name] = bounds
             if field.choices is not None:
-                options[field.name] = instance.spec.options(field.choices, model)
+                options[field.name] = instance.spec.options(field.choices, model) or facts.options.get(field.name, ())
             if field.folder is not None:
                 options[field.name] = self._folders()
             if values[field.name] is None and field.name in facts.values:

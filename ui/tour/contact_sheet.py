@@ -79,6 +79,7 @@ class Sheet:
         palette.close()
         self._stack()
         self._features()
+        self._explanations()
         self._counts()
         self._compare()
         self._model()
@@ -127,6 +128,31 @@ class Sheet:
         for instance in self.window.controller.session.state.instances:
             if instance.analysis in ("hog", "grad-cam", "knn"):
                 self.window.controller.set_visible(instance.id, False)
+
+    def _explanations(self) -> None:
+        """Why an object was found, what a class looks like to a network, its filters, and a test of a map."""
+        controller = self.window.controller
+        self._open("street")
+        controller.use_analysis("detection-cam")
+        self.tour.settled()
+        self.tour.screenshot("12 why this detection")
+        self._alone()
+        self._open("cat")
+        controller.use_analysis("grad-cam")
+        controller.set_model("residual-60")
+        self.tour.settled()
+        for analysis, title in (
+            ("insertion-deletion", "12 insertion and deletion"),
+            ("filters", "12 filters"),
+            ("class-visualisation", "12 class visualisation"),
+        ):
+            controller.use_analysis(analysis)
+            controller.set_model("residual-60")
+            if analysis == "class-visualisation":
+                controller.set_value("target", "monarch")
+            self.tour.settled()
+            self.tour.screenshot(title)
+        self._alone()
 
     def _alone(self) -> None:
         """Remove the layers of the screenshots before."""

@@ -15,6 +15,7 @@ import numpy as np
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
 from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.data.boxes import nearest_box
 from cvstudio.data.geometry import View
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, NoParams, Pick, Range
@@ -81,9 +82,7 @@ def nearest_row(detections: Detections, at: tuple[float, float] | None) -> int:
     """Row of the smallest box around `at` (x, y), else of the nearest box; 0, the most probable, where `at` is None."""
     if at is None:
         return 0
-    low, high = detections.boxes[:, :2], detections.boxes[:, 2:]
-    outside = np.maximum(np.maximum(low - at, np.asarray(at) - high), 0)
-    return int(np.lexsort((np.prod(high - low, axis=1), np.hypot(*outside.T)))[0])
+    return nearest_box(detections.boxes, *at)
 
 
 def place_at(attended: Attended, at: tuple[float, float] | None) -> int:

@@ -90,21 +90,25 @@ def _replaced(rule: Rule) -> Iterator[Callable[[], int]]:
     functions |= {torch.relu, torch.Tensor.relu}
     calls = 0
 
-    class Activation(torch.autograd.Function):
+    class Deconvolved(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Tensor, function: Any, args: Any, kwargs: Any) -> Tensor:
-            with torch.enable_grad():
-                leaf = x.detach().requires_grad_()
-                y: Tensor = function(leaf, *args, **kwargs)
-            ctx.leaf, ctx.y = leaf, y
-            return y.detach()
+            y: Tensor = function(x, *args, **kwargs)
+            return y
 
         @staticmethod
         def backward(ctx: Any, *gradients: Tensor) -> Any:
-            (gradient,) = gradients
-            if rule == "guided":
-                (gradient,) = torch.autograd.grad(ctx.y, ctx.leaf, gradient)
-            return gradient.clamp(min=0), None, None, None
+            return gradients[0].clamp(min=0), None, None, None
+
+    def guided(x: Tensor, function: Any, args: Any, kwargs: Any) -> Any:
+        if x.requires_grad:
+            # A view, so that what else takes `x` has its own gradient left alone. In place, as the gradient of this view
+            # is what the activation has just made, and memory costs more here than arithmetic.
+            x = x.view_as(x)
+            x.register_hook(lambda gradient: gradient.clamp_(min=0))
+        return function(x, *args, **kwargs)
+
+    replaced = guided if rule == "guided" else Deconvolved.apply
 
     class Mode(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -117,7 +121,7 @@ def _replaced(rule: Rule) -> Iterator[Callable[[], int]]:
             x, *others = args or (kwargs.pop("input"),)
             # Out of place, which the only flag among their arguments asks for.
             numbers = tuple(value for value in others if not isinstance(value, bool))
-            return Activation.apply(x, func, numbers, kwargs)
+            return replaced(x, func, numbers, kwargs)
 
     with Mode():
         yield lambda: calls

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, InputFacts
+from cvstudio.analyses.explain._any_layer import Module, module_gradient, module_names
 from cvstudio.analyses.explain._class_activation import (
     Activations,
     activations,
@@ -52,6 +53,7 @@ class TargetParams(ClassParams):
             "Earlier layers are finer, but less specific to the class.",
         ),
     ] = ""
+    module: Module = ""
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,17 @@ class MapParams:
 
 @dataclass(frozen=True, eq=False)
 class LayerActivations:
-    """Activations of the network, whose classes are `labels`, on a picture of `size`."""
+    """Activations of the network, whose classes are `labels`, on a picture of `size`.
+
+    `modules` are the names of all of its modules, and `module` is the one whose maps are among the activations beside
+    those of the layers; empty where none is.
+    """
 
     activations: Activations
     size: Size
     labels: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    module: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,18 +119,24 @@ class TargetGradient:
 
 def run_activations(inputs: Inputs, params: object, progress: Progress) -> Iterator[LayerActivations]:
     """Stage: picture -> activations of all layers."""
-    image = inputs.samples["picture"]
-    yield LayerActivations(activations(inputs.network, image, progress), image.size, tuple(inputs.network.labels))
+    network, image = inputs.network, inputs.samples["picture"]
+    found = activations(network, image, progress)
+    yield LayerActivations(found, image.size, tuple(network.labels), module_names(network))
 
 
 def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> Iterator[TargetGradient]:
-    """Stage: activations -> gradient of a class in one layer. Raises ParamsError for an unknown layer or class."""
+    """Stage: activations -> gradient of a class in a layer or module. Raises ParamsError for one that there is not."""
     layers: LayerActivations = inputs.previous
     network, layer_maps, logits = inputs.network, layers.activations.maps, layers.activations.logits
+    explained = explained_class(params, Logits(logits, layers.labels, layers.size), network.temperature)
+    if params.module:
+        image = inputs.samples["picture"]
+        activation, slope = module_gradient(network, image, params.module, explained, progress)
+        yield TargetGradient(layers, params.module, activation, slope, None, explained)
+        return
     layer = params.layer or list(layer_maps)[-1]
     if layer not in layer_maps:
         raise ParamsError(f"This network has no layer '{layer}'; it has: {', '.join(layer_maps)}.")
-    explained = explained_class(params, Logits(logits, layers.labels, layers.size), network.temperature)
     activation = layer_maps[layer]
     weights = network.class_weights() if layer == list(layer_maps)[-1] else None
     yield TargetGradient(
@@ -166,8 +180,9 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
 
 
 def input_facts(layers: LayerActivations, values: Mapping[str, Any]) -> InputFacts:
-    """The classes that the network finds most likely in this picture."""
-    return InputFacts(suggested=suggested_classes(layers.activations.logits, layers.labels))
+    """The classes that the network finds most likely in this picture, and its modules."""
+    suggested = suggested_classes(layers.activations.logits, layers.labels)
+    return InputFacts(suggested=suggested, options={"module": layers.modules})
 
 
 ANALYSES.register(

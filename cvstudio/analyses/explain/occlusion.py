@@ -16,6 +16,7 @@ from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, InputFacts
 from cvstudio.analyses.explain._baseline import BASELINES, MEAN_COLOUR, baseline
 from cvstudio.analyses.explain._explained_class import ClassParams, explained_class, suggested_classes
 from cvstudio.analyses.explain._occlude import Occlusions, occlude
+from cvstudio.analyses.explain._without_gradients import coverable
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Rect
 from cvstudio.foundation.params import Choices, Doc, Range
@@ -86,7 +87,7 @@ class OccludedLogits:
 
 def run_occlusions(inputs: Inputs, params: OccludeParams, progress: Progress) -> Iterator[OccludedLogits]:
     """Stage: picture -> logits behind each window, more from yield to yield."""
-    network, image = inputs.network, inputs.samples["picture"]
+    network, image = coverable(inputs.network), inputs.samples["picture"]
     pixels, rect = network.preprocess(image)
     with network.computing():
         logits = network.forward(pixels)[0].float().cpu().numpy()
@@ -145,7 +146,7 @@ ANALYSES.register(
         ),
         result=HeatMap,
         input_facts=occlusion_facts,
-        needs=frozenset({"maps"}),
+        needs=frozenset({"logits"}),
         order=27,
         task="classify",
         default_model="efficientnet-lite0",

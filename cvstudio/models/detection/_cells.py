@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from cvstudio.data.boxes import iou_with
-from cvstudio.data.geometry import Size
+from cvstudio.data.geometry import Rect, Size
+from cvstudio.models.runtime.explainable import ScoredCandidates
 from cvstudio.models.shared.candidates import FLOOR
 from cvstudio.models.spec import MAX_CANDIDATES
 from cvstudio.results.detections import Detections
@@ -83,6 +84,30 @@ def candidates_of(
         np.arange(len(best_scores), dtype=np.int64),
         picture_size,
         masks=PrototypeMasks(prototypes, coefficients, prototype_scale),
+    )
+
+
+def scored_cells(
+    scores: Tensor, raw: CellOutputs, size: tuple[int, int], scale: tuple[float, float]
+) -> ScoredCandidates:
+    """Every cell of the first picture of a batch with each class, as `ScoredCandidates`.
+
+    Parameters
+    ----------
+    scores : (cells, classes), 0..1
+    raw, size, scale : as in `candidates_of`
+    """
+    from cvstudio.models.shared.pyramid import decode, places
+
+    cells, count = scores.shape
+    boxes = decode(raw.distances[0].detach(), *places(*size, scores.device)).cpu().numpy()
+    boxes = (boxes / np.array([*scale, *scale])).astype(np.float32)
+    return ScoredCandidates(
+        np.repeat(boxes, count, axis=0),
+        scores.flatten(),
+        np.tile(np.arange(count), cells),
+        Rect(0.0, 0.0, size[1] / scale[0], size[0] / scale[1]),
+        size,
     )
 
 

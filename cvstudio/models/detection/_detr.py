@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from cvstudio.data.geometry import Rect
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import WeightsError
 from cvstudio.foundation.params import Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.attention import Attended, AttentionNetwork, Projections
+from cvstudio.models.runtime.explainable import ScoredCandidates
 from cvstudio.models.runtime.torch_network import TorchNetwork, full, in_this_thread, stoppable
 from cvstudio.models.shared.candidates import corners
 from cvstudio.models.shared.coco import LABELS, N_OUTPUTS, OUTPUTS
@@ -83,6 +85,8 @@ def check_dilation(checkpoint: Path, *, dilation: bool, title: str) -> None:
 class DetrNetwork(TorchNetwork, AttentionNetwork):
     """DETR; `model` is a ``transformers.DetrForObjectDetection``. Stateless between two pictures."""
 
+    feature_layer = "model.backbone"
+
     def __init__(self, model: nn.Module, device: str) -> None:
         import torch
 
@@ -122,6 +126,21 @@ class DetrNetwork(TorchNetwork, AttentionNetwork):
             tuple(Projections(layer["q_proj"], layer["k_proj"]) for layer in places),
             (grid[0], grid[1]),
             int(self.model.config.decoder_attention_heads),
+        )
+
+    def scored(self, image: Image, params: DetrParams, progress: Progress) -> ScoredCandidates:
+        """Every object query with its most probable class."""
+        pixels = self.input_of(image, params.side)
+        outputs = self._run(pixels, progress)
+        scores, classes = outputs.logits[0].softmax(-1)[:, :-1].max(-1)
+        width, height = image.size
+        boxes = corners(outputs.pred_boxes[0].detach().cpu().numpy()) * np.array([*image.size] * 2, np.float32)
+        return ScoredCandidates(
+            boxes,
+            scores,
+            self._label_of[classes.cpu().numpy()],
+            Rect(0.0, 0.0, float(width), float(height)),
+            (int(pixels.shape[2]), int(pixels.shape[3])),
         )
 
     def input_of(self, image: Image, side: int = SIDE) -> Tensor:

@@ -20,11 +20,11 @@ class SsdNetwork(TorchvisionDetector):
 
     more_capabilities = frozenset({"anchors"})
 
-    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _candidates(self, batch: Any, raw: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
-        features, head = self.forward(batch.tensors)
+        features, head = raw
         (anchors,) = model.anchor_generator(batch, features)
         scores = full(head["cls_logits"][0]).softmax(dim=-1)
         rows, outputs, best_scores = self._best(scores, FLOOR)

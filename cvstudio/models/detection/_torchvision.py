@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from cvstudio.data.geometry import Rect
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
+from cvstudio.models.runtime.explainable import ScoredCandidates
 from cvstudio.models.runtime.torch_network import TorchNetwork, stoppable
 from cvstudio.models.shared.candidates import FLOOR
 from cvstudio.models.shared.coco import LABELS, N_OUTPUTS, OUTPUTS
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from cvstudio.results.proposals import Proposals
 
 URL = "https://download.pytorch.org/models/"
+TOO_THIN = "The network sees nothing of a picture this thin; open one with longer sides."
 
 
 class TorchvisionDetector(TorchNetwork):
@@ -42,6 +45,7 @@ class TorchvisionDetector(TorchNetwork):
 
         super().__init__(model, LABELS, device)
         self._trunk = self._make_trunk()
+        self.feature_layer = _feature_layer(self.model.backbone)
         self._label_of = torch.full((N_OUTPUTS,), -1, device=device)
         self._label_of[list(OUTPUTS)] = torch.arange(len(OUTPUTS), device=device)
         # Each takes at most 0.1 s on two cores, except the largest of ResNet-50's at 1333 x 800.
@@ -70,7 +74,7 @@ class TorchvisionDetector(TorchNetwork):
             if batch is None:
                 return _no_detections(image)
             with stoppable(self._blocks, progress):
-                boxes, scores, classes = self._candidates(batch)
+                boxes, scores, classes = self._candidates(batch, self.forward(batch.tensors))
             sizes = [(image.size.height, image.size.width)]
             picture_boxes = self.model.transform.postprocess([{"boxes": boxes}], batch.image_sizes, sizes)[0]["boxes"]
             return Detections(
@@ -81,6 +85,29 @@ class TorchvisionDetector(TorchNetwork):
                 np.arange(len(scores), dtype=np.int64),
                 image.size,
             )
+
+    def scored(self, image: Image, params: NoParams, progress: Progress) -> ScoredCandidates:
+        """The candidates of `predict`. Raises MediaError for a picture in which the network sees nothing."""
+        progress.check()
+        batch = self._batch(image)
+        if batch is None:
+            raise MediaError(TOO_THIN)
+        batch.tensors = batch.tensors.contiguous(memory_format=self.memory_format)
+        with stoppable(self._blocks, progress):
+            # The engine that may run the trunk has no gradients.
+            boxes, scores, classes = self._candidates(batch, self._trunk(batch.tensors))
+        (resized,) = batch.image_sizes
+        sizes = [(image.size.height, image.size.width)]
+        picture_boxes = self.model.transform.postprocess([{"boxes": boxes.detach()}], [resized], sizes)[0]["boxes"]
+        height, width = batch.tensors.shape[-2:]
+        x_scale, y_scale = image.size.width / resized[1], image.size.height / resized[0]
+        return ScoredCandidates(
+            picture_boxes.float().cpu().numpy(),
+            scores,
+            classes.cpu().numpy(),
+            Rect(0.0, 0.0, width * x_scale, height * y_scale),
+            (int(height), int(width)),
+        )
 
     @staticmethod
     def heads(model: Any, pixels: Tensor) -> Any:
@@ -101,7 +128,7 @@ class TorchvisionDetector(TorchNetwork):
         with self.computing():
             batch = self._batch(image)
             if batch is None:
-                raise MediaError("The network sees nothing of a picture this thin; open one with longer sides.")
+                raise MediaError(TOO_THIN)
             with stoppable(self._blocks, progress):
                 regions = self._regions(batch)
             generator = getattr(self.model, "anchor_generator", None) or self.model.rpn.anchor_generator
@@ -112,8 +139,11 @@ class TorchvisionDetector(TorchNetwork):
         """Anchors, proposals and refined boxes of a batch of one picture."""
         raise NotImplementedError
 
-    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes float32 (n, 4) in pixels of the batch, scores float32 (n,), descending, and classes int64 (n,)."""
+    def _candidates(self, batch: Any, raw: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes float32 (n, 4) in pixels of the batch, scores float32 (n,), descending, and classes int64 (n,).
+
+        `raw` are the outputs of `trunk` for the batch. Where it has gradients, the scores have.
+        """
         raise NotImplementedError
 
     def _batch(self, image: Image) -> Any:
@@ -149,6 +179,17 @@ class TorchvisionDetector(TorchNetwork):
         best_values, order = flat[indices].topk(min(MAX_CANDIDATES, len(indices)))
         best = indices[order]
         return best // N_OUTPUTS, best % N_OUTPUTS, best_values
+
+
+def _feature_layer(backbone: Any) -> str:
+    """The module of a network with this `backbone` that answers the maps of the trunk, before a pyramid or the layers
+    that an SSD adds."""
+    if hasattr(backbone, "body"):
+        return "backbone.body"
+    if not hasattr(backbone, "extra"):
+        return "backbone"
+    # SSDlite's features are a list of two parts, of which the first ends in the finest map.
+    return "backbone.features" if hasattr(backbone, "scale_weight") else "backbone.features.0"
 
 
 def _no_detections(image: Image) -> Detections:
@@ -244,7 +285,7 @@ def detector_spec(
         ranges={"score": Range(FLOOR, 1, step=0.01)},
         defaults=defaults,
         labels=LABELS,
-        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}) | network.more_capabilities,
+        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "scores"}) | network.more_capabilities,
         keywords=(*keywords, "COCO", "torchvision"),
         summary=summary,
         architecture=Architecture(build, input_size, network.heads, parameters, round(gmacs * 1e9)),

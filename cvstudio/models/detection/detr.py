@@ -139,7 +139,7 @@ for _variant in VARIANTS:
             # Each object query predicts another object: there is nothing to suppress.
             defaults={"score": 0.7, "iou": 1.0},
             labels=LABELS,
-            capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "attention"}),
+            capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "attention", "scores"}),
             keywords=(
                 *("DETR", "detection transformer", "transformer", "object query", "set prediction"),
                 *("Hungarian matching", "bipartite matching", "encoder-decoder", "COCO", "트랜스포머"),

@@ -54,10 +54,10 @@ class FasterRcnnNetwork(TorchvisionDetector):
         pooled_features = first_map.new_zeros(rpn.post_nms_top_n(), first_map.shape[1], *pooled_size)
         return rpn_outputs, roi.box_predictor(roi.box_head(pooled_features))
 
-    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _candidates(self, batch: Any, raw: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image, remove_small_boxes
 
-        _, _, proposals, _, logits, regression = self._both_stages(batch)
+        _, _, proposals, _, logits, regression = self._both_stages(batch, raw)
         rows, outputs, scores = self._best(full(logits).softmax(dim=-1), FLOOR)
         boxes = self.model.roi_heads.box_coder.decode(full(regression), proposals)[rows, outputs]
         boxes = clip_boxes_to_image(boxes, batch.image_sizes[0])
@@ -70,7 +70,7 @@ class FasterRcnnNetwork(TorchvisionDetector):
 
         from cvstudio.models.detection._proposals import Regions, likeliest, map_sizes
 
-        maps, anchors, proposals, objectness, logits, regression = self._both_stages(batch)
+        maps, anchors, proposals, objectness, logits, regression = self._both_stages(batch, self.forward(batch.tensors))
         scores, outputs = likeliest(full(logits).softmax(dim=-1), self._label_of)
         rows = torch.arange(len(outputs), device=outputs.device)
         boxes = self.model.roi_heads.box_coder.decode(full(regression), proposals)[rows, outputs]
@@ -87,11 +87,13 @@ class FasterRcnnNetwork(TorchvisionDetector):
             two_stages=True,
         )
 
-    def _both_stages(self, batch: Any) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], Tensor, Tensor]:
+    def _both_stages(
+        self, batch: Any, raw: Any
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], Tensor, Tensor]:
         """Maps, anchors, proposals with their objectness 0..1, and the second stage's outputs for each proposal: logits
-        (m, outputs) and box deltas (m, 4 outputs)."""
+        (m, outputs) and box deltas (m, 4 outputs); `raw` are the outputs of `trunk`."""
         roi_heads = self.model.roi_heads
-        features, (objectness, deltas) = self.forward(batch.tensors)
+        features, (objectness, deltas) = raw
         maps = list(features.values())
         anchors, proposals, proposal_objectness = self._proposals(batch, maps, objectness, deltas)
         pooled = roi_heads.box_roi_pool(features, proposals, batch.image_sizes)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class FcosNetwork(TorchvisionDetector):
     """Each cell is a candidate for each class; its score is the geometric mean of class score and centre-ness."""
 
-    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _candidates(self, batch: Any, raw: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
-        features, head = self.forward(batch.tensors)
+        features, head = raw
         (cells,) = model.anchor_generator(batch, features)
         class_logits, centreness_logits = full(head["cls_logits"][0]), full(head["bbox_ctrness"][0])
         rows, outputs, best_scores = self._best((class_logits.sigmoid() * centreness_logits.sigmoid()).sqrt(), FLOOR)

@@ -11,7 +11,8 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, Architecture, ModelSpec
-from cvstudio.models.detection._cells import candidates_of
+from cvstudio.models.detection._cells import candidates_of, scored_cells
+from cvstudio.models.runtime.explainable import ScoredCandidates
 from cvstudio.models.runtime.torch_network import TorchNetwork
 from cvstudio.models.shared.candidates import FLOOR
 from cvstudio.models.shared.preprocessing import fit_long_side
@@ -29,6 +30,8 @@ SIZE = 416
 
 class PyramidNetwork(TorchNetwork):
     """The embedded detector on one device, its normalisations folded into the convolutions."""
+
+    feature_layer = "trunk"
 
     def __init__(self, model: DetectorNet, labels: tuple[str, ...], device: str) -> None:
         from cvstudio.models.shared.residual import fuse
@@ -51,6 +54,18 @@ class PyramidNetwork(TorchNetwork):
             network_input = normalise(torch.from_numpy(pixels[None]).to(self.device))
             raw = self.forward(network_input)
             return candidates_of(raw.logits[0].sigmoid(), raw, pixels.shape[:2], scale, self.labels, image.size)
+
+    def scored(self, image: Image, params: NoParams, progress: Progress) -> ScoredCandidates:
+        """Every cell with each class."""
+        import torch
+
+        from cvstudio.models.shared.residual import normalise
+
+        progress.check()
+        pixels, scale = fit_long_side(image, SIZE)
+        network_input = normalise(torch.from_numpy(pixels[None]).to(self.device))
+        raw = self.model(network_input.contiguous(memory_format=self.memory_format))
+        return scored_cells(raw.logits[0].sigmoid(), raw, pixels.shape[:2], scale)
 
 
 def build() -> DetectorNet:
@@ -85,7 +100,7 @@ MODELS.register(
         ranges={"score": Range(FLOOR, 1, step=0.01)},
         defaults={"score": 0.4, "iou": 0.55, **embedded_defaults(KEY, "score")},
         labels=LABELS,
-        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}),
+        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "scores"}),
         keywords=(
             "FPN",
             "feature pyramid network",

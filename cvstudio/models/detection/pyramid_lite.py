@@ -13,7 +13,8 @@ from cvstudio.foundation.errors import WeightsError
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, Architecture, ModelSpec
-from cvstudio.models.detection._cells import candidates_of, without_second_names
+from cvstudio.models.detection._cells import candidates_of, scored_cells, without_second_names
+from cvstudio.models.runtime.explainable import ScoredCandidates
 from cvstudio.models.runtime.torch_network import TorchNetwork
 from cvstudio.models.shared import coco
 from cvstudio.models.shared.candidates import FLOOR
@@ -58,6 +59,8 @@ class LitePyramidNetwork(TorchNetwork):
     head : the classifier's layers behind the trunk, which give a second opinion on animals where the trunk is the
         published one; None for none
     """
+
+    feature_layer = "trunk"
 
     def __init__(self, model: LiteDetector, labels: tuple[str, ...], device: str, head: LiteHead | None = None) -> None:
         from cvstudio.models.shared.lite_detector import WithMaps
@@ -129,17 +132,27 @@ class LitePyramidNetwork(TorchNetwork):
     def _candidates(
         self, raw: LiteRaw, coarsest: Tensor, input_size: tuple[int, int], scale: tuple[float, float], image: Image
     ) -> Detections:
-        from cvstudio.models.shared.pyramid import decode, places
-
-        if self._second_opinion is None:
-            scores = raw.scores[0]
-        else:
-            boxes = decode(raw.distances[0], *places(*input_size, raw.distances.device))
-            objectness, classes = raw.objectness[0].sigmoid(), raw.classes[0].sigmoid()
-            scores = self._second_opinion.revised(objectness, classes, boxes, coarsest)
+        scores = self._scores(raw, coarsest, input_size)
         candidates = candidates_of(scores, raw, input_size, scale, self.labels, image.size)
         # An animal has one name. Vehicles keep theirs: on coco128 the second one is too often the right one.
         return without_second_names(candidates, self._animals)
+
+    def _scores(self, raw: LiteRaw, coarsest: Tensor, input_size: tuple[int, int]) -> Tensor:
+        """Score of each class at each cell of the first picture, (cells, classes), with the second opinion."""
+        from cvstudio.models.shared.pyramid import decode, places
+
+        if self._second_opinion is None:
+            return raw.scores[0]
+        boxes = decode(raw.distances[0], *places(*input_size, raw.distances.device))
+        objectness, classes = raw.objectness[0].sigmoid(), raw.classes[0].sigmoid()
+        return self._second_opinion.revised(objectness, classes, boxes, coarsest)
+
+    def scored(self, image: Image, params: NoParams, progress: Progress) -> ScoredCandidates:
+        """Every cell with each class; animals with the second opinion, as `predict` has them."""
+        progress.check()
+        pixels, input_size, scale = network_input(image, self.device)
+        maps, raw = self._with_maps(pixels.contiguous(memory_format=self.memory_format))
+        return scored_cells(self._scores(raw, maps[-1], input_size), raw, input_size, scale)
 
 
 def build() -> LiteDetector:
@@ -199,7 +212,7 @@ MODELS.register(
         # thing, and 2 of 189 true ones.
         defaults={"score": 0.4, "iou": 0.5, **embedded_defaults(KEY, "score")},
         labels=LABELS,
-        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}),
+        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "scores"}),
         keywords=(
             "FPN",
             "feature pyramid network",

@@ -29,11 +29,11 @@ class RetinaNetwork(TorchvisionDetector):
 
     more_capabilities = frozenset({"anchors"})
 
-    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _candidates(self, batch: Any, raw: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
-        features, head = self.forward(batch.tensors)
+        features, head = raw
         (anchors,) = model.anchor_generator(batch, features)
         # There are millions of logits: the floor is applied to them, and the sigmoid to the rest only.
         rows, outputs, best_logits = self._best(head["cls_logits"][0], math.log(FLOOR / (1 - FLOOR)))

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import Rect
 from cvstudio.data.samples import Image
 from cvstudio.foundation.params import NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models.runtime.explainable import ScoredCandidates
 from cvstudio.models.runtime.torch_network import TorchNetwork, stoppable
 from cvstudio.models.shared.candidates import FLOOR, best_of, decode_grid, to_detections
 from cvstudio.models.shared.labels import COCO_80
@@ -104,6 +106,8 @@ VARIANTS = (
 class YoloxNetwork(TorchNetwork):
     """YOLOX on one device, its normalisations folded into the convolutions."""
 
+    feature_layer = "backbone.backbone"
+
     def __init__(self, model: YoloxNet, preparation: Preparation, device: str) -> None:
         from cvstudio.models.shared.residual import fuse
 
@@ -133,6 +137,27 @@ class YoloxNetwork(TorchNetwork):
         raw = self.raw(to_input(pixels, self.preparation), progress)
         raw_boxes = best_of(decode_grid(raw, self.preparation.size), raw[:, 4:5] * raw[:, 5:])
         return to_detections(raw_boxes, placement, self.labels, image.size)
+
+    def scored(self, image: Image, params: NoParams, progress: Progress) -> ScoredCandidates:
+        """Every cell of the grid with each class."""
+        import torch
+
+        pixels, placement = fit(image.rgb8, self.preparation)
+        network_input = torch.from_numpy(to_input(pixels, self.preparation)).to(self.device)
+        with stoppable(self._parts, progress):
+            raw = self.model(network_input.contiguous(memory_format=self.memory_format))[0]
+        scores = raw[:, 4:5] * raw[:, 5:]
+        boxes = placement.to_picture(decode_grid(raw.detach().cpu().numpy(), self.preparation.size))
+        cells, count = scores.shape
+        width, height = self.preparation.size
+        left, top, right, bottom = placement.to_picture(np.array([0.0, 0.0, width, height])).tolist()
+        return ScoredCandidates(
+            np.repeat(boxes, count, axis=0),
+            scores.flatten(),
+            np.tile(np.arange(count), cells),
+            Rect(left, top, right - left, bottom - top),
+            (height, width),
+        )
 
 
 def _weights(variant: YoloxVariant) -> Weights:
@@ -189,7 +214,7 @@ for _variant in VARIANTS:
             ranges={"score": Range(FLOOR, 1, step=0.01)},
             defaults={"score": 0.3, "iou": 0.45},
             labels=COCO_80,
-            capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}),
+            capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "scores"}),
             keywords=("YOLO", "YOLOX", "anchor-free", "one-stage", "decoupled head", "CSPDarknet", "PAFPN", "COCO"),
             summary=(
                 f"Finds 80 classes of everyday objects in one look; {_variant.parameters / 1e6:.1f} M parameters, "

@@ -105,13 +105,12 @@ def full(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
-def in_this_thread(hook: Callable[..., None]) -> Callable[..., None]:
+def in_this_thread(hook: Callable[..., Any]) -> Callable[..., Any]:
     """`hook` for a module, called in this thread only: the same network may run in another for another picture."""
     thread = threading.get_ident()
 
-    def thread_hook(*args: Any) -> None:
-        if threading.get_ident() == thread:
-            hook(*args)
+    def thread_hook(*args: Any) -> Any:
+        return hook(*args) if threading.get_ident() == thread else None
 
     return thread_hook
 

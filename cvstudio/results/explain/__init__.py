@@ -1,0 +1,1 @@
+"""What visualisations of a network give."""
