@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import ADJUSTABLE, Slot
+from cvstudio.analyses.stored_inputs import may_be_stored
 from cvstudio.data.adjustments import FORM, Adjustments
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import fields_of
@@ -39,7 +40,8 @@ def add_inputs(parser: argparse.ArgumentParser, analysis: Analysis) -> None:
     for slot in analysis.inputs:
         if slot is not main:
             nargs = {"nargs": "+"} if slot.several is not None else {}
-            parser.add_argument(f"--{slot.name}", required=not slot.optional, help=_help(slot), **nargs)
+            required = not slot.optional and not may_be_stored(slot)
+            parser.add_argument(f"--{slot.name}", required=required, help=_help(slot), **nargs)
 
 
 def add_adjustments(parser: argparse.ArgumentParser, analysis: Analysis) -> None:

@@ -48,6 +48,9 @@ NOUNS: Mapping[MediaKind, str] = {
 }
 """What a file of each kind is called in a sentence."""
 
+STORED_DEPTH = "stored-depth"
+"""Key of the format of depth maps that lie within a photograph."""
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -28,6 +28,7 @@ from cvstudio.analyses.read_input import adjusted, read_input, result_on
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.services import Services
 from cvstudio.analyses.stages import Providers, Request, run_chain
+from cvstudio.analyses.stored_inputs import may_be_stored, stored_partners
 from cvstudio.analyses.temporal import TemporalChains
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.samples import Frame, Image
@@ -357,6 +358,7 @@ def make_instance(
     bindings = {
         name: make_binding(spec.slot(name), given, read_as=read_as.get(name, "")) for name, given in inputs.items()
     }
+    bindings |= stored_partners(spec, bindings)
     values, reading = split_settings(values or {})
     files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
     bindings = {**bindings, **apply_settings(files, reading)}
@@ -449,7 +451,10 @@ def run(
     >>> people = cvstudio.run("detect", "street.jpg", model="hog", score=0.5)  # doctest: +SKIP
     """
     spec = ANALYSES[analysis]
-    least = max((number for number, slot in enumerate(spec.inputs, 1) if not slot.optional), default=0)
+    least = max(
+        (number for number, slot in enumerate(spec.inputs, 1) if not slot.optional and not may_be_stored(slot)),
+        default=0,
+    )
     if not least <= len(inputs) <= len(spec.inputs):
         wanted = ", ".join(slot.title.lower() for slot in spec.inputs)
         noun = "file(s)" if all(slot.kinds for slot in spec.inputs) else "input(s)"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from cvstudio.analyses.analysis import Slot
 from cvstudio.analyses.binding import AnnotationSet
+from cvstudio.analyses.stored_inputs import belongs_to_another, stored_partners
 from cvstudio.media import Media, MediaKind
 from cvstudio.session.session import State, replace_instance
 
@@ -114,6 +115,9 @@ def with_partners(state: State) -> State:
                 state = replace_instance(state, instance)
         if not slot.aligned_with:
             continue
+        if belongs_to_another(instance.bindings.get(slot.name), instance.bindings.get(slot.aligned_with)):
+            instance = instance.with_binding(slot.name, None)
+            state = replace_instance(state, instance)
         main = instance.spec.slot(slot.aligned_with)
         picture, described = instance.bindings.get(main.name), instance.bindings.get(slot.name)
         if picture is None and isinstance(described, Media):
@@ -131,4 +135,10 @@ def with_partners(state: State) -> State:
             if found is not None and kinship(found, picture) > sure:
                 instance = instance.with_binding(slot.name, found)
                 state = replace_instance(state, instance)
+    for name, stored in stored_partners(instance.spec, instance.bindings).items():
+        # An open file that belongs to the picture comes before what the picture itself holds.
+        picture = instance.bindings[instance.spec.slot(name).aligned_with]
+        if isinstance(picture, Media) and of_one_shape(stored, picture):
+            instance = instance.with_binding(name, stored)
+            state = replace_instance(state, instance)
     return state

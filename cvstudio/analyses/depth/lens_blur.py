@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE, Analysis, Histogram, InputFacts, Slot
 from cvstudio.analyses.depth.lens_view import WIDEST, LensView, NearScene, linear_light, part_of, visible_part
-from cvstudio.analyses.depth.refocus import align, depth_at, depth_map, widened
+from cvstudio.analyses.depth.refocus import align, check_depth, depth_at, widened
+from cvstudio.analyses.depth_input import FOLLOW_EDGES, depth_map, enlarged
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.depth.iris import Iris
 from cvstudio.data.depth.lens_blur import FINE, Fineness, lens_blur
@@ -42,7 +43,9 @@ _BRIGHT = 0.6
 
 @dataclass(frozen=True)
 class HoleParams:
-    """What stands for depths that were not measured."""
+    """How the depth map is brought to the picture, and what stands for depths that were not measured."""
+
+    follow_edges: Annotated[bool, FOLLOW_EDGES] = True
 
     holes: Annotated[
         str,
@@ -102,7 +105,9 @@ class LensParams:
 def run_align(inputs: Inputs, params: HoleParams, progress: Progress) -> Iterator[NearScene]:
     """Stage: picture and depth -> NearScene. Raises BindingError and MediaError."""
     progress.check()
-    aligned = align(inputs.samples["picture"], depth_map(inputs.samples["depth"]))
+    image, depth = inputs.samples["picture"], depth_map(inputs.samples["depth"])
+    check_depth(image, depth)
+    aligned = align(image, enlarged(image, depth) if params.follow_edges else depth)
     filling: Any = params.holes
     yield NearScene(aligned, filled(aligned.depth, filling), nearness_scale(aligned.depth))
 

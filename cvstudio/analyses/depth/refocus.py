@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE, Analysis, Histogram, InputFacts, Slot
+from cvstudio.analyses.depth_input import DepthInputParams, depth_map, prepared
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Rect, Size, View, readonly
 from cvstudio.data.samples import DepthMap, Image
@@ -123,9 +124,28 @@ class Crop:
     light: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
 
-def depth_map(depth: DepthMap | Depth) -> DepthMap:
-    """The depth map of a file, or that another analysis found."""
-    return depth.map if isinstance(depth, Depth) else depth
+def check_depth(image: Image, depth: DepthMap) -> None:
+    """Check that a depth map describes `image`.
+
+    Raises
+    ------
+    BindingError
+        The aspect ratios differ by more than 2 %.
+    MediaError
+        No depth is valid.
+    """
+    width, height = image.size
+    depth_size = depth.size
+    ratio = (width / height) / (depth_size.width / depth_size.height)
+    if abs(ratio - 1) > ASPECT_TOLERANCE:
+        raise BindingError(
+            f"Refocusing expects a depth map of the picture's shape ({width} x {height}), found "
+            f"{depth_size.width} x {depth_size.height}; choose the depth map that belongs to this picture."
+        )
+    if depth.invalid.all():
+        raise MediaError(
+            "Refocusing expects a depth map with measured depths, found none in it; choose another depth map."
+        )
 
 
 def align(image: Image, depth: DepthMap) -> Aligned:
@@ -140,18 +160,9 @@ def align(image: Image, depth: DepthMap) -> Aligned:
     """
     import cv2
 
+    check_depth(image, depth)
     width, height = image.size
     depth_size = depth.size
-    ratio = (width / height) / (depth_size.width / depth_size.height)
-    if abs(ratio - 1) > ASPECT_TOLERANCE:
-        raise BindingError(
-            f"Refocusing expects a depth map of the picture's shape ({width} x {height}), found "
-            f"{depth_size.width} x {depth_size.height}; choose the depth map that belongs to this picture."
-        )
-    if depth.invalid.all():
-        raise MediaError(
-            "Refocusing expects a depth map with measured depths, found none in it; choose another depth map."
-        )
     if depth_size != image.size:
         nearest = cv2.INTER_NEAREST_EXACT
         values = cv2.resize(depth.values, (width, height), interpolation=nearest).astype(np.float32, copy=False)
@@ -312,10 +323,12 @@ def blend(visible: Crop, focus: tuple[float, float], *, invert: bool = False) ->
     return LinearPicture(picture.pixels, picture.rect, picture.scale, picture.size, picture.mask, light=light)
 
 
-def run_align(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Aligned]:
+def run_align(inputs: Inputs, params: DepthInputParams, progress: Progress) -> Iterator[Aligned]:
     """Stage: picture and depth -> Aligned. Raises BindingError and MediaError."""
     progress.check()
-    yield align(inputs.samples["picture"], depth_map(inputs.samples["depth"]))
+    image, depth = inputs.samples["picture"], depth_map(inputs.samples["depth"])
+    check_depth(image, depth)
+    yield align(image, prepared(image, depth, params))
 
 
 def run_blur(inputs: Inputs, params: BlurParams, progress: Progress) -> Iterator[Blurred]:
@@ -364,7 +377,7 @@ ANALYSES.register(
             Slot("depth", "Depth map", frozenset({MediaKind.DEPTH, Depth}), aligned_with="picture"),
         ),
         stages=(
-            Stage("align", run_align),
+            Stage("align", run_align, DepthInputParams),
             Stage("blur", run_blur, BlurParams, version=2),
             Stage("crop", run_crop, viewed=True),
             # Its rectangle comes with the crop; it is declared all the same, as the stage that draws.

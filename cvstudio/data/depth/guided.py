@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NO_WEIGHT = 1e-6
 _FITTED_SIDE = 640
 """Longer side, in pixels, of the copy on which the upsampling fits its model."""
+_FITTED_RADIUS = 2
 
 
 def guided_filter(
@@ -118,8 +119,9 @@ def guided_upsampling(
 ) -> NDArray[np.float32]:
     """Enlarge a small map so that its edges follow those of the picture.
 
-    The linear model of the guided filter is fitted on a small copy of the picture and applied to the whole one: He and
-    Sun, "Fast Guided Filter", arXiv 1505.00996. Memory and time at full size are those of three planes.
+    On a small copy of the picture its steps are brought onto the edges (`edge_aligned`); there the linear model of the
+    guided filter is fitted, which is then applied to the whole picture: He and Sun, "Fast Guided Filter", arXiv
+    1505.00996. Memory and time at full size are those of three planes.
 
     Parameters
     ----------
@@ -146,9 +148,9 @@ def guided_upsampling(
     enlarged_share = np.asarray(cv2.resize(share, small, interpolation=cv2.INTER_LINEAR), np.float32)
     weighted = np.asarray(cv2.resize(np.where(known, values, 0) * share, small, interpolation=cv2.INTER_LINEAR))
     enlarged = np.where(enlarged_share > _NO_WEIGHT, weighted / np.maximum(enlarged_share, _NO_WEIGHT), 0)
-    # Two cells: as far as an edge of a coarse map may be off.
-    radius = max(2, round(2 * cell * small[0] / width))
-    slope, offset, _ = _linear_model(light, enlarged.astype(np.float32), enlarged_share, radius, smoothness)
+    # As far as an edge of a coarse map may be off.
+    aligned = edge_aligned(light, enlarged.astype(np.float32), max(1, round(cell * small[0] / width)))
+    slope, offset, _ = _linear_model(light, aligned, enlarged_share, _FITTED_RADIUS, smoothness)
     size = (width, height)
     result = np.asarray(cv2.resize(slope.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
     result *= guide

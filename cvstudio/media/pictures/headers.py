@@ -141,7 +141,7 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
     """
     size, channels, bits, orientation, progressive, pages = Size(0, 0), 0, 8, 1, False, 1
     profile: dict[int, bytes] = {}
-    for code, body in _jpeg_segments(file):
+    for code, body in jpeg_segments(file):
         _check_jpeg_frame(Path(file.name), code, body)
         if _is_frame(code):
             bits, height, width, channels = struct.unpack(">BHHB", body[:6])
@@ -172,7 +172,7 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
     raise AssertionError("the segments end with an error")
 
 
-def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Marker and content of the segments of a JPEG; behind that of a scan there are none. Raises ValueError."""
     file.seek(2)
     while True:
@@ -191,7 +191,7 @@ def jpeg_size(head: bytes) -> Size | None:
     if not head.startswith(b"\xff\xd8"):
         return None
     with suppress(ValueError, IndexError, KeyError, struct.error):
-        for code, body in _jpeg_segments(io.BytesIO(head)):
+        for code, body in jpeg_segments(io.BytesIO(head)):
             if code == 0xE1 and body.startswith(b"Exif\0\0"):
                 orientation = _exif_orientation(body[6:])
             elif _is_frame(code):

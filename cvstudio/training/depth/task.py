@@ -28,10 +28,10 @@ from cvstudio.training.schedule import warm_hold_decay
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS, DECAY_EPOCHS = 30, 9
+EPOCHS, DECAY_EPOCHS = 12, 5
 """Epochs, and those at their end in which the learning rate falls: before, it is constant."""
 
-BATCH, STEPS = 8, 80
+BATCH, STEPS = 8, 40
 """Views of a step, and steps of an epoch."""
 
 RATE, WEIGHT_DECAY, EMA_DECAY = 3e-3, 0.02, 0.99
@@ -43,7 +43,7 @@ SHARES = {"nyu": 0.55, "world": 0.17, "camvid": 0.08, "photographs": 0.2}
 
 DETECTOR = "pyramid-lite0"
 OVERLAP = 0.6
-VALIDATE_EVERY = 2
+VALIDATE_EVERY = 6
 
 
 class DepthTask:
