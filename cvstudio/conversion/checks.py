@@ -7,6 +7,7 @@ import numpy as np
 from cvstudio.conversion.open3d_geometry import diagonal
 from cvstudio.data.mesh_topology import merge_equal
 from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.data.spatial.vertex_colours import vertex_colours
 from cvstudio.foundation.errors import GeometryError
 
 
@@ -41,7 +42,8 @@ def usable_mesh(sample: TriangleMesh | PointCloud, purpose: str) -> TriangleMesh
     place = np.zeros(len(first), np.int32)
     place[used] = np.arange(len(used))
     rows = first[used]
-    colours = None if sample.colours is None else sample.colours[rows]
+    colours = vertex_colours(sample)
+    colours = None if colours is None else colours[rows]
     return TriangleMesh(sample.vertices[rows], place[triangles], colours)
 
 
@@ -60,5 +62,6 @@ def usable_cloud(sample: TriangleMesh | PointCloud, purpose: str, least: int = 4
             f"{purpose} expects at least {least} points at different places, found {len(first)}; choose another file."
         )
     normals = None if sample.normals is None else sample.normals[first]
-    colours = None if sample.colours is None else sample.colours[first]
+    colours = vertex_colours(sample) if isinstance(sample, TriangleMesh) else sample.colours
+    colours = None if colours is None else colours[first]
     return PointCloud(points[first], colours, normals)

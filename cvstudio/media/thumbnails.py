@@ -93,10 +93,9 @@ def fitted(sample: Picturable) -> NDArray[np.uint8]:
     import cv2
 
     if isinstance(sample, TriangleMesh | PointCloud):
-        from cvstudio.draw.spatial.scene_view import scene_picture
-        from cvstudio.results.scene3d import Object3D, Scene3D
+        from cvstudio.draw.spatial.scene_view import sample_picture
 
-        return readonly(scene_picture(Scene3D((Object3D("model", sample),)), FIT))
+        return readonly(sample_picture(sample, FIT))
     if isinstance(sample, DepthMap):
         # The painters are imported when the first depth map is drawn.
         from cvstudio.draw.samples.depth import depth_picture

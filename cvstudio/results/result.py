@@ -7,6 +7,7 @@ concrete type.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -155,6 +156,11 @@ def result_types(base: type[Result] = Result) -> Iterator[type[Result]]:
         yield from result_types(result_type)
 
 
+def _compared_by_fields(value: Any) -> bool:
+    """Whether a value is a dataclass that does not say by itself what it is equal to, as arrays have no one answer."""
+    return dataclasses.is_dataclass(value) and not isinstance(value, type) and type(value).__eq__ is object.__eq__
+
+
 def _difference(name: str, value: Any, other_value: Any, tolerance: Tolerance) -> str:
     """The difference between two values of the field `name`, as part of a sentence; empty where they are equal."""
     if isinstance(value, np.ndarray) and isinstance(other_value, np.ndarray):
@@ -173,6 +179,12 @@ def _difference(name: str, value: Any, other_value: Any, tolerance: Tolerance) -
         if change <= tolerance.value_change * value_range:
             return ""
         return f"{name} changes by {change / value_range:.0%}" if value_range else f"{name} changes"
+    if _compared_by_fields(value) and type(value) is type(other_value):
+        changes = (
+            _difference(f"{name}.{field.name}", getattr(value, field.name), getattr(other_value, field.name), tolerance)
+            for field in dataclasses.fields(value)
+        )
+        return next(filter(None, changes), "")
     try:
         return "" if value is other_value or bool(value == other_value) else f"{name} changes"
     except ValueError:  # such as a tuple of arrays

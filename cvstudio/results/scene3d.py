@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.mesh_topology import enclosed_volume, is_watertight, surface_area
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.data.spatial.distance_field import DistanceField
 from cvstudio.data.spatial.line_set import LineSet
@@ -158,6 +160,13 @@ class Scene3D(Result):
     def origin(self) -> NDArray[np.float64]:
         """Middle of the objects, float64 (3,): the point about which single precision is good enough."""
         return np.asarray(self.bounds.mean(axis=0))
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        """The same with its links on the picture that `pixel_map` leads to; what is in space stays where it is."""
+        linked = self.linked
+        if linked is not None:
+            linked = LinkedPixels(linked.name, pixel_map.points(linked.places))
+        return dataclasses.replace(self, size=pixel_map.target, linked=linked)
 
     def headline(self) -> str:
         if self.summary:

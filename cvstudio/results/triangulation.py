@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.result import Placement
 from cvstudio.results.scene3d import Scene3D
 from cvstudio.results.tables import Column, Table
@@ -56,6 +58,10 @@ class Triangulation(Scene3D):
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(f"expected {name} as {np.dtype(dtype)} {shape}, found {array.dtype} {array.shape}")
             object.__setattr__(self, name, readonly(array))
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        places, projected = (pixel_map.points(array) for array in (self.places, self.projected))
+        return dataclasses.replace(super().placed(pixel_map), places=places, projected=projected)
 
     def part_at(self, x: float, y: float) -> int | None:
         if not len(self.places) or not (0 <= x < self.size.width and 0 <= y < self.size.height):

@@ -24,6 +24,7 @@ from cvstudio.data.labels_json import (
 )
 from cvstudio.draw.base import Look
 from cvstudio.draw.spatial.look import SpatialLook
+from cvstudio.draw.spatial.orbit_camera import OrbitCamera
 from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.foundation.params import fields_of, from_mapping, to_mapping, values_of
 from cvstudio.foundation.version import __version__
@@ -306,6 +307,16 @@ def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
 def checked_spatial_look(saved: Mapping[str, Any]) -> dict[str, Any]:
     """Values of `SpatialLook` from a file. Raises ParamsError."""
     from_mapping(SpatialLook, saved)
+    return dict(saved)
+
+
+def checked_eye(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """From where the 3D view is looked at: what `OrbitCamera.to_json` gives, and the name of its "scene".
+
+    What is no camera is left out, as a scene can be seen without.
+    """
+    if not isinstance(saved, Mapping) or OrbitCamera.from_json(saved) is None:
+        return {}
     return dict(saved)
 
 

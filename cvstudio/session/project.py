@@ -23,6 +23,7 @@ from cvstudio.running.recipe import (
     VERSION,
     annotations_from_json,
     annotations_to_json,
+    checked_eye,
     checked_look,
     checked_spatial_look,
     instance_from_json,
@@ -83,6 +84,8 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
         **({"labels": [annotations_to_json(item, base) for item in shared]} if shared else {}),
         **({"spatial_look": dict(state.spatial_look)} if state.spatial_look else {}),
         **({"in_space": dict(state.in_space)} if state.in_space else {}),
+        **({"names_in_space": dict(state.names_in_space)} if state.names_in_space else {}),
+        **({"eye": dict(state.eye)} if state.eye else {}),
         "position_secs": position_secs,
     }
     text = json_text(saved, indent=2)
@@ -260,6 +263,8 @@ def _load(
             look=checked_look(saved["look"]),
             spatial_look=checked_spatial_look(saved.get("spatial_look", {})),
             in_space={str(key): bool(shown) for key, shown in saved.get("in_space", {}).items()},
+            names_in_space={str(key): str(name) for key, name in saved.get("names_in_space", {}).items() if name},
+            eye=checked_eye(saved.get("eye", {})),
         )
         check_acyclic(state)
         position_secs = float(saved.get("position_secs", 0.0))

@@ -32,6 +32,9 @@ class State:
     look : values of `cvstudio.draw.Look` by name
     spatial_look : values of `cvstudio.draw.spatial.look.SpatialLook` by name
     in_space : whether an object of the 3D view is visible, by its key; what is not named is as it begins
+    names_in_space : names that the user has given to objects of the 3D view, by their keys
+    eye : from where the 3D view is looked at, as `cvstudio.running.recipe.checked_eye` describes; empty where a scene
+        is seen from where it begins. It is set when the project is saved, and no undo changes it
     selection : part ids in the result of the current instance
     sets : open folders
     current_set : path of the folder that is browsed; None for the open files
@@ -45,6 +48,8 @@ class State:
     look: Mapping[str, Any] = field(default_factory=dict)
     spatial_look: Mapping[str, Any] = field(default_factory=dict)
     in_space: Mapping[str, bool] = field(default_factory=dict)
+    names_in_space: Mapping[str, str] = field(default_factory=dict)
+    eye: Mapping[str, Any] = field(default_factory=dict)
     selection: frozenset[int] = frozenset()
     sets: tuple[MediaSet, ...] = ()
     current_set: Path | None = None
@@ -250,7 +255,7 @@ class Session:
         title, state = source.pop()
         target.append((title, self._state))
         self._merge_key = None
-        self._set_state(state)
+        self._set_state(dataclasses.replace(state, eye=self._state.eye))
         return title
 
     @property

@@ -61,7 +61,7 @@ def time_to_close(monkeypatch: pytest.MonkeyPatch) -> None:
     The import of torch is one: it takes 3 s on a machine of its own, and on one that many share more than 20.
     """
     monkeypatch.setattr(main_window, "CLOSING_SECS", 60.0)
-    monkeypatch.setattr(thumbnails, "CLOSING_SECS", 10.0)
+    monkeypatch.setattr(thumbnails, "CLOSING_SECS", 60.0)
 
 
 @pytest.fixture

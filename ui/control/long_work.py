@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from cvstudio.foundation.lanes import Event
 
-KINDS = frozenset(("export", "export labels", "copy", "accept", "batch", "record", "count"))
+KINDS = frozenset(("export", "export labels", "copy", "accept", "batch", "record", "count", "spatial-export", "world"))
 """First entries of the owners of jobs that are long work."""
 
 

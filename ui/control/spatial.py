@@ -20,6 +20,7 @@ from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from cvstudio.draw.spatial.look import SpatialLook
+    from cvstudio.draw.spatial.orbit_camera import OrbitCamera
     from cvstudio.results.scene3d import LinkedPixels, Object3D, UpAxis
 
 FILE = "space-file"
@@ -60,6 +61,7 @@ class SpatialScene:
     unit : of the coordinates; empty where it is not known
     side_by_side : whether the groups stand beside one another
     identity : of the scene; another one is seen from where a scene is first seen
+    name : of the scene in projects
     """
 
     rows: tuple[SceneRow, ...] = ()
@@ -67,6 +69,7 @@ class SpatialScene:
     unit: str = ""
     side_by_side: bool = False
     identity: Hashable = None
+    name: str = ""
 
     def same(self, other: SpatialScene) -> bool:
         """Whether both look the same and have the same rows."""
@@ -99,6 +102,11 @@ class SpatialController(QObject):
         self.marked = ""
         self._shown = FrameOnScreen(None, None, ())
         self._files: dict[str, Object3D | None] = {}
+        self._unreadable: set[str] = set()
+        self._named: dict[str, tuple[Object3D, Object3D]] = {}
+        self._eye: tuple[Hashable, OrbitCamera] | None = None
+        self._saved_eye = session.state.eye
+        self._loads = 0
         self._look_values = session.state.spatial_look
         pipeline.job_event.connect(self._job_event)
 
@@ -107,8 +115,22 @@ class SpatialController(QObject):
     def set_visible(self, key: str, visible: bool) -> None:
         """Show or hide an object."""
         row = next(row for row in self.scene.rows if row.key == key)
+        if visible and row.media is not None and row.media.id in self._unreadable:
+            # It may be there again.
+            self._unreadable.discard(row.media.id)
+            self._files.pop(row.media.id, None)
         title = self.tr("Show {name}") if visible else self.tr("Hide {name}")
         self._set_in_space(title.format(name=row.title), {key: visible})
+
+    def rename(self, key: str, name: str) -> None:
+        """Give an object another name in the view; an empty one is its own again."""
+        state, name = self._session.state, name.strip()
+        names = {other: title for other, title in state.names_in_space.items() if other != key}
+        if name:
+            names[key] = name
+        row = next(row for row in self.scene.rows if row.key == key)
+        title = self.tr("Rename {name}").format(name=row.title)
+        self._session.change(title, dataclasses.replace(state, names_in_space=names))
 
     def show_only(self, key: str) -> None:
         """Hide all objects but one."""
@@ -147,6 +169,28 @@ class SpatialController(QObject):
 
         return from_mapping(SpatialLook, self._session.state.spatial_look)
 
+    # The eye --------------------------------------------------------------------------------------------------------
+
+    def see_from(self, camera: OrbitCamera) -> None:
+        """Remember from where the user looks at the scene."""
+        self._eye = self.scene.identity, camera
+
+    def keep_eye(self) -> None:
+        """Write from where the user looks into the session, for its project."""
+        if self._eye is None or self._eye[0] != self.scene.identity:
+            return
+        eye = self._saved_eye = {"scene": self.scene.name, **self._eye[1].to_json()}
+        self._session.change("", dataclasses.replace(self._session.state, eye=eye), undoable=False)
+
+    def eye_of(self, scene: SpatialScene) -> OrbitCamera | None:
+        """From where a project looks at a scene; None where it does not say."""
+        saved = self._session.state.eye
+        if not saved or saved.get("scene") != scene.name:
+            return None
+        from cvstudio.draw.spatial.orbit_camera import OrbitCamera
+
+        return OrbitCamera.from_json(saved)
+
     # The scene ------------------------------------------------------------------------------------------------------
 
     def follow(self, shown: FrameOnScreen) -> None:
@@ -160,6 +204,10 @@ class SpatialController(QObject):
         if values is not self._look_values and values != self._look_values:
             self.look_changed.emit(self.look())
         self._look_values = values
+        if self._session.state.eye is not self._saved_eye:
+            # A project was opened, which looks at its scene from elsewhere.
+            self._saved_eye = self._session.state.eye
+            self._loads += 1
         scene = self._made()
         if not scene.same(self.scene):
             self.scene = scene
@@ -178,6 +226,7 @@ class SpatialController(QObject):
             return SpatialScene()
         for identity in [identity for identity in self._files if identity not in {media.id for media in files}]:
             del self._files[identity]
+        self._unreadable &= {media.id for media in files}
         rows = [self._file_row(media, alone=not results) for media in files]
         for number, title, scene in results:
             rows += [
@@ -191,13 +240,28 @@ class SpatialController(QObject):
                 )
                 for item in scene.objects
             ]
+        rows = [self._renamed(row) for row in rows]
         files_up = active.details.get("up") if active is not None and active.kind is MediaKind.GEOMETRY else "y"
         up: UpAxis = "z" if files_up == "z" else "y"
         up = next((scene.up for *_, scene in results if scene.up), up)
         unit = next((scene.unit for *_, scene in results if scene.unit), "")
         beside = any(scene.side_by_side for *_, scene in results)
         seen = (active.file_id if active is not None else "", tuple(number for number, *_ in results), up)
-        return SpatialScene(tuple(rows), up, unit, beside, seen)
+        return SpatialScene(tuple(rows), up, unit, beside, (*seen, self._loads), str(seen))
+
+    def _renamed(self, row: SceneRow) -> SceneRow:
+        """A row by the name that the user has given its object."""
+        name = self._session.state.names_in_space.get(row.key)
+        if not name:
+            return row
+        item = row.item
+        if item is not None:
+            known = self._named.get(row.key)
+            if known is None or known[0] is not item or known[1].name != name:
+                # The same object stays the same one, as the view tells by it what has changed.
+                known = self._named[row.key] = item, dataclasses.replace(item, name=name)
+            item = known[1]
+        return dataclasses.replace(row, title=name, item=item)
 
     def _results(self) -> list[tuple[int, str, Any]]:
         """Number, title and scene of each visible layer with a result in space."""
@@ -237,9 +301,16 @@ class SpatialController(QObject):
 
     def _job_event(self, event: Event) -> None:
         owner = event.job.owner
-        if event.kind == "output" and isinstance(owner, tuple) and owner[0] == FILE and owner[1] in self._files:
+        if not isinstance(owner, tuple) or owner[0] != FILE or owner[1] not in self._files:
+            return
+        if event.kind == "output":
             self._files[owner[1]] = event.value
             self.refresh()
+        elif event.kind == "cancelled":
+            # Another look at the scene reads it again.
+            del self._files[owner[1]]
+        elif event.kind == "failed":
+            self._unreadable.add(owner[1])
 
 
 def _object(media: Media, sample: Any) -> Object3D | None:

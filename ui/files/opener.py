@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cvstudio.world.recipe import SceneRecipe
     from ui.files.camera_dialog import CameraDialog
     from ui.files.scene_dialog import SceneDialog
+    from ui.files.world_set import WorldSetDialog, WorldSetFiles
 
 
 class Opener(QObject):
@@ -49,6 +50,7 @@ class Opener(QObject):
         self._settings = settings
         self._project = project
         self._take = take
+        self._world_set_files: WorldSetFiles | None = None
         self.recent_menu = RecentMenu(window, settings, controller.pipeline)
         self.recent_menu.chosen.connect(lambda path: self.open_paths([path]))
         self.intake = Intake(window, controller.pipeline)
@@ -114,8 +116,27 @@ class Opener(QObject):
         dialog = SceneDialog(self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.chosen.connect(self._open_scene)
+        dialog.set_wanted.connect(self.ask_world_set)
         dialog.open()
         return dialog
+
+    def ask_world_set(self, recipe: SceneRecipe) -> WorldSetDialog:
+        """Show the dialog that writes a set of scenes, the first of which is `recipe`."""
+        from ui.files.world_set import WorldSetDialog
+
+        dialog = WorldSetDialog(self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(lambda options: self.world_set_files().ask_folder(recipe, options))
+        dialog.open()
+        return dialog
+
+    def world_set_files(self) -> WorldSetFiles:
+        """What writes sets of scenes."""
+        if self._world_set_files is None:
+            from ui.files.world_set import WorldSetFiles
+
+            self._world_set_files = WorldSetFiles(self._window, self._controller, self._settings)
+        return self._world_set_files
 
     def _open_scene(self, recipe: SceneRecipe) -> None:
         """Keep a scene as a file, and open its picture or video with its truth."""

@@ -231,6 +231,7 @@ class ProjectFiles(QObject):
         from cvstudio.session.project import save_project
 
         position_secs = self._controller.playback.position_secs
+        self._controller.spatial.keep_eye()
         try:
             save_project(self.path, self._controller.session.state, position_secs=position_secs)
         except UserError as error:

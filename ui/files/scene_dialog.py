@@ -23,10 +23,12 @@ class SceneDialog(QDialog):
 
     Signals
     -------
-    chosen : `SceneRecipe`
+    chosen : `SceneRecipe` to be opened
+    set_wanted : `SceneRecipe` of the first scene of a set to be written
     """
 
     chosen = Signal(object)
+    set_wanted = Signal(object)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -48,6 +50,10 @@ class SceneDialog(QDialog):
         # The platform's own icon would be the only coloured one.
         buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         self.create_button = buttons.addButton(self.tr("Create"), QDialogButtonBox.ButtonRole.AcceptRole)
+        set_button = buttons.addButton(self.tr("Write a set …"), QDialogButtonBox.ButtonRole.ActionRole)
+        set_button.setToolTip(self.tr("Write many such scenes with all their labels into a folder."))
+        set_button.setIcon(QIcon())
+        set_button.clicked.connect(self._write)
         buttons.accepted.connect(self._choose)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -63,6 +69,10 @@ class SceneDialog(QDialog):
 
     def _choose(self) -> None:
         self.chosen.emit(self.recipe)
+        self.accept()
+
+    def _write(self) -> None:
+        self.set_wanted.emit(self.recipe)
         self.accept()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer
 from PySide6.QtWidgets import QMenu, QScrollArea, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from cvstudio.foundation.params import fields_of, values_of
@@ -30,12 +30,13 @@ class SpatialPanel(CurrentStack):
         self.tree = QTreeWidget()
         self.tree.setHeaderHidden(True)
         self.tree.setAccessibleName(self.tr("Objects of the 3D view"))
-        self.tree.setToolTip(self.tr("Tick what is to be seen; right-click for more."))
+        self.tree.setToolTip(self.tr("Tick what is to be seen; F2 renames, right-click for more."))
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tree.customContextMenuRequested.connect(self._menu)
         self.tree.itemChanged.connect(self._ticked)
         self.tree.currentItemChanged.connect(self._chosen)
         self.tree.itemDoubleClicked.connect(self._open)
+        self.tree.setEditTriggers(QTreeWidget.EditTrigger.EditKeyPressed)
         self.form = ParamForm()
         self.form.edited.connect(lambda name, value, dragging: self._spatial.set_look(name, value, dragging=dragging))
         self.form.released.connect(lambda _: controller.end_drag())
@@ -92,6 +93,7 @@ class SpatialPanel(CurrentStack):
     def _item(self, row: SceneRow) -> QTreeWidgetItem:
         item = QTreeWidgetItem([row.title])
         item.setData(0, KEY, row.key)
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
         item.setCheckState(0, Qt.CheckState.Checked if row.visible else Qt.CheckState.Unchecked)
         note = row.item.note if row.item is not None else ""
         kind = row.item.kind if row.item is not None else self.tr("not read yet")
@@ -99,9 +101,14 @@ class SpatialPanel(CurrentStack):
         return item
 
     def _ticked(self, item: QTreeWidgetItem, column: int) -> None:
-        key = item.data(0, KEY)
-        if not self._filling and key:
-            self._spatial.set_visible(key, item.checkState(0) == Qt.CheckState.Checked)
+        row = self._row(item)
+        if self._filling or row is None:
+            return
+        if (name := item.text(0)) != row.title:
+            # Not before the editor is closed, as the tree is filled anew.
+            QTimer.singleShot(0, self, lambda: self._spatial.rename(row.key, name))
+        else:
+            self._spatial.set_visible(row.key, item.checkState(0) == Qt.CheckState.Checked)
 
     def _chosen(self, item: QTreeWidgetItem | None, _: Any) -> None:
         if not self._filling:
@@ -134,6 +141,8 @@ class SpatialPanel(CurrentStack):
         row = self._row(self.tree.itemFromIndex(self.tree.indexAt(place)))
         menu = QMenu(self)
         if row is not None:
+            item = self.tree.itemFromIndex(self.tree.indexAt(place))
+            menu.addAction(self.tr("Rename"), lambda: self.tree.editItem(item, 0))
             menu.addAction(self.tr("Show only this"), lambda: self._spatial.show_only(row.key))
         menu.addAction(self.tr("Show all"), self._spatial.show_all)
         media = row.media if row is not None else None

@@ -177,7 +177,7 @@ def _edit(window: Window) -> list[Command]:
             "box",
             (
                 *("generate", "generated world", "synthetic", "simulated", "render", "room", "street", "figures"),
-                *("people", "ground truth", "새 장면", "장면 생성", "합성 데이터", "가상 세계"),
+                *("people", "ground truth", "data set", "새 장면", "장면 생성", "합성 데이터", "가상 세계"),
             ),
         ),
         Command("copy", tr("Copy View"), window.copy_view, "edit", ("Ctrl+C",), "copy", copy, True),

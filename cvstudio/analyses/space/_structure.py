@@ -7,13 +7,14 @@ Zisserman, "Multiple View Geometry", 2004, chapters 9 and 12.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.analyses.space._matching import Features, matches_between
+from cvstudio.analyses.space._matching import Features, matches_between, refined
 from cvstudio.data.geometry import readonly
 from cvstudio.foundation.errors import GeometryError
 from cvstudio.foundation.progress import Progress
@@ -93,6 +94,15 @@ def tracks_of(features: list[Features], ratio: float, progress: Progress) -> Tra
     return Tracks(places[:, np.isfinite(places[1:, :, 0]).any(axis=0)])
 
 
+def refined_tracks(tracks: Tracks, pictures: Sequence[NDArray[np.uint8]]) -> Tracks:
+    """The tracks with their places in all pictures but the first moved to where these look most like it."""
+    places = np.array(tracks.places)
+    for number in range(1, len(pictures)):
+        rows = np.flatnonzero(tracks.seen[number])
+        places[number, rows] = refined(pictures[0], pictures[number], places[0, rows], places[number, rows])
+    return Tracks(places)
+
+
 def structure_of(tracks: Tracks, matrix: NDArray[np.float64], progress: Progress) -> Structure:
     """Poses and points of matched points, by RANSAC, linear triangulation and bundle adjustment.
 
@@ -148,7 +158,9 @@ def structure_of(tracks: Tracks, matrix: NDArray[np.float64], progress: Progress
         # A wrong match pulls at its camera however little it counts: the second round goes without.
         errors = reprojection_errors(Tracks(places), poses, points, matrix)
         places = np.where((errors <= max(_OUTLIER_PX, 3 * float(np.nanmedian(errors))))[..., None], places, np.nan)
-        held = np.isfinite(places[..., 0]).sum(axis=0) >= 2
+        seen = np.isfinite(places[..., 0])
+        # What is left of a point has a place in the first picture, by which it is known.
+        held = seen[0] & (seen.sum(axis=0) >= 2)
         places, points = places[:, held], points[held]
     # The distance of the first two cameras is the unit.
     scale = 1 / max(float(np.linalg.norm(_centres(poses)[base])), 1e-12)

@@ -15,13 +15,16 @@ from cvstudio.analyses.binding import Several
 from cvstudio.analyses.space._matching import Detector, features_of
 from cvstudio.analyses.space._rgbd import guessed_matrix
 from cvstudio.analyses.space._structure import (
+    LEAST_MATCHES,
     Structure,
     Tracks,
+    refined_tracks,
     reprojection_errors,
     structure_of,
     tracks_of,
     triangulated,
 )
+from cvstudio.analyses.space._support import with_support
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import Image, PointCloud
@@ -143,14 +146,17 @@ def run_match(inputs: Inputs, params: MatchParams, progress: Progress) -> Iterat
     for number, image in enumerate(images):
         progress(number / len(images), "key points")
         features.append(features_of(image.rgb8, detector))
-    yield MatchedPictures(tuple(readonly(image.rgb8) for image in images), tracks_of(features, params.ratio, progress))
+    pictures = tuple(readonly(image.rgb8) for image in images)
+    yield MatchedPictures(pictures, refined_tracks(tracks_of(features, params.ratio, progress), pictures))
 
 
 def run_cameras(inputs: Inputs, params: CameraParams, progress: Progress) -> Iterator[Reconstruction]:
     """Stage: MatchedPictures -> Reconstruction. Raises GeometryError."""
     matched: MatchedPictures = inputs.previous
     matrix = guessed_matrix(matched.size, params.lens_deg)
-    yield Reconstruction(matched, matrix, structure_of(matched.tracks, matrix, progress))
+    structure = structure_of(matched.tracks, matrix, progress)
+    progress(None, "comparing surroundings")
+    yield Reconstruction(matched, matrix, with_support(structure, matched.pictures, matrix, LEAST_MATCHES))
 
 
 def run_clicked(inputs: Inputs, params: ChosenParams, progress: Progress) -> Iterator[Reconstruction]:

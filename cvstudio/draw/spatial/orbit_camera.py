@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +80,28 @@ class OrbitCamera:
     def __post_init__(self) -> None:
         for name in ("target", "rotation"):
             object.__setattr__(self, name, readonly(np.asarray(getattr(self, name), np.float64)))
+
+    def to_json(self) -> dict[str, Any]:
+        """As numbers and lists, for files."""
+        return {
+            "target": self.target.tolist(),
+            "distance": self.distance,
+            "rotation": self.rotation.tolist(),
+            "up": self.up,
+        }
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> OrbitCamera | None:
+        """The camera that `to_json` has written; None where there is none."""
+        try:
+            target, rotation = (np.array(saved[name], np.float64) for name in ("target", "rotation"))
+            distance, up = float(saved["distance"]), str(saved["up"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        fits = target.shape == (3,) and rotation.shape == (3, 3) and up in UP_AXES and np.isfinite(target).all()
+        if not fits or not 0 < distance < math.inf or not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6):
+            return None
+        return cls(target, distance, rotation, up)
 
     # Moves ----------------------------------------------------------------------------------------------------------
 

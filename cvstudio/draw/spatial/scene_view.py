@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
+from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.draw.palette import RGB
 from cvstudio.draw.spatial.look import SpatialLook
 from cvstudio.draw.spatial.orbit_camera import OrbitCamera, beginning
@@ -138,6 +139,11 @@ class SceneViewRenderer:
 def scene_picture(scene: Scene3D, size: Size) -> NDArray[np.uint8]:
     """The visible objects alone, from where a scene is first seen: uint8 RGB (h, w, 3) of `size`."""
     return SceneViewRenderer(SceneView(scene, SpatialLook(grid=False))).render(size)
+
+
+def sample_picture(sample: TriangleMesh | PointCloud, size: Size) -> NDArray[np.uint8]:
+    """A mesh or cloud alone, as `scene_picture`."""
+    return scene_picture(Scene3D((Object3D("model", sample),)), size)
 
 
 def _paint_text(picture: NDArray[np.uint8], text: str, left: int, top: int, size: int) -> None:

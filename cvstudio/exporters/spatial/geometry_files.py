@@ -7,7 +7,7 @@ to PCD and cannot read the GLB that it writes; trimesh rounds those of OBJ to ei
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.data.spatial.vertex_colours import without_texture
+from cvstudio.exporters.file_names import encoded, safe_name
 from cvstudio.exporters.spatial.glb import glb_bytes
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
@@ -59,15 +61,52 @@ def write_geometry(path: Path, geometry: _Geometry) -> tuple[str, ...]:
         kind = "mesh" if isinstance(geometry, TriangleMesh) else "point cloud"
         expected = ", ".join(endings(geometry))
         raise ExportError(f"{path.name} expects an ending for a {kind}, one of {expected}; choose another name.")
-    content = geometry_bytes(geometry, ending)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-    return lost_in(geometry, ending, textured=False)
+    textured = ending == ".obj" and isinstance(geometry, TriangleMesh) and geometry.texture is not None
+    if textured:
+        write_obj(path, [("", geometry)])
+    else:
+        content = geometry_bytes(geometry, ending)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+    return lost_in(geometry, ending, textured=textured)
 
 
 def geometry_bytes(geometry: _Geometry, ending: str) -> bytes:
-    """The content of a file of one of the `endings` of `geometry`. A texture is in GLB only."""
+    """The content of a file of one of the `endings` of `geometry`. A texture is in GLB only; in other files the
+    vertices have its colours."""
+    if isinstance(geometry, TriangleMesh) and ending != ".glb":
+        geometry = without_texture(geometry)
     return _WRITERS[ending](geometry)
+
+
+def write_obj(path: Path, items: Sequence[tuple[str, _Geometry]]) -> None:
+    """Write an OBJ with an object for each item, and beside it the materials (MTL) and textures (PNG) of those that
+    have some.
+
+    Parameters
+    ----------
+    items : (name, geometry); a name of "" is not written
+    """
+    lines, materials, first, first_uv, first_normal = [f"mtllib {path.stem}.mtl"], [], 1, 1, 1
+    for number, (name, geometry) in enumerate(items, 1):
+        lines += [f"o {safe_name(name)}"] if name else []
+        textured = isinstance(geometry, TriangleMesh) and geometry.texture is not None
+        if isinstance(geometry, TriangleMesh) and geometry.texture is not None:
+            picture = f"{path.stem}-{number}.png"
+            with atomic_path(path.with_name(picture)) as temporary:
+                temporary.write_bytes(encoded(geometry.texture, ".png"))
+            materials += [f"newmtl material{number}", "Ka 1 1 1", "Kd 1 1 1", "Ks 0 0 0", f"map_Kd {picture}", ""]
+            lines.append(f"usemtl material{number}")
+        lines += obj_lines(geometry, first=first, first_uv=first_uv, first_normal=first_normal, textured=textured)
+        first += len(_points(geometry))
+        if isinstance(geometry, TriangleMesh):
+            first_normal += len(geometry.vertices) if geometry.normals is not None else 0
+            first_uv += geometry.triangles.size if textured else 0
+    if materials:
+        with atomic_path(path.with_suffix(".mtl")) as temporary:
+            temporary.write_text("\n".join(materials), encoding="utf-8")
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join([*lines[not materials :], ""]), encoding="utf-8")
 
 
 def lost_in(geometry: _Geometry, ending: str, *, textured: bool) -> tuple[str, ...]:
@@ -80,7 +119,7 @@ def lost_in(geometry: _Geometry, ending: str, *, textured: bool) -> tuple[str, .
         lost.append("normals")
     keeps_texture = ending == ".glb" or (ending == ".obj" and textured)
     if isinstance(geometry, TriangleMesh) and geometry.texture is not None and not keeps_texture:
-        lost.append("texture")
+        lost.append("texture" if ending == ".stl" else "texture (the vertices have its colours)")
     if geometry.scalars and ending != ".ply":
         lost.append("scalars")
     points = _points(geometry)
@@ -136,31 +175,34 @@ def _obj(geometry: _Geometry) -> bytes:
     return "\n".join([*obj_lines(geometry), ""]).encode()
 
 
-def obj_lines(geometry: _Geometry, *, first: int = 1, first_uv: int = 1, textured: bool = False) -> list[str]:
+def obj_lines(
+    geometry: _Geometry, *, first: int = 1, first_uv: int = 1, first_normal: int = 1, textured: bool = False
+) -> list[str]:
     """The lines of one object of an OBJ file.
 
     Parameters
     ----------
-    first, first_uv : numbers of its first vertex and of its first place in the texture
+    first, first_uv, first_normal : numbers of its first vertex, of its first place in the texture and first normal
     textured : whether to write places in the texture
     """
     colours = None if geometry.colours is None else np.round(geometry.colours / 255, 6)
     lines = _lines(geometry, "v ", colours)
     if not isinstance(geometry, TriangleMesh):
         return lines
+    places = geometry.uv if textured else None
     if geometry.normals is not None:
         lines += [f"vn {x:.6g} {y:.6g} {z:.6g}" for x, y, z in geometry.normals.tolist()]
-    corners = (geometry.triangles.astype(np.int64) + first).tolist()
-    normal = "//{0}" if geometry.normals is not None else ""
-    if textured and geometry.uv is not None:
-        lines += [f"vt {u:.7g} {v:.7g}" for u, v in geometry.uv.reshape(-1, 2).tolist()]
-        behind = "/{0}" if geometry.normals is not None else ""
-        for number, triangle in enumerate(corners):
-            start = first_uv + 3 * number
-            words = (f"{at}/{start + corner}{behind.format(at)}" for corner, at in enumerate(triangle))
-            lines.append(f"f {' '.join(words)}")
-        return lines
-    return [*lines, *("f " + " ".join(f"{at}{normal.format(at)}" for at in triangle) for triangle in corners)]
+    if places is not None:
+        lines += [f"vt {u:.7g} {v:.7g}" for u, v in places.reshape(-1, 2).tolist()]
+    normal = geometry.normals is not None
+    for number, triangle in enumerate(geometry.triangles.tolist()):
+        words = []
+        for corner, at in enumerate(triangle):
+            place = str(first_uv + 3 * number + corner) if places is not None else ""
+            word = f"{at + first}/{place}/{at + first_normal}" if normal else f"{at + first}/{place}"
+            words.append(word.rstrip("/"))
+        lines.append(f"f {' '.join(words)}")
+    return lines
 
 
 def _xyz(geometry: _Geometry) -> bytes:

@@ -15,14 +15,14 @@ from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.data.spatial.distance_field import DistanceField
 from cvstudio.data.spatial.line_set import LineSet
 from cvstudio.data.spatial.posed_camera import PosedCamera
+from cvstudio.data.spatial.vertex_colours import vertex_colours, without_texture
 from cvstudio.data.spatial.voxel_faces import cubified
 from cvstudio.data.spatial.voxel_grid import VoxelGrid
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Accepts, Exporter, ExportItem
-from cvstudio.exporters.file_names import encoded, safe_name
-from cvstudio.exporters.spatial.geometry_files import geometry_bytes, obj_lines
+from cvstudio.exporters.file_names import safe_name
+from cvstudio.exporters.spatial.geometry_files import geometry_bytes, write_obj
 from cvstudio.exporters.spatial.glb import glb_bytes
-from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.params import Doc, Range, Text
 from cvstudio.foundation.progress import Progress
@@ -92,7 +92,7 @@ def points_of(item: Object3D, diagonal: float) -> PointCloud:
     if isinstance(geometry, PointCloud):
         return geometry
     if isinstance(geometry, TriangleMesh):
-        return PointCloud(geometry.vertices, geometry.colours, geometry.normals)
+        return PointCloud(geometry.vertices, vertex_colours(geometry), geometry.normals, scalars=geometry.scalars)
     if isinstance(geometry, VoxelGrid):
         colours = None if geometry.colours is None else geometry.colours[tuple(geometry.indices.T)]
         return PointCloud(geometry.centres, colours)
@@ -107,6 +107,7 @@ def _joined(items: Iterable[TriangleMesh]) -> TriangleMesh:
     meshes = list(items)
     if len(meshes) == 1:
         return meshes[0]
+    meshes = [without_texture(mesh) for mesh in meshes]
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     triangles = [mesh.triangles + start for mesh, start in zip(meshes, starts[:-1].tolist(), strict=True)]
     return TriangleMesh(
@@ -205,28 +206,15 @@ def _write_obj(folder: Path, item: ExportItem, progress: Progress) -> None:
     progress(None, "writing")
     found = geometries(item, item.options_as(ObjectOptions).object)
     stem = safe_name(item.file_stem)
-    lines, materials, first, first_uv = [f"mtllib {stem}.mtl"], [], 1, 1
-    for number, (name, geometry) in enumerate(found, 1):
-        progress.check()
-        lines.append(f"o {safe_name(name)}")
-        textured = isinstance(geometry, TriangleMesh) and geometry.texture is not None
-        if isinstance(geometry, TriangleMesh) and geometry.texture is not None:
-            picture = f"{stem}-{number}.png"
-            with atomic_path(folder / picture) as temporary:
-                temporary.write_bytes(encoded(geometry.texture, ".png"))
-            materials += [f"newmtl material{number}", "Ka 1 1 1", "Kd 1 1 1", "Ks 0 0 0", f"map_Kd {picture}", ""]
-            lines.append(f"usemtl material{number}")
-        lines += obj_lines(geometry, first=first, first_uv=first_uv, textured=textured)
-        first += len(geometry.vertices) if isinstance(geometry, TriangleMesh) else len(geometry.points)
-        if textured and isinstance(geometry, TriangleMesh):
-            first_uv += geometry.triangles.size
-    if materials:
-        with atomic_path(folder / f"{stem}.mtl") as temporary:
-            temporary.write_text("\n".join(materials), encoding="utf-8")
-    else:
-        lines = lines[1:]
-    with atomic_path(folder / f"{stem}.obj") as temporary:
-        temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_obj(folder / f"{stem}.obj", found)
+
+
+def _write_obj_file(path: Path, item: ExportItem, progress: Progress) -> None:
+    """An OBJ alone, with an object for each of the scene's; their vertices have the colours of textures."""
+    progress(None, "writing")
+    found = geometries(item, item.options_as(ObjectOptions).object)
+    plain = [(name, without_texture(each) if isinstance(each, TriangleMesh) else each) for name, each in found]
+    write_obj(path, plain)
 
 
 def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:
@@ -304,6 +292,18 @@ EXPORTERS.register(
         keywords=(*_KEYWORDS, "MTL", "texture", "텍스처"),
         params=ObjectOptions,
         folder=True,
+    )
+)
+EXPORTERS.register(
+    Exporter(
+        "obj-file",
+        "Wavefront OBJ, one file",
+        ".obj",
+        _SCENES,
+        _write_obj_file,
+        "All visible objects in one OBJ, with colours at their vertices in place of materials and textures.",
+        keywords=(*_KEYWORDS, "single file", "파일 하나"),
+        params=ObjectOptions,
     )
 )
 EXPORTERS.register(

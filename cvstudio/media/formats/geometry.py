@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.mesh_topology import count_components, extent, is_watertight
 from cvstudio.data.samples import PointCloud, TriangleMesh
@@ -21,11 +19,13 @@ from cvstudio.media.formats._single_sample import WholeReader
 from cvstudio.media.meshes.columns import cloud_of_columns
 from cvstudio.media.meshes.geometry_headers import check_rows, column_names, number_rows, recognise, scan_width
 from cvstudio.media.meshes.gltf import plain_glb
+from cvstudio.media.meshes.gltf_scene import read_gltf
+from cvstudio.media.meshes.obj import read_obj
 from cvstudio.media.meshes.pcd import read_pcd
 from cvstudio.media.meshes.ply import read_ply
 from cvstudio.media.meshes.stl import read_stl
-from cvstudio.media.meshes.surfaces import Notes, measured
-from cvstudio.media.meshes.text_meshes import plain_text, read_obj, read_off
+from cvstudio.media.meshes.surfaces import measured, scalar_fields
+from cvstudio.media.meshes.text_meshes import plain_text, read_off
 
 _NAMES = {
     "ply": "PLY",
@@ -50,7 +50,7 @@ def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointClo
     -------
     TriangleMesh or PointCloud
         Polygons are triangulated. Vertices are as in the file, except for STL, which repeats them for every triangle:
-        equal ones are merged. A scene becomes one mesh. Colours of faces and textures are assigned to the vertices.
+        equal ones are merged. A scene becomes one mesh, with one texture. Colours of faces are given to the vertices.
 
     Raises
     ------
@@ -72,52 +72,16 @@ def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointClo
 def _read_mesh(path: Path, key: str) -> TriangleMesh | PointCloud:
     with decoding(path):
         content = path.read_bytes()
+        if key in _BESIDE:
+            return _BESIDE[key](content, path.parent)
         if key in _READERS:
             return _READERS[key](content)
-        return _read_gltf(*plain_glb(path, content))
+        return read_gltf(*plain_glb(path, content))
 
 
-def _read_gltf(content: bytes, notes: Notes) -> TriangleMesh | PointCloud:
-    import trimesh
-
-    # From memory, so that no file that this one names is opened.
-    scene: Any = trimesh.load(io.BytesIO(content), file_type="glb", process=False)
-    if any(hasattr(geometry, "faces") for geometry in scene.geometry.values()):
-        loaded = scene.to_mesh()
-        vertices, triangles = np.array(loaded.vertices, np.float64), np.array(loaded.faces, np.int32)
-        return measured(vertices, triangles, _mesh_colours(loaded), None, notes)
-    return measured(*_scene_points(scene), None, notes)
-
-
-def _scene_points(scene: Any) -> tuple[NDArray[np.float64], None, NDArray[np.uint8] | None]:
-    """Points of all clouds of a scene, each moved by its node, no triangles, and colours where every cloud has some."""
-    points, colours = [np.zeros((0, 3))], list[NDArray[np.uint8] | None]()
-    for node in scene.graph.nodes_geometry:
-        matrix, name = scene.graph[node]
-        cloud = scene.geometry[name]
-        vertices = np.array(cloud.vertices, np.float64)
-        points.append(vertices @ matrix[:3, :3].T + matrix[:3, 3])
-        colours.append(_rgb(getattr(cloud, "colors", None), len(vertices)))
-    known = [colour for colour in colours if colour is not None]
-    return np.concatenate(points), None, np.concatenate(known) if known and len(known) == len(colours) else None
-
-
-def _mesh_colours(mesh: Any) -> NDArray[np.uint8] | None:
-    visual = mesh.visual
-    if visual.kind == "texture":
-        if getattr(visual, "material", None) is None:
-            return None
-        visual = visual.to_color()
-    return _rgb(visual.vertex_colors, len(mesh.vertices)) if visual.kind in ("vertex", "face") else None
-
-
-def _rgb(colours: Any, count: int) -> NDArray[np.uint8] | None:
-    if colours is None or np.shape(colours) not in ((count, 4), (count, 3)) or not count:
-        return None
-    return np.ascontiguousarray(np.asarray(colours, np.uint8)[:, :3])
-
-
-_READERS = {"ply": read_ply, "obj": read_obj, "off": read_off, "stl": read_stl}
+_READERS = {"off": read_off, "stl": read_stl}
+_BESIDE = {"ply": read_ply, "obj": read_obj}
+"""Readers that look for textures in the folder of the file."""
 
 
 def _read_columns(path: Path) -> PointCloud:
@@ -130,12 +94,14 @@ def _read_columns(path: Path) -> PointCloud:
 
 
 def _read_scan(path: Path) -> PointCloud:
-    """A scan of KITTI or nuScenes, in metres, without its reflectance."""
+    """A scan of KITTI or nuScenes, in metres, with its reflectance and, of nuScenes, the ring of each point."""
     with decoding(path):
         content = path.read_bytes()
         width = scan_width(path, content[:HEAD_BYTES])
-        points = np.frombuffer(content, "<f4").reshape(-1, width)[:, :3].astype(np.float64)
-    cloud = measured(points, None, None, None, {"Not read": "reflectance" if width == 4 else "reflectance, ring"})
+        table = np.frombuffer(content, "<f4").reshape(-1, width)
+    names = ("reflectance", "ring")[: width - 3]
+    scalars = scalar_fields({name: table[:, 3 + column] for column, name in enumerate(names)})
+    cloud = measured(table[:, :3].astype(np.float64), None, None, None, {}, scalars=tuple(scalars.values()))
     assert isinstance(cloud, PointCloud)
     return cloud
 
@@ -155,8 +121,13 @@ def geometry_facts(sample: TriangleMesh | PointCloud) -> Iterator[tuple[str, str
     if sample.colours is not None and "Colours" not in dict(sample.notes):
         text = "of each vertex" if mesh else "of each point"
         yield "Colours", text if sample.colours.any() else f"{text}, all black; shown in grey"
-    if isinstance(sample, PointCloud) and sample.normals is not None:
-        yield "Normals", "of each point"
+    if sample.normals is not None:
+        yield "Normals", "of each vertex" if mesh else "of each point"
+    if isinstance(sample, TriangleMesh) and sample.texture is not None:
+        height, width = sample.texture.shape[:2]
+        yield "Texture", f"{width:,} × {height:,} pixels"
+    if sample.scalars:
+        yield "Scalar fields", ", ".join(field.name for field in sample.scalars)
     yield from sample.notes
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import PointCloud
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import damaged, decoding, quoted
-from cvstudio.media.meshes.surfaces import measured, scaled_colours
+from cvstudio.media.meshes.surfaces import measured, scalar_fields, scaled_colours
 
 _MAGIC = re.compile(rb"(?:\s*#[^\n]*\n)*\s*VERSION\s+\.?\d")
 _DATA = re.compile(rb"^DATA\s+(\w+)[ \t\r]*\n", re.MULTILINE)
@@ -108,11 +108,14 @@ def read_pcd(path: Path) -> PointCloud:
         normals = None
         if {"normal_x", "normal_y", "normal_z"} <= columns.keys():
             normals = np.stack([columns[f"normal_{axis}"].reshape(-1) for axis in "xyz"], axis=1).astype(np.float32)
-        left = [name for name in columns if name not in _READ and not name.startswith("_")]
+        others = {name: values for name, values in columns.items() if name not in _READ and not name.startswith("_")}
+        single = {name: values.reshape(-1) for name, values in others.items() if values.size == len(points)}
+        scalars = scalar_fields(single)
+        left = [name for name in others if name not in scalars]
         if header.viewpoint != _AT_ORIGIN:
             left.append(f"viewpoint ({', '.join(f'{number:.6g}' for number in header.viewpoint)})")
         notes = {"Not read": ", ".join(left)} if left else {}
-        cloud = measured(points, None, _colours(columns), normals, notes)
+        cloud = measured(points, None, _colours(columns), normals, notes, scalars=tuple(scalars.values()))
     assert isinstance(cloud, PointCloud)
     return cloud
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.media.meshes.polygons import triangulate
-from cvstudio.media.meshes.surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
+from cvstudio.data.spatial.scalars import ScalarField
+from cvstudio.media.meshes.polygons import triangle_corners
+from cvstudio.media.meshes.surfaces import Notes, face_colours_of_vertices, measured, scalar_fields, scaled_colours
 from cvstudio.media.meshes.text_meshes import decimal_points, plain_text
+from cvstudio.media.meshes.textures import SurfaceMaterial, joined, picture_beside
 
 _HEADER = re.compile(rb"ply\r?\n(.*?\n)end_header[ \t]*\r?\n", re.DOTALL)
 _TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4"} | {
@@ -28,7 +31,14 @@ _STRIPS = "tristrips"
 _CORNERS = ("vertex_indices", "vertex_index")
 _COLOURS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
 _NORMALS = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
+_PLACES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
+"""Names of the place of a vertex in the texture."""
+_CORNER_PLACES, _PICTURE_NUMBER = "texcoord", "texnumber"
+"""Properties of faces, as MeshLab writes them."""
+_TEXTURE_FILE = re.compile(r"(?m)^comment\s+TextureFile\s+(.+?)\s*$")
 _QUIET = {"x", "y", "z", "alpha", "diffuse_alpha", "a"}
+_GAUSSIAN = ("f_dc_", "f_rest_", "rot_", "scale_")
+"""Beginnings of names of what describes a Gaussian, and is no measured value."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,12 @@ class _Lists:
 _Columns = dict[str, "NDArray[Any] | _Lists"]
 
 
-def read_ply(content: bytes) -> TriangleMesh | PointCloud:
-    """Read vertices and faces, with colours (8 bits, 16 bits or 0..1) and, for points, normals.
+def read_ply(content: bytes, folder: Path | None = None) -> TriangleMesh | PointCloud:
+    """Read vertices and faces, with colours (8 bits, 16 bits or 0..1), normals, scalars and texture.
+
+    Parameters
+    ----------
+    folder : in which textures are looked for; None reads none
 
     Raises
     ------
@@ -62,7 +76,8 @@ def read_ply(content: bytes) -> TriangleMesh | PointCloud:
     header = _HEADER.match(content)
     if header is None:
         raise ValueError("no PLY header")
-    encoding, elements = _parse(header[1].decode("ascii", "replace"))
+    described = header[1].decode("utf-8", "replace")
+    encoding, elements = _parse(described)
     commas: Notes = {}
     if encoding == "ascii":
         text = decimal_points(content[header.end() :], commas)
@@ -81,20 +96,92 @@ def read_ply(content: bytes) -> TriangleMesh | PointCloud:
     points = np.stack([_column(vertex, axis).astype(np.float64) for axis in "xyz"], axis=1)
     normals = next((_stack(vertex, names).astype(np.float32) for names in _NORMALS if vertex.keys() >= {*names}), None)
     colours = _colours(vertex)
-    notes = {**commas, **_not_read(tables)}
+    scalars = _scalars(vertex)
+    notes = {**commas, **_not_read(tables, {*scalars})}
+    fields = tuple(scalars.values())
     corners = next((tables["face"][name] for name in _CORNERS if name in tables.get("face", {})), None)
     strips = next((tables[_STRIPS][name] for name in _CORNERS if name in tables.get(_STRIPS, {})), None)
     if isinstance(strips, _Lists) and len(strips.values):
         faces = _of_strips(strips)
         corners = _Lists(faces.reshape(-1), np.full(len(faces), 3, np.int64))
     if not isinstance(corners, _Lists) or not len(corners.counts):
-        return measured(points, None, colours, normals, notes)
-    triangles, owner = triangulate(points, corners.values.astype(np.int64), corners.counts)
+        return measured(points, None, colours, normals, notes, scalars=fields)
+    indices = corners.values.astype(np.int64)
+    places, owner = triangle_corners(points, indices, corners.counts)
+    triangles = indices[places].astype(np.int32)
+    uv = _uv(tables, triangles, places, owner, corners.counts) if strips is None else None
+    texture = None
+    if uv is not None:
+        names = _TEXTURE_FILE.findall(described)
+        uv, texture = _textured(names, folder, tables.get("face", {}), owner, uv, notes)
     of_faces = _colours(tables.get("face", {}))
     if colours is None and of_faces is not None and strips is None:
         colours = face_colours_of_vertices(of_faces[owner], triangles, len(points))
         notes["Colours"] = "of faces, assigned to their vertices"
-    return measured(points, triangles, colours, normals, notes)
+    return measured(points, triangles, colours, normals, notes, uv=uv, texture=texture, scalars=fields)
+
+
+def _uv(
+    tables: dict[str, _Columns],
+    triangles: NDArray[np.int32],
+    places: NDArray[np.int64],
+    owner: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> NDArray[np.float32] | None:
+    """Place of each corner of the triangles in the texture, float32 (m, 3, 2): of corners of faces, or of vertices.
+
+    Parameters
+    ----------
+    places : (m, 3), number of each corner among those of all faces
+    owner : (m,), face of each triangle
+    counts : corners of each face
+    """
+    of_faces = tables["face"].get(_CORNER_PLACES) if "face" in tables else None
+    if isinstance(of_faces, _Lists) and len(of_faces.counts) == len(counts):
+        starts = np.cumsum(of_faces.counts) - of_faces.counts
+        first = np.cumsum(counts) - counts
+        # Faces without texture have none.
+        whole = (of_faces.counts == 2 * counts)[owner]
+        at = starts[owner][:, None] + 2 * (places - first[owner][:, None])
+        at = np.where(whole[:, None], at, 0)
+        values = of_faces.values.astype(np.float32)
+        if len(values) < 2:
+            return None
+        return np.where(whole[:, None, None], np.stack([values[at], values[at + 1]], axis=-1), 0).astype(np.float32)
+    names = next((names for names in _PLACES if tables["vertex"].keys() >= {*names}), None)
+    if names is None:
+        return None
+    return np.ascontiguousarray(_stack(tables["vertex"], names).astype(np.float32)[triangles])
+
+
+def _textured(
+    names: list[str],
+    folder: Path | None,
+    faces: _Columns,
+    owner: NDArray[np.int64],
+    uv: NDArray[np.float32],
+    notes: Notes,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
+    """Places in the texture, and the texture: several pictures are joined."""
+    materials = [SurfaceMaterial(picture_beside(folder, name, notes)) for name in names]
+    if not materials or all(material.picture is None for material in materials):
+        return uv, None
+    numbers = faces.get(_PICTURE_NUMBER)
+    of_faces = np.zeros(len(owner), np.int64)
+    if isinstance(numbers, np.ndarray):
+        of_faces = np.clip(numbers.astype(np.int64)[owner], 0, len(materials) - 1)
+    return joined(materials, of_faces, uv) or (uv, None)
+
+
+def _scalars(vertex: _Columns) -> dict[str, ScalarField]:
+    """Measured values of the vertices, by the name of their column."""
+    known = _QUIET | {*_SPLATS} | {name for names in (*_COLOURS, *_NORMALS, *_PLACES) for name in names}
+    columns = {
+        name: values
+        for name, values in vertex.items()
+        if isinstance(values, np.ndarray) and name not in known and " (" not in name and not name.startswith(_GAUSSIAN)
+    }
+    return scalar_fields(columns)
 
 
 def _parse(header: str) -> tuple[str, list[tuple[str, int, list[_Property]]]]:
@@ -278,9 +365,10 @@ def _colours(table: _Columns) -> NDArray[np.uint8] | None:
     return scaled_colours(_stack(table, names))
 
 
-def _not_read(tables: dict[str, _Columns]) -> Notes:
+def _not_read(tables: dict[str, _Columns], scalars: set[str]) -> Notes:
     """A note of the columns that no sample keeps."""
-    known = _QUIET | {*_SPLATS} | {name for names in (*_COLOURS, *_NORMALS) for name in names} | set(_CORNERS)
+    known = _QUIET | {*_SPLATS} | {name for names in (*_COLOURS, *_NORMALS, *_PLACES) for name in names}
+    known |= {*_CORNERS, _CORNER_PLACES, _PICTURE_NUMBER} | scalars
     left = [name for element in ("vertex", "face") for name in tables.get(element, {}) if name not in known]
     left += [name for name in tables if name not in ("vertex", "face", _STRIPS)]
     return {"Not read": ", ".join(_shortened(left))} if left else {}

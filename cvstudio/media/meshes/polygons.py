@@ -16,6 +16,17 @@ def triangulate(
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Split polygons into triangles: convex ones into a fan, concave ones by clipping ears.
 
+    As `triangle_corners`, with the vertices of the triangles in place of the numbers of the corners.
+    """
+    corners, owner = triangle_corners(vertices, indices, counts)
+    return indices[corners].astype(np.int32), owner
+
+
+def triangle_corners(
+    vertices: NDArray[np.float64], indices: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split polygons into triangles: convex ones into a fan, concave ones by clipping ears.
+
     Parameters
     ----------
     vertices : float64 (n, 3)
@@ -24,7 +35,7 @@ def triangulate(
 
     Returns
     -------
-    triangles : int32 (m, 3), in the order of the polygons and with their sense
+    corners : int64 (m, 3), rows of `indices`, in the order of the polygons and with their sense
     owner : int64 (m,), polygon of each triangle
 
     Raises
@@ -38,18 +49,18 @@ def triangulate(
     triangles, owners = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
     for count in np.unique(counts[counts >= 3]):
         polygons = np.flatnonzero(counts == count)
-        faces = indices[starts[polygons][:, None] + np.arange(count)]
-        convex = np.ones(len(faces), bool) if count == 3 else _convex(vertices[faces])
+        faces = starts[polygons][:, None] + np.arange(count)
+        convex = np.ones(len(faces), bool) if count == 3 else _convex(vertices[indices[faces]])
         fan = np.stack([np.zeros(count - 2, np.int64), np.arange(1, count - 1), np.arange(2, count)], axis=1)
         triangles.append(faces[convex][:, fan].reshape(-1, 3))
         owners.append(np.repeat(polygons[convex], count - 2))
         for polygon, face in zip(polygons[~convex], faces[~convex], strict=True):
-            clipped = face[clip_ears(_flattened(vertices[face]))]
+            clipped = face[clip_ears(_flattened(vertices[indices[face]]))]
             triangles.append(clipped)
             owners.append(np.full(len(clipped), polygon))
     owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
-    return np.concatenate(triangles)[order].astype(np.int32), owner[order]
+    return np.concatenate(triangles)[order], owner[order]
 
 
 def _normals(corners: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.data.spatial.scalars import ScalarField
 
+_SCALAR, _MOST_SCALARS = "scalar_", 32
 Notes = dict[str, str]
 """What a reader left out or changed, title -> text."""
 
@@ -19,6 +23,10 @@ def measured(
     colours: NDArray[np.uint8] | None,
     normals: NDArray[np.float32] | None,
     notes: Notes,
+    *,
+    uv: NDArray[np.float32] | None = None,
+    texture: NDArray[np.uint8] | None = None,
+    scalars: tuple[ScalarField, ...] = (),
 ) -> TriangleMesh | PointCloud:
     """A sample without the points that were not measured (NaN, infinite), and without the triangles that use them.
 
@@ -27,7 +35,11 @@ def measured(
     points : float64 (n, 3)
     triangles : int32 (m, 3); None makes a point cloud
     colours : uint8 (n, 3), or None
-    normals : float32 (n, 3), or None; kept for point clouds, and made of unit length
+    normals : float32 (n, 3), or None; made of unit length. Those of a mesh are left out where they are not all there,
+        or show inwards
+    uv : float32 (m, 3, 2), of the corners of `triangles`, or None
+    texture : uint8 (h, w, 3), or None
+    scalars : of the points
     """
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=1))
     missing = int(len(points) - finite.sum())
@@ -38,15 +50,45 @@ def measured(
         notes = {**notes, "Left out": f"{missing:,} {unit}{plural} that {were} not measured (NaN or infinite)"}
     points = np.ascontiguousarray(points[finite])
     colours = None if colours is None else np.ascontiguousarray(colours[finite])
-    if triangles is None:
-        kept = None if normals is None else _unit(normals[finite])
-        return PointCloud(points, colours, kept, tuple(notes.items()))
-    if normals is not None:
-        notes = {**notes, "Normals": "of vertices, not read: those of the faces are shown"}
+    kept = None if normals is None else _unit(normals[finite])
     if missing:
-        number = np.cumsum(finite) - 1
-        triangles = number[triangles[finite[triangles].all(axis=1)]].astype(np.int32)
-    return TriangleMesh(points, triangles, colours, tuple(notes.items()))
+        scalars = tuple(dataclasses.replace(field, values=field.values[finite]) for field in scalars)
+    if triangles is None:
+        return PointCloud(points, colours, kept, tuple(notes.items()), scalars)
+    if missing:
+        number, whole = np.cumsum(finite) - 1, finite[triangles].all(axis=1)
+        triangles = number[triangles[whole]].astype(np.int32)
+        uv = None if uv is None else np.ascontiguousarray(uv[whole])
+    if kept is not None and (fault := _fault_of_normals(points, triangles, kept)):
+        kept, notes = None, {**notes, "Normals": f"of vertices, {fault}: those of the faces are shown"}
+    if uv is not None and not np.isfinite(uv).all():
+        uv = np.nan_to_num(uv, posinf=0, neginf=0)
+    texture = None if uv is None else texture
+    return TriangleMesh(points, triangles, colours, tuple(notes.items()), kept, uv, texture, scalars)
+
+
+def _fault_of_normals(points: NDArray[np.float64], triangles: NDArray[np.int32], normals: NDArray[np.float32]) -> str:
+    """Why `normals` (n, 3) of a mesh are not shown; empty where they are."""
+    if not len(triangles):
+        return ""
+    lengths = np.abs(normals).max(axis=1) > 0
+    if not lengths[triangles].all():
+        return "some of no length"
+    a, b, c = (points[triangles[:, corner]] for corner in range(3))
+    faces = np.cross(b - a, c - a)
+    means = normals[triangles].sum(axis=1)
+    return "most against the triangles" if np.einsum("ij,ij->i", faces, means).sum() < 0 else ""
+
+
+def scalar_fields(columns: Mapping[str, NDArray[Any]]) -> dict[str, ScalarField]:
+    """Scalar fields of columns (n,) by name, as programs name them: CloudCompare puts "scalar_" in front, and one word
+    in place of several."""
+    fields: dict[str, ScalarField] = {}
+    for name, values in list(columns.items())[:_MOST_SCALARS]:
+        title = name.removeprefix(_SCALAR).replace("_", " ") if name.startswith(_SCALAR) else name
+        if title and title not in {field.name for field in fields.values()}:
+            fields[name] = ScalarField(title, np.ascontiguousarray(values, np.float32))
+    return fields
 
 
 def scaled_colours(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,11 +1,10 @@
-"""Wavefront OBJ and the Object File Format (OFF)."""
+"""Meshes as text: what their readers share, and the Object File Format (OFF)."""
 
 from __future__ import annotations
 
 import re
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.media.meshes.polygons import triangulate
@@ -13,7 +12,6 @@ from cvstudio.media.meshes.surfaces import Notes, face_colours_of_vertices, meas
 
 _CONTINUED = re.compile(rb"(?m)(^[ \t]*#[^\n]*\n)|\\[ \t]*\r?\n")
 """A comment, or else the end of a line that is continued. A comment may end in a folder's name of Windows."""
-_WHITE = 255
 OFF_HEADER = re.compile(
     rb"\s*(?P<kind>(?:ST)?[CN]{0,2}4?)OFF(?!\w)(?:\s|#[^\n]*\n)*(\d{1,10})\s+(\d{1,10})(?:[ \t]+\d{1,10})?\s"
 )
@@ -47,66 +45,6 @@ def decimal_points(content: bytes, notes: Notes) -> bytes:
 def joined_lines(content: bytes) -> bytes:
     """`content` with every line that ends in a backslash joined to the next, as OBJ continues lines."""
     return _CONTINUED.sub(lambda match: match[1] or b" ", content) if b"\\" in content else content
-
-
-def read_obj(content: bytes) -> TriangleMesh | PointCloud:
-    """Read the vertices and faces of all objects in a file; materials, normals, lines and curves are left out.
-
-    Raises
-    ------
-    ValueError
-        A statement has too few numbers, or a face names a vertex that is not there.
-    """
-    rows: list[list[bytes]] = []
-    corners: list[bytes] = []
-    counts: list[int] = []
-    known: list[int] = []
-    lines, curves, materials = 0, 0, False
-    notes: Notes = {}
-    for line in joined_lines(decimal_points(plain_text(content), notes)).split(b"\n"):
-        words = line.split(b"#", 1)[0].split()
-        if not words:
-            continue
-        if words[0] == b"v":
-            rows.append(words[1:])
-        elif words[0] == b"f":
-            corners += words[1:]
-            counts.append(len(words) - 1)
-            known.append(len(rows))
-        elif words[0] == b"l":
-            lines += 1
-        curves += words[0] in (b"curv", b"curv2", b"surf")
-        materials = materials or words[0] == b"usemtl"
-    vertices, colours = _obj_vertices(rows, notes)
-    left = [f"{count:,} {name}{'s' * (count != 1)}" for name, count in (("line", lines), ("curve", curves)) if count]
-    if left := [*left, *["materials"] * materials]:
-        notes["Not read"] = ", ".join(left)
-    if not counts:
-        return measured(vertices, None, colours, None, notes)
-    indices = np.array([corner.partition(b"/")[0] for corner in corners]).astype(np.int64)
-    # Negative numbers count back from the vertices read so far.
-    before = np.repeat(np.array(known, np.int64), counts)
-    if (indices == 0).any():
-        raise ValueError("a corner 0: vertices are numbered from 1")
-    indices = np.where(indices < 0, before + indices, indices - 1)
-    triangles, _ = triangulate(vertices, indices, np.array(counts, np.int64))
-    return measured(vertices, triangles, colours, None, notes)
-
-
-def _obj_vertices(rows: list[list[bytes]], notes: Notes) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
-    """Positions, and colours where at least one vertex has one: three numbers behind its position."""
-    if any(len(row) < 3 for row in rows):
-        raise ValueError("a vertex of fewer than three numbers")
-    vertices = np.array([row[:3] for row in rows]).astype(np.float64).reshape(-1, 3)
-    coloured = np.array([len(row) >= 6 for row in rows], bool)
-    if not coloured.any():
-        return vertices, None
-    values = np.array([row[3:6] for row in rows if len(row) >= 6]).astype(np.float64)
-    colours = np.full(vertices.shape, _WHITE, np.uint8)
-    colours[coloured] = scaled_colours(values)
-    if not coloured.all():
-        notes["Colours"] = f"of {coloured.sum():,} of {len(rows):,} vertices; the others are white"
-    return vertices, colours
 
 
 def read_off(content: bytes) -> TriangleMesh | PointCloud:

@@ -161,7 +161,8 @@ def test_normals_of_points_are_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ply", content)
     assert read(path).normals.tolist() == [[0, 0, 1], [0, 1, 0]]
     assert told(path)["Normals"] == "of each point"
-    assert told(path)["Not read"] == "curvature"
+    assert told(path)["Scalar fields"] == "curvature"
+    assert read(path).scalars[0].values.tolist() == [7, 7]
 
 
 def test_points_that_were_not_measured_are_counted(tmp_path: Path) -> None:
@@ -414,4 +415,4 @@ def test_colours_of_pcd_in_fields_of_their_own(tmp_path: Path, names: str, bits:
     colour = " ".join(str(level * factor) for level in (200, 100, 50))
     path = write(tmp_path / "a.pcd", header + f"0 0 0 {colour} 1\n1 1 1 {colour} 1\n")
     assert read(path).colours.tolist() == [[200, 100, 50]] * 2
-    assert told(path)["Not read"] == "intensity"
+    assert told(path)["Scalar fields"] == "intensity"

@@ -99,7 +99,8 @@ def test_statements_that_programs_add_to_obj(tmp_path: Path) -> None:
     )
     path = write(tmp_path / "a.obj", content)
     assert len(read(path).triangles) == 1
-    assert told(path)["Not read"] == "1 line, 1 curve, materials"
+    assert told(path)["Not read"] == "1 line, 1 curve"
+    assert told(path)["Materials"] == "a.mtl was not found beside the file"
     # Without the name, unknown words are no mesh.
     with pytest.raises(MediaError, match="no known format"):
         open_media(write(tmp_path / "a.txt", content))
@@ -139,7 +140,8 @@ def test_gaussian_splats_have_their_colours(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ply", ply(elements, "".join(f"{number} 0 0 {row}\n" for number in range(3))))
     # 0.5 + 0.28209479 * 1.7724538 = 1
     assert read(path).colours.tolist() == [[255, 128, 0]] * 3
-    assert told(path)["Not read"] == "f_rest_0 to f_rest_44, opacity"
+    assert told(path)["Not read"] == "f_rest_0 to f_rest_44"
+    assert told(path)["Scalar fields"] == "opacity"
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,8 @@ def test_scans_of_kitti_and_nuscenes(tmp_path: Path, name: str, width: int) -> N
     cloud = read(path)
     assert isinstance(cloud, PointCloud)
     np.testing.assert_array_equal(cloud.points, values[:, :3].astype(np.float32))
-    assert told(path)["Not read"] == ("reflectance" if width == 4 else "reflectance, ring")
+    assert told(path)["Scalar fields"] == ("reflectance" if width == 4 else "reflectance, ring")
+    np.testing.assert_array_equal(cloud.scalars[0].values, values[:, 3].astype(np.float32))
     assert open_media(path).details["up"] == "z"
     assert open_media(path.rename(tmp_path / "scan"), kind=MediaKind.GEOMETRY).kind is MediaKind.GEOMETRY
     with pytest.raises(MediaError, match="no known format"):

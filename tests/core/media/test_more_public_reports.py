@@ -82,7 +82,8 @@ def test_a_ply_of_cloudcompare(tmp_path: Path) -> None:
     rows = "-0.0428855 -56.3155 -58.553 1 \n9.57255 -10.8189 -2.59601 2 \n"
     path = write(tmp_path / "a.ply", f"{header}element vertex 2\n{fields}end_header\n{rows}")
     assert read(path).points.tolist() == [[-0.0428855, -56.3155, -58.553], [9.57255, -10.8189, -2.59601]]
-    assert dict(facts(open_media(path)))["Not read"] == "scalar_Intensity"
+    assert dict(facts(open_media(path)))["Scalar fields"] == "Intensity"
+    assert read(path).scalars[0].values.tolist() == [1, 2]
 
 
 def test_decimal_commas(tmp_path: Path) -> None:

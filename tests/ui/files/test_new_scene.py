@@ -18,6 +18,7 @@ from cvstudio.world.generate import generate_scene
 from cvstudio.world.recipe import SceneRecipe
 from cvstudio.world.render import RenderedView, SceneRenderer
 from ui.files.scene_dialog import keep_scene
+from ui.files.world_set import WorldSetDialog, WorldSetOptions
 from ui.panels.medium import MediumPanel
 from ui.window.main_window import MainWindow
 
@@ -51,6 +52,44 @@ def test_the_dialog_gives_a_recipe(window: MainWindow, qtbot: QtBot) -> None:
     with qtbot.waitSignal(dialog.chosen) as chosen:
         dialog.findChild(QDialogButtonBox).accepted.emit()
     assert chosen.args == [SceneRecipe("street", 12)]
+
+
+def test_a_set_is_written_from_the_window_and_stopped(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = window.opener.ask_scene()
+    qtbot.waitUntil(dialog.isVisible)
+    dialog.form.edited.emit("seed", 3, False)
+    asked: list[object] = []
+    window.opener.world_set_files().ask_folder = lambda *given: asked.append(given)  # type: ignore[method-assign]
+    dialog._write()
+    sets = window.findChild(WorldSetDialog)
+    qtbot.waitUntil(sets.isVisible)
+    sets.form.edited.emit("count", 2, False)
+    sets._choose()
+    assert asked == [(SceneRecipe(seed=3), WorldSetOptions(count=2))]
+    notices: list[tuple[str, str]] = []
+    window.controller.notice.connect(lambda level, text: notices.append((level, text)))
+    files = window.opener.world_set_files()
+    files.write(RECIPE, WorldSetOptions(count=2, meshes=True), tmp_path / "set")
+    qtbot.waitUntil(lambda: bool(window.controller.long_work.work), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(notices), timeout=60_000)
+    assert notices == [("info", "Wrote 2 scenes into set.")]
+    assert len([*(tmp_path / "set" / "images").iterdir()]) == 2
+    assert len([*(tmp_path / "set" / "meshes").iterdir()]) == 2
+    # What is cancelled goes on in its folder.
+    owner = ("world", str(tmp_path / "long"))
+    files.write(RECIPE, WorldSetOptions(count=400), tmp_path / "long")
+    qtbot.waitUntil(lambda: (tmp_path / "long" / "scenes").is_dir(), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(window.controller.long_work.work), timeout=60_000)
+    window.controller.pipeline.lanes.cancel(owner)
+    qtbot.waitUntil(lambda: not window.controller.long_work.work, timeout=60_000)
+    assert 1 <= len([*(tmp_path / "long" / "scenes").iterdir()]) < 400
+    # A folder with other files is left alone.
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    notices.clear()
+    files.write(RECIPE, WorldSetOptions(), tmp_path / "full")
+    qtbot.waitUntil(lambda: any("new or an empty folder" in text for _, text in notices), timeout=60_000)
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
 
 
 def test_a_scene_opens_with_its_truth_and_follows_its_sliders(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

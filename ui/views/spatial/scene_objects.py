@@ -113,6 +113,10 @@ class SceneObjects(QObject):
                 return item
         return None
 
+    def item_of(self, key: str) -> ViewObject | None:
+        """The object of a key, visible or not."""
+        return next((item for item in self._objects if item.key == key), None)
+
     def _prepare(self) -> None:
         """Make the visible objects ready on a worker, one after the other."""
         waiting = [item.item for item in self._objects if item.visible and id(item.item.geometry) not in self._ready]

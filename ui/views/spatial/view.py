@@ -105,6 +105,7 @@ class SpatialView(QWidget):
         self.scene.arrived.connect(self._arrive)
         self._identity: Any = None
         self._begun = False
+        self._eye: OrbitCamera | None = None
         self._unit = ""
         self._marked = ""
         self._linked: tuple[str, int] | None = None
@@ -130,13 +131,21 @@ class SpatialView(QWidget):
     # The scene ------------------------------------------------------------------------------------------------------
 
     def show_objects(
-        self, objects: Sequence[ViewObject], *, identity: Any, up: str, unit: str = "", beside: bool = False
+        self,
+        objects: Sequence[ViewObject],
+        *,
+        identity: Any,
+        up: str,
+        unit: str = "",
+        beside: bool = False,
+        eye: OrbitCamera | None = None,
     ) -> None:
-        """Show a scene; one of another `identity` is seen as a whole, from where a scene is first seen."""
+        """Show a scene; one of another `identity` is seen by `eye`, or as a whole, from where a scene is first seen."""
         self._unit = unit
         if identity != self._identity:
             self._identity, self._begun = identity, False
             self.camera = OrbitCamera(up=up or "y")
+            self._eye = eye if eye is not None and eye.up == self.camera.up else None
             self.points.clear()
             self._marked, self._linked = "", None
             self.drawer.forget()
@@ -177,7 +186,8 @@ class SpatialView(QWidget):
         """Show what has come, from the beginning where it is the first of its scene."""
         if self.scene.visible and not self._begun:
             self._begun = True
-            self.camera = beginning(self.scene.bounds.mean(axis=0), self.scene.radius, self.camera.up)
+            first = beginning(self.scene.bounds.mean(axis=0), self.scene.radius, self.camera.up)
+            self.camera = self._eye or first
         self._draw(moving=False)
         self.update()
 
@@ -329,7 +339,7 @@ class SpatialView(QWidget):
         if self._linked is None:
             return
         key, vertex = self._linked
-        item = next((item for item in self.scene.visible if item.key == key), None)
+        item = self.scene.item_of(key)
         geometry = item.item.geometry if item is not None else None
         points = getattr(geometry, "points", getattr(geometry, "vertices", None))
         if points is not None and vertex < len(points):

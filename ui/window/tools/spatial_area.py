@@ -19,6 +19,8 @@ from ui.views.spatial.scene_objects import ViewObject
 from ui.views.spatial.view import Picked, SpatialView
 
 BAR_MARGIN = 8
+LINK_SHARE = 0.02
+"""Share of the extent of a scene up to which a place belongs to a point that is seen in the picture."""
 
 
 class SpatialArea(QWidget):
@@ -50,6 +52,7 @@ class SpatialArea(QWidget):
         self.view.measured.connect(self._measured)
         self.view.installEventFilter(self)
         spatial = controller.spatial
+        self.view.camera_changed.connect(lambda: spatial.see_from(self.view.camera))
         controller.pipeline.job_event.connect(self.view.job_event)
         spatial.scene_changed.connect(self._show)
         spatial.look_changed.connect(self._show_look)
@@ -72,7 +75,12 @@ class SpatialArea(QWidget):
         self._tell()
         objects = [ViewObject(row.key, row.item, row.visible) for row in scene.rows if row.item is not None]
         self.view.show_objects(
-            objects, identity=scene.identity, up=scene.up, unit=scene.unit, beside=scene.side_by_side
+            objects,
+            identity=scene.identity,
+            up=scene.up,
+            unit=scene.unit,
+            beside=scene.side_by_side,
+            eye=self._controller.spatial.eye_of(scene),
         )
         self._link()
 
@@ -113,8 +121,20 @@ class SpatialArea(QWidget):
         linked = self._linked_row()
         if linked is None:
             return
-        vertex = picked.vertex if picked is not None and picked.key == linked.key else None
+        vertex = None
+        if picked is not None:
+            vertex = picked.vertex if picked.key == linked.key else self._linked_to(picked, linked)
         self._controller.select(frozenset() if vertex is None else frozenset([vertex]))
+
+    def _linked_to(self, picked: Picked, linked: SceneRow) -> int | None:
+        """Number of the linked point that is nearest to a place on another object of its result, such as the surface
+        of its points; None where none is near."""
+        points = getattr(linked.item.geometry, "points", None) if linked.item is not None else None
+        if points is None or not len(points) or picked.key.partition("/")[0] != linked.key.partition("/")[0]:
+            return None
+        squared = ((points - picked.point) ** 2).sum(axis=1)
+        nearest = int(squared.argmin())
+        return nearest if squared[nearest] <= (LINK_SHARE * self._extent()) ** 2 else None
 
     def _linked_row(self) -> SceneRow | None:
         return next((row for row in self._controller.spatial.scene.rows if row.links is not None), None)

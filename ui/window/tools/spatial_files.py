@@ -153,10 +153,5 @@ def _recipe(shown: SceneView) -> dict[str, Any]:
     return {
         "scene": [item.name for item in shown.scene.objects],
         "look": to_mapping(shown.look),
-        "camera": {
-            "target": camera.target.tolist(),
-            "distance": camera.distance,
-            "rotation": camera.rotation.tolist(),
-            "up": camera.up,
-        },
+        "camera": camera.to_json(),
     }

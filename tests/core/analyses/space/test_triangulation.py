@@ -8,8 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from cvstudio.analyses.space._matching import Features, features_of, matches_between
-from cvstudio.analyses.space._structure import Tracks, structure_of, tracks_of, triangulated
+from cvstudio.analyses.space._matching import Features, features_of, matches_between, refined
+from cvstudio.analyses.space._structure import (
+    LEAST_MATCHES,
+    Structure,
+    Tracks,
+    refined_tracks,
+    structure_of,
+    tracks_of,
+    triangulated,
+)
+from cvstudio.analyses.space._support import supported, with_support
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import GeometryError
 from cvstudio.foundation.progress import Progress
@@ -60,50 +69,64 @@ def test_cameras_and_points_are_found_among_wrong_matches(points: np.ndarray) ->
 
 
 def aligned(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The points turned, moved and scaled onto the true ones, which pictures do not tell (Umeyama, 1991)."""
-    moved, kept = points, np.ones(len(points), bool)
-    for _ in range(5):
-        ours, theirs = points[kept].mean(axis=0), truth[kept].mean(axis=0)
-        u, values, v = np.linalg.svd((truth[kept] - theirs).T @ (points[kept] - ours))
-        signs = np.array([1, 1, np.linalg.det(u @ v)])
-        scale = (values * signs).sum() / ((points[kept] - ours) ** 2).sum()
-        moved = scale * (points - ours) @ (u * signs @ v).T + theirs
-        # Where the depth of the truth is that of another surface.
-        errors = np.linalg.norm(moved - truth, axis=1)
-        kept = errors < 4 * np.median(errors)
-    return moved
+    """All points turned, moved and scaled onto the true ones, which pictures do not tell (Umeyama, 1991)."""
+    ours, theirs = points.mean(axis=0), truth.mean(axis=0)
+    u, values, v = np.linalg.svd((truth - theirs).T @ (points - ours))
+    signs = np.array([1, 1, np.linalg.det(u @ v)])
+    scale = (values * signs).sum() / ((points - ours) ** 2).sum()
+    return np.asarray(scale * (points - ours) @ (u * signs @ v).T + theirs)
 
 
-def rendered() -> list[RenderedView]:
+def rendered(seed: int) -> list[RenderedView]:
     size = Size(1120, 840)
-    scene = generate_scene(SceneRecipe("room", 7))
+    scene = generate_scene(SceneRecipe("room", seed))
     renderer = SceneRenderer(scene)
     path = dataclasses.replace(scene.path, arc_deg=40.0, rise=0.4, approach=0.0, shift=(0.0, 0.0, 0.0))
     times = (path.duration_secs * share for share in (0.0, 0.3, 0.45, 0.6))
     return [renderer.render(0.0, size, samples=4, camera=path.camera(time, size)) for time in times]
 
 
-def test_points_of_a_generated_scene_lie_within_half_a_per_cent_of_its_size(capsys) -> None:  # type: ignore[no-untyped-def]
-    views = rendered()
+@pytest.mark.parametrize("seed", [7, *(pytest.param(seed, marks=pytest.mark.long) for seed in (8, 9, 10, 11))])
+def test_points_of_a_generated_scene_lie_within_half_a_per_cent_of_its_size(
+    seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of all points, none trimmed."""
+    views = rendered(seed)
     matrix = views[0].camera.matrix
     tracks = tracks_of([features_of(view.pixels) for view in views], 0.8, Progress())
-    found = structure_of(tracks, matrix, Progress())
+    pictures = [view.pixels for view in views]
+    every = structure_of(refined_tracks(tracks, pictures), matrix, Progress())
+    found = with_support(every, pictures, matrix, LEAST_MATCHES)
+    assert len(every.points) > len(found.points) > 0.7 * len(every.points)
     places = found.tracks.places[0]
     columns, rows = (places - 0.5).astype(np.float32).T
     depth = cv2.remap(views[0].depth.astype(np.float32), columns, rows, cv2.INTER_LINEAR).ravel()
     truth = np.column_stack([places, np.ones(len(places))]) @ np.linalg.inv(matrix).T * depth[:, None]
-    # Where the depth is that of one surface.
-    around = np.ones((3, 3), np.uint8)
+    # Where the depth is that of one surface all over a key point: a corner of an outline is not where its middle is.
+    around = np.ones((13, 13), np.uint8)
     jump = cv2.dilate(views[0].depth, around) - cv2.erode(views[0].depth, around)
     x, y = places.astype(int).T
-    kept = (jump[y, x] < 0.02 * depth) & (found.errors < 1) & (found.angles_deg > 3)
-    assert kept.sum() > 60
+    kept = (jump[y, x] < 0.05 * depth) & (found.errors < 1) & (found.angles_deg > 3)
+    assert kept.sum() > 50
     size = np.linalg.norm(np.ptp(truth[kept], axis=0))
     errors = np.linalg.norm(aligned(found.points[kept], truth[kept]) - truth[kept], axis=1) / size
     with capsys.disabled():
-        print(f"\nTriangulated points: median error {np.median(errors):.2%} of the scene, {kept.sum()} points")
+        print(
+            f"\nTriangulated points, seed {seed}: median error {np.median(errors):.2%}, mean {errors.mean():.2%}, "
+            f"largest {errors.max():.1%} of the scene's size, {kept.sum()} points"
+        )
     assert np.median(errors) < 0.005
+    assert errors.max() < 0.05
     assert np.median(found.errors) < 0.5
+
+
+def test_a_point_that_loses_its_place_in_the_first_picture_is_gone(points: np.ndarray) -> None:
+    """It is known by that place: of a wrong one there nothing is left, though two others agree."""
+    places = seen(points, poses()) + np.random.default_rng(1).normal(0, 0.05, (3, 120, 2))
+    places[0, :5] += 40
+    found = structure_of(Tracks(places), MATRIX, Progress())
+    assert np.isfinite(found.tracks.places[0]).all()
+    assert len(found.points) >= 110
 
 
 class TestMatches:
@@ -139,3 +162,43 @@ class TestMatches:
 def test_features_are_read_only() -> None:
     features = Features(np.zeros((1, 2)), np.zeros((1, 128), np.float32))
     assert not features.places.flags.writeable
+
+
+class TestSupport:
+    """A wall of noise before three cameras that stand in a row: at its depth all looks alike, elsewhere nothing."""
+
+    SHIFTS = (0.0, 0.4, 0.9)
+
+    def pictures(self) -> list[np.ndarray]:
+        noise = np.random.default_rng(0).integers(0, 255, (120, 260, 3)).astype(np.uint8)
+        wide = np.asarray(cv2.resize(noise, (1040, 480), interpolation=cv2.INTER_CUBIC))
+        # 800 / 4 pixels for each unit by which a camera is moved.
+        return [np.ascontiguousarray(wide[:, round(200 * shift) :][:, :640]) for shift in self.SHIFTS]
+
+    def structure(self, depths: np.ndarray) -> Structure:
+        rng = np.random.default_rng(1)
+        first = rng.uniform([260, 40], [600, 440], (len(depths), 2))
+        points = np.column_stack([first, np.ones(len(depths))]) @ np.linalg.inv(MATRIX).T * depths[:, None]
+        cameras = np.tile(np.eye(4), (3, 1, 1))
+        cameras[:, 0, 3] = [-shift for shift in self.SHIFTS]
+        places = seen(points, cameras)
+        places[2] = np.nan
+        return Structure(Tracks(places), cameras, points, np.zeros(len(depths)), np.full(len(depths), 5.0))
+
+    def test_what_lies_on_the_wall_is_supported(self) -> None:
+        depths = np.where(np.arange(60) % 3 == 0, 5.2, 4.0)
+        structure = self.structure(depths)
+        np.testing.assert_array_equal(supported(structure, self.pictures(), MATRIX), depths == 4.0)
+        kept = with_support(structure, self.pictures(), MATRIX, 15)
+        np.testing.assert_array_equal(kept.points, structure.points[depths == 4.0])
+        # Where hardly anything would be left, the pictures say nothing.
+        flat = [np.full_like(picture, 90) for picture in self.pictures()]
+        assert with_support(structure, flat, MATRIX, 15) is structure
+
+    def test_matches_are_refined_to_parts_of_a_pixel(self) -> None:
+        structure = self.structure(np.full(40, 4.0))
+        first, second, _ = self.pictures()
+        places, exact = structure.tracks.places[0], structure.tracks.places[1]
+        rough = exact + np.random.default_rng(2).normal(0, 0.4, exact.shape)
+        better = refined(first, second, places, rough)
+        assert np.median(np.linalg.norm(better - exact, axis=1)) < 0.03

@@ -233,6 +233,42 @@ def test_what_is_chosen_in_space_is_chosen_in_the_picture_and_back(
     assert (window.workspace.part_at(12, 21), window.workspace.part_at(60, 60)) == (0, None)
 
 
+def test_a_click_on_the_surface_of_hidden_points_chooses_the_nearest_of_them(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = window.controller
+    corners = np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    plate = TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    places = np.array([[0, 40], [40, 40], [40, 0], [0, 0]], np.float32)
+    links = LinkedPixels("Points", places)
+    points = SceneRow("layer 1/Points", "Points", (), Object3D("Points", PointCloud(corners)), False, links=links)
+    surface = SceneRow("layer 1/Surface", "Surface", (), Object3D("Surface", plate), True)
+    scene = SpatialScene((points, surface), identity="a")
+    monkeypatch.setattr(controller.spatial, "_made", lambda: scene)
+    window.centre.setCurrentWidget(window.workspace)
+    controller.spatial.refresh()
+    space = window.workspace.space
+    assert space is not None
+    view = space.view
+    qtbot.waitUntil(lambda: bool(view.scene.visible) and view.at_rest, timeout=WAIT_MS)
+    view.look_from("front")
+    qtbot.waitUntil(lambda: view.at_rest, timeout=WAIT_MS)
+
+    def click(place: tuple[float, float, float]) -> None:
+        x, y, _ = view.camera.places(np.array([place]), Size(view.width(), view.height()))[0]
+        QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
+
+    click((0.98, 0.98, 0))
+    assert controller.session.state.selection == {2}
+    assert space.mark.place == (40, 0)
+    # It is marked in space, too, though the points are hidden.
+    bright = np.array([255, 200, 60])
+    assert (np.abs(pixels_of(view.grab().toImage()).astype(int) - bright).max(axis=2) < 12).sum() > 20
+    # In the middle of the surface no point is near.
+    click((0, 0, 0))
+    assert controller.session.state.selection == frozenset()
+
+
 def test_without_opengl_rays_draw_the_same_and_it_is_said(
     qtbot: QtBot, window: MainWindow, open_view: Open, ball: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
