@@ -279,8 +279,7 @@ def test_it_lies_on_a_turned_picture_and_comes_back_the_same_or_says_that_it_can
 
 def test_what_lies_on_pictures_can_be_placed() -> None:
     placed = {type(result).__name__ for result in RESULTS.values() if can_be_placed(type(result))}
-    # Anchors and cells stand in the rows of a network's own grid, and what is made of sound, plots and weights are of no
-    # picture.
+    # Anchors and cells stand in the rows of a network's own grid; what is made of sound, plots and weights are of none.
     assert {type(result).__name__ for result in RESULTS.values()} - placed == {
         *("Proposals", "HogCells", "Stack", "Pair", "ClassMaps", "NearnessMap", "Logits"),
         *("Spectrogram", "Cepstrum", "WaveEnvelope", "PowerSpectrum", "Separation", "ScoredSeparation"),
