@@ -130,7 +130,7 @@ def state_with_accepted(
 
 def stopped_text(tr: Callable[[str], str]) -> str:
     """That a job which was stopped can go on, as a translated sentence."""
-    return tr("Stopped; what was found so far is kept. Accept on all pictures again to go on from there.")
+    return tr("Stopped; what was found so far is kept. Accept on all pictures again to continue.")
 
 
 def outcome_text(merged: Merged, accepted: AcceptedSet, tr: Callable[[str], str]) -> str:

@@ -458,7 +458,7 @@ class Labelling(QObject):
     # Predictions ----------------------------------------------------------------------------------------------------
 
     def accept(self, predictions: Detections, score: float, *, ids: Collection[int] | None = None) -> int:
-        """Take predictions on the picture over as labels, see `accept`; the number of new ones."""
+        """Turn predictions on the picture into labels, see `accept`; the number of new ones."""
         from cvstudio.results.accepted_labels import accept
 
         if not self.ready:
@@ -488,7 +488,9 @@ class Labelling(QObject):
     def _take_accepted(self, done: AcceptedOnAll) -> None:
         now, labelled = self.annotations, self.labelled
         if now is None or labelled is None or now.file != done.annotations.file:
-            self.notice.emit("error", self.tr("The labels are not open now; open them and accept again: it goes fast."))
+            self.notice.emit(
+                "error", self.tr("These labels are not open; open them and accept again, which will be quick.")
+            )
             return
         state, merged = state_with_accepted(self._session.state, now, labelled, done)
         if merged.pictures:

@@ -410,9 +410,11 @@ class ExportDialog(QDialog):
         if not complete:
             self.hint.setText(self.tr("Choose the source folder."))
         elif wish.several:
-            source = wish.source.name if wish.source else self.tr("the open media")
-            text = self.tr("All files of {whose} are processed; finished ones are not processed again.")
-            text = text.format(whose=source)
+            if wish.source is None:
+                text = self.tr("All open media are exported; those already done are skipped.")
+            else:
+                text = self.tr("All files in {name} are exported; those already done are skipped.")
+                text = text.format(name=wish.source.name)
             if self._asks_merge(wish):
                 text += " " + self.tr("{name} already holds files; you will be asked.").format(name=wish.folder.name)
             self.hint.setText(text)

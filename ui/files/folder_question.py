@@ -38,9 +38,7 @@ def ask_merge(parent: QWidget, folder: Path) -> Answer | None:
 
     box = QMessageBox(QMessageBox.Icon.NoIcon, told("Export"), "", parent=parent)
     box.setText(told("The folder {name} already holds files.").format(name=folder.name))
-    box.setInformativeText(
-        told("Merge writes the new files among them; files of the same name in the same place are replaced.")
-    )
+    box.setInformativeText(told("Merge adds the new files; existing files with the same names are replaced."))
     role = QMessageBox.ButtonRole
     merge = box.addButton(told("Merge"), role.DestructiveRole)
     other = box.addButton(told("Choose another folder …"), role.AcceptRole)

@@ -132,8 +132,8 @@ class LeftOutReport(QObject):
         if checked.missing and checked.missing == checked.pictures:
             text = counted(
                 checked.pictures,
-                self.tr("The only picture of {name} is not there; choose the folder that it is in."),
-                self.tr("None of the {count} pictures of {name} is there; choose the folder that they are in."),
+                self.tr("The only picture of {name} is missing; choose the folder that holds it."),
+                self.tr("None of the {count} pictures of {name} was found; choose the folder that holds them."),
                 name=shown_name(checked.path.name),
             )
             # An error stays: without its button there is no way to the pictures but opening the labels again.

@@ -148,7 +148,7 @@ class Opener(QObject):
             reason = (error.strerror or str(error)).lower()
             self._controller.notice.emit(
                 "warning",
-                self.tr("The scene cannot be kept ({reason}); see that the disk has room.").format(reason=reason),
+                self.tr("The scene cannot be saved ({reason}); check that the disk has room.").format(reason=reason),
             )
             return
         self._controller.open_labels([path])

@@ -205,7 +205,7 @@ class ProjectFiles(QObject):
 
     def _told_missing(self, left_out: NotLoaded) -> str:
         files = ", ".join(Path(old).name for old in left_out.paths)
-        return self.tr("It cannot go on without {files} (missing or unreadable).").format(files=files)
+        return self.tr("It cannot continue without {files} (missing or unreadable).").format(files=files)
 
     def _ask_where(self, missing: _Missing) -> None:
         moved = self._relocate(missing.error, missing.opening.path, dict(missing.opening.moved))
@@ -269,13 +269,13 @@ class ProjectFiles(QObject):
             return self._may_leave_labels()
         if not self._controller.session.modified:
             return True
-        return self._may_lose(self.tr("The project has changes that are not saved."))
+        return self._may_lose(self.tr("The project has unsaved changes."))
 
     def _may_leave_labels(self) -> bool:
         """Whether the session may go: asks first where labels would be lost."""
         if not self._controller.labelling.unsaved:
             return True
-        return self._may_lose(self.tr("Labels were edited, and are neither exported nor saved in a project."))
+        return self._may_lose(self.tr("Labels were edited, but neither exported nor saved in a project."))
 
     def _may_lose(self, reason: str) -> bool:
         buttons = QMessageBox.StandardButton

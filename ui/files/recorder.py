@@ -138,15 +138,15 @@ class Recorder(QObject):
         recorded = kept.recorded
         self._controller.keep(self.tr("Record {name}").format(name=kept.media.name), kept.media)
         texts = {
-            "stopped": self.tr("{name} is recorded, and in the list of media."),
-            "camera": self.tr("{name} holds what was recorded until the camera stopped."),
-            "disk": self.tr("{name} holds what was recorded until the disk was nearly full; free some space."),
+            "stopped": self.tr("Recorded {name}; it is in the media list."),
+            "camera": self.tr("The camera stopped; {name} holds what was recorded until then."),
+            "disk": self.tr("The disk is nearly full; {name} holds what was recorded until then. Free some space."),
         }
         text = texts[recorded.ended].format(name=kept.media.name)
         if recorded.dropped:
             one, many = (
-                self.tr("{count} of {all} frames was lost, as the computer was too busy."),
-                self.tr("{count} of {all} frames were lost, as the computer was too busy."),
+                self.tr("{count} of {all} frames was lost: the computer was too busy."),
+                self.tr("{count} of {all} frames were lost: the computer was too busy."),
             )
             text += " " + counted(recorded.dropped, one, many, all=recorded.frames + recorded.dropped)
         folder = QUrl.fromLocalFile(str(recorded.path.parent))

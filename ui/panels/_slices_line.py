@@ -48,6 +48,6 @@ class SlicesLine(QWidget):
         self._tile = suggested_tile(instance)
         self.setVisible(bool(self._tile))
         if self._tile:
-            text = self.tr("This picture has {count} megapixels: look at it in slices of {side} px?")
+            text = self.tr("This picture has {count} megapixels: analyse it in slices of {side} px?")
             self.text.setText(text.format(count=round(megapixels_of(instance)), side=self._tile))
             self.button.setToolTip(self.tr("Finds smaller objects, and takes longer. “Slices” below undoes it."))

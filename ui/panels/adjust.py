@@ -100,7 +100,7 @@ class AdjustPanel(QStackedWidget):
         self._seen: Any = None
         self._image: Image | None = None
         self.preview = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
-        self.preview.setToolTip(self.tr("The picture as the analysis is given it."))
+        self.preview.setToolTip(self.tr("The picture as the analysis receives it."))
         self.preview.setMinimumHeight(PREVIEW_PX)
         self.left = self._button("rotate-ccw", self.tr("Rotate to the left"), lambda: self._rotate(270))
         self.right = self._button("rotate-cw", self.tr("Rotate to the right"), lambda: self._rotate(90))
@@ -112,7 +112,7 @@ class AdjustPanel(QStackedWidget):
         for button in (self.flip_h, self.flip_v, self.window_drag):
             button.setCheckable(True)
         self.reset = QPushButton(icon("undo-2"), self.tr("Reset"))
-        self.reset.setToolTip(self.tr("Take the picture as it is in the file."))
+        self.reset.setToolTip(self.tr("Use the picture as it is in the file."))
         self.reset.clicked.connect(lambda: self._set(Adjustments()))
         buttons = QHBoxLayout()
         buttons.setSpacing(4)

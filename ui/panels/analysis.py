@@ -185,7 +185,7 @@ class AnalysisPanel(QScrollArea):
         self.form.setVisible(instance is not None and (instance.complete or not instance.bindings))
         if instance is None:
             self.analysis.setCurrentIndex(-1)
-            self.analysis.setToolTip(self.tr("What is to be done with the file"))
+            self.analysis.setToolTip(self.tr("What to do with the file"))
             self._summary.show()
             self._summary.setText(
                 self.tr("Drag to rotate; the File info panel shows its details. Choose an analysis to do more with it.")

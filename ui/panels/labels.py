@@ -101,7 +101,7 @@ class LabelsPanel(QWidget):
         self.stack.addWidget(self.beginning)
         self._content = self._make_content()
         self.stack.addWidget(self._content)
-        told = self.tr("The labels of a generated scene follow its sliders: they are layers, and not corrected.")
+        told = self.tr("The labels of a generated scene follow its sliders: they are layers and cannot be corrected.")
         self.stack.addWidget(EmptyState("box", told))
         self._layout.addWidget(self.stack)
         labelling = self._labelling
@@ -126,7 +126,7 @@ class LabelsPanel(QWidget):
         self.class_names.setToolTip(self.tr("Classes can be added later, too."))
         self.class_names.returnPressed.connect(self._begin)
         self.begin = QPushButton(icon("plus"), self.tr("New labels"))
-        self.begin.setToolTip(self.tr("Begin labels for this picture and the ones that you go on to"))
+        self.begin.setToolTip(self.tr("Start labelling this picture and those that follow"))
         self.begin.clicked.connect(self._begin)
         self.open = QPushButton(icon("folder-open"), self.tr("Open a labelled set …"))
         self.open.setToolTip(self.tr("Open a file or folder of labels, such as COCO JSON, YOLO, VOC or LabelMe"))
@@ -161,7 +161,7 @@ class LabelsPanel(QWidget):
         ):
             self.lists.addTab(title)
             self._pages.addWidget(widget)
-        self.lists.setTabToolTip(2, self.tr("Take predictions on the picture over as labels"))
+        self.lists.setTabToolTip(2, self.tr("Turn predictions on the picture into labels"))
         self.lists.currentChanged.connect(self._pages.setCurrentIndex)
         self.name = ElidedLabel()
         self.name.setObjectName("quiet")

@@ -225,9 +225,9 @@ class LayersPanel(QWidget):
             lambda: self._controller.set_visible(number, not visible),
         )
         menu.addAction(icon("copy"), self.tr("Duplicate"), lambda: layers.duplicate(number))
-        up = menu.addAction(icon("chevron-up"), self.tr("Move up"), lambda: self.list.move_to(row, row - 1))
+        up = menu.addAction(icon("chevron-up"), self.tr("Move Up"), lambda: self.list.move_to(row, row - 1))
         up.setEnabled(row > 0)
-        down = menu.addAction(icon("chevron-down"), self.tr("Move down"), lambda: self.list.move_to(row, row + 1))
+        down = menu.addAction(icon("chevron-down"), self.tr("Move Down"), lambda: self.list.move_to(row, row + 1))
         down.setEnabled(row < self.list.count() - 1)
         menu.addSeparator()
         delete = QKeySequence(Qt.Key.Key_Delete).toString(QKeySequence.SequenceFormat.NativeText)

@@ -30,7 +30,7 @@ class SpatialPanel(CurrentStack):
         self.tree = QTreeWidget()
         self.tree.setHeaderHidden(True)
         self.tree.setAccessibleName(self.tr("Objects of the 3D view"))
-        self.tree.setToolTip(self.tr("Tick what is to be seen; F2 renames, right-click for more."))
+        self.tree.setToolTip(self.tr("Tick what to show; F2 renames, right-click for more."))
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tree.customContextMenuRequested.connect(self._menu)
         self.tree.itemChanged.connect(self._ticked)

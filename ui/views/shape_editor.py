@@ -446,7 +446,7 @@ class ShapeEditor(QWidget):
             return self.tr("Drag corners, or inside to move · double-click: name · Del: remove · Esc: done")
         if tool.current is None or tool.draft:
             return self.tr("Drag to draw a line; the arrow shows where “in” is · Esc: done")
-        return self.tr("Drag its ends or its middle · R: turn round · double-click: name · Del: remove · Esc: done")
+        return self.tr("Drag its ends or its middle · R: reverse · double-click: name · Del: remove · Esc: done")
 
     def _paint_hint(self, painter: QPainter, tool: ShapeTool) -> None:
         if tool.dragging:

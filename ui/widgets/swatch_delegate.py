@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from ui.widgets.swatch import steady_icon
@@ -18,5 +18,4 @@ class SwatchDelegate(QStyledItemDelegate):
         super().initStyleOption(option, index)
         swatch = index.data(Qt.ItemDataRole.DecorationRole)
         if isinstance(swatch, QPixmap):
-            icon: QIcon = steady_icon(swatch)
-            option.icon = icon  # type: ignore[attr-defined]
+            option.icon = steady_icon(swatch)

@@ -53,7 +53,7 @@ def test_a_set_without_its_pictures_is_listed_and_they_are_found(
     )
     window.open_paths([path])
     qtbot.waitUntil(lambda: bool(posted), timeout=30_000)
-    told = "None of the 2 pictures of labels.json is there; choose the folder that they are in."
+    told = "None of the 2 pictures of labels.json was found; choose the folder that holds them."
     assert posted == [("error", told, "Find pictures …")], "an error stays until it is dismissed"
     assert [row.name for row in controller.library.rows] == ["set/1.png", "set/2.png"]
     assert controller.session.state.active_media is None

@@ -46,7 +46,7 @@ def test_slices_are_offered_above_ten_megapixels_and_end_with_a_cancel(
         controller.pipeline.cancel_instance(controller.session.state.current)
         controller.refresh()
         qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
-        assert panel.slices.text.text() == "This picture has 12 megapixels: look at it in slices of 1024 px?"
+        assert panel.slices.text.text() == "This picture has 12 megapixels: analyse it in slices of 1024 px?"
         # What the analysis is given counts.
         controller.set_adjustments(Adjustments(crop=(0, 0, 1000, 1000)))
         assert panel.slices.isHidden()

@@ -88,7 +88,7 @@ def test_a_job_accepts_on_all_pictures_as_one_step(
         qtbot.waitUntil(lambda: len(notices) == 4, timeout=60_000)
         assert notices[-1] == (
             "info",
-            "Stopped; what was found so far is kept. Accept on all pictures again to go on from there.",
+            "Stopped; what was found so far is kept. Accept on all pictures again to continue.",
         )
         qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
         controller.session.load(State())

@@ -136,7 +136,7 @@ def test_edited_labels_are_not_lost_without_a_question(
     key(labelling, Qt.Key.Key_B)
     draw(labelling, (20, 10), (60, 50))
     assert not labelling.project.may_close()
-    assert asked == ["Labels were edited, and are neither exported nor saved in a project."]
+    assert asked == ["Labels were edited, but neither exported nor saved in a project."]
     labelling.project.open(Path("other.cvstudio"))
     assert len(asked) == 2
     controls = labelling.controller.labelling

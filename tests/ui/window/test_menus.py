@@ -141,7 +141,7 @@ def test_enter_looks_at_a_row_arrows_move_and_the_copy_key_copies_rows(
 def test_layers_and_files_say_their_keys_in_their_menus(window: MainWindow, found: Detections, open_menu: Open) -> None:
     layers = window.docks["layers"].widget().list
     menu = open_menu(layers.viewport(), layers.visualItemRect(layers.item(0)).center())
-    assert titles(menu) == ["Hide", "Duplicate", "Move up", "Move down", "Remove"]
+    assert titles(menu) == ["Hide", "Duplicate", "Move Up", "Move Down", "Remove"]
     take(menu, "Hide")
     assert not window.controller.layers.stack()[0].visible
     view = window.docks["media"].widget().view
