@@ -78,7 +78,7 @@ ANALYSES.register(
     Analysis(
         key="activations",
         title="Activations",
-        summary="Shows what each unit of a layer answers to a picture.",
+        summary="Shows how each unit of a layer responds to a picture.",
         action="See inside a layer",
         icon="layout-grid",
         inputs=(PICTURE_OR_VIDEO,),
