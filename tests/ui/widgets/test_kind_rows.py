@@ -9,11 +9,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QStyleOptionButton
+from PySide6.QtWidgets import QLineEdit, QMenu, QStyleOptionButton, QWidget
+from pytestqt.qtbot import QtBot
 
 from cvstudio.foundation.params import Doc, Field, Items, Pick, Range, Text
 from cvstudio.foundation.shapes import Stroke
 from ui.base import theme
+from ui.widgets.elided_combo import ElidedCombo
+from ui.widgets.menu_button import MenuButton
 from ui.widgets.rows.colour_row import ColourRow
 from ui.widgets.rows.row import Row
 from ui.widgets.rows.shape_row import ShapeRow
@@ -199,3 +202,26 @@ def test_a_shape_is_told_in_short_and_let_go(shown: Callable[..., Any], qtbot: A
     assert changed == [(None, False)]
     marks = made(ShapeRow(MARKS), (Stroke(((1.0, 1.0),)),), shown)
     assert marks.button.text() == "1 stroke"
+
+
+def test_the_text_of_a_button_with_a_menu_begins_where_that_of_a_combo_box_does(qtbot: QtBot) -> None:
+    def begins(widget: QWidget) -> int:
+        """Column of the first bright pixel inside of the frame, on the dark theme."""
+        picture = widget.grab().toImage()
+        columns = range(3, picture.width() - 40)
+        return next(
+            x
+            for x in columns
+            if any(picture.pixelColor(x, y).lightness() > 120 for y in range(3, picture.height() - 3))
+        )
+
+    combo, button = ElidedCombo(), MenuButton()
+    combo.addItem("Miles")
+    button.setText("Miles")
+    button.setMenu(QMenu(button))
+    for widget in (combo, button):
+        qtbot.addWidget(widget)
+        widget.resize(200, 28)
+        widget.clearFocus()
+    assert abs(begins(button) - begins(combo)) <= 1
+    assert begins(button) >= 8

@@ -207,6 +207,17 @@ def interval(shown: Callable[..., Any]) -> IntervalRow:
 BOUNDS = Range(0, 10, step=0.1)
 
 
+def test_a_range_that_is_not_known_yet_shows_no_number_and_takes_none(interval: IntervalRow) -> None:
+    before = interval.low.text(), interval.high.text()
+    interval.set_known(False)
+    assert not interval.isEnabled()
+    assert (interval.low.text(), interval.high.text()) == ("–", "–")
+    interval.set_known(True)
+    interval.show_value(interval.value())
+    assert interval.isEnabled()
+    assert (interval.low.text(), interval.high.text()) == before
+
+
 def test_each_end_is_dragged(interval: IntervalRow, drag: Callable[..., None]) -> None:
     changed, released = record(interval)
     slider = interval.slider

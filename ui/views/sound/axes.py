@@ -16,7 +16,7 @@ AXIS_WIDTH = 64
 """Width of the axis on the left of each plot, so that their times stand one above the other."""
 
 _MARKED_HZ = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
-_LEAST_GAP_PX = {"left": 28, "bottom": 56}
+_LEAST_GAP_PX = {"left": 28, "bottom": 68}
 """Least distance in pixels between two marks of a scale that is not linear, by the side of the axis: side by side their
 texts take more room than one above the other."""
 

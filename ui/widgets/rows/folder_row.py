@@ -7,17 +7,18 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton, QSizePolicy
+from PySide6.QtWidgets import QFileDialog, QMenu, QSizePolicy
 
 from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base.icons import icon
 from ui.base.translate import translated
+from ui.widgets.menu_button import MenuButton
 from ui.widgets.rows.row import ROW_HEIGHT, Row
 
 LEAST_WIDTH = 72
-CHROME = 48
-"""Width in pixels of the button's icon and margins."""
+CHROME = 40
+"""Width in pixels of the button's arrow and margins."""
 
 
 class FolderRow(Row):
@@ -28,12 +29,10 @@ class FolderRow(Row):
         self._value = ""
         self._offers: tuple[str, ...] = ()
         self._empty = translated(field.folder.empty) if field.folder is not None and field.folder.empty else ""
-        # Without an icon: its text begins where that of a combo box does.
-        self.button = QPushButton()
+        self.button = MenuButton()
         self.button.setMinimumHeight(ROW_HEIGHT)
         # In a dialog it would be drawn as the button that Enter presses.
         self.button.setAutoDefault(False)
-        self.button.setObjectName("value-button")
         self.button.setMinimumWidth(LEAST_WIDTH)
         self.button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.menu = QMenu(self.button)

@@ -220,15 +220,23 @@ def test_a_wave_without_a_spectrogram_has_its_times_turns_pages_and_is_shown_who
     assert not axis.isVisible()
 
 
-def test_marks_side_by_side_have_room_for_their_texts(qapp: Any) -> None:
+@pytest.mark.parametrize("width", [400, 820])
+@pytest.mark.parametrize(
+    ("low", "high"), [(20, 8000), (29, 90), (11, 22_000), (440, 441), (1000.2, 1003.7), (15e3, 15_050)]
+)
+@pytest.mark.parametrize("scale", ["log", "mel"])
+def test_marks_side_by_side_have_room_for_their_texts(
+    scale: Any, low: float, high: float, width: int, qapp: Any
+) -> None:
     axis = FrequencyAxis("bottom")
-    axis.set_scale("log")
-    ends = position("log", 20.0), position("log", 8000.0)
-    marks = sorted(axis.tickValues(*ends, 820.0)[0][1])
+    axis.set_scale(scale)
+    ends = position(scale, float(low)), position(scale, float(high))
+    marks = sorted(axis.tickValues(*ends, float(width))[0][1])
+    assert len(marks) >= 2
     metrics = QFontMetrics(theme.app_font(theme.SMALL_PX))
     widths = [metrics.horizontalAdvance(text) for text in axis.tickStrings(marks, 1, 1)]
-    gaps = np.diff(marks) * 820 / (ends[1] - ends[0])
-    assert all(gap >= (one + other) / 2 + 4 for gap, one, other in zip(gaps, widths, widths[1:], strict=False))
+    gaps = np.diff(marks) * width / (ends[1] - ends[0])
+    assert all(gap >= (one + other) / 2 + 2 for gap, one, other in zip(gaps, widths, widths[1:], strict=False))
 
 
 def test_the_spectrum_names_its_peak(view: SpectrogramView) -> None:
