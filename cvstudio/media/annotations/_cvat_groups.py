@@ -6,13 +6,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree
 
-import numpy as np
-
-from cvstudio.data.labels import Annotation, LabelledMask
-from cvstudio.media.annotations._left_out import box_of
+from cvstudio.data.labels import Annotation
+from cvstudio.media.annotations._parts import joined_parts
 from cvstudio.media.annotations._values import integer
 
 GROUP = "group_id"
@@ -35,31 +33,10 @@ def with_parts_joined(shapes: Iterable[tuple[Annotation, int | None, str]]) -> I
         objects.setdefault(key, []).append(annotation)
     in_group = Counter(key[0] for key in objects)
     for (group, *_), parts in objects.items():
-        joined = _joined(parts) if len(parts) > 1 else parts[0]
+        joined = joined_parts(parts) if len(parts) > 1 else parts[0]
         if group is not None and in_group[group] > 1:
             joined = dataclasses.replace(joined, attributes={**joined.attributes, GROUP: str(group)})
         yield joined
-
-
-def _joined(parts: Sequence[Annotation]) -> Annotation:
-    attributes = {name: text for part in reversed(parts) for name, text in part.attributes.items()}
-    polygons = tuple(polygon for part in parts for polygon in part.polygons)
-    masks = [part.mask for part in parts if part.mask is not None]
-    mask = _union(masks) if masks else None
-    box = box_of(polygons, mask)
-    assert box is not None
-    return dataclasses.replace(parts[0], box=box, polygons=polygons, mask=mask, attributes=attributes)
-
-
-def _union(masks: Sequence[LabelledMask]) -> LabelledMask:
-    left, top = min(item.left for item in masks), min(item.top for item in masks)
-    right = max(item.left + item.pixels.shape[1] for item in masks)
-    bottom = max(item.top + item.pixels.shape[0] for item in masks)
-    pixels = np.zeros((bottom - top, right - left), bool)
-    for item in masks:
-        height, width = item.pixels.shape
-        pixels[item.top - top : item.top - top + height, item.left - left : item.left - left + width] |= item.pixels
-    return LabelledMask(pixels, left, top)
 
 
 # Writing ------------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from cvstudio.media.file_identity import HEAD_BYTES, decoding
 from cvstudio.media.folders import kinds_by_suffix, natural_key
 from cvstudio.media.pictures.headers import jpeg_size, read_header
 
-PICTURE_FOLDERS = ("images", "JPEGImages", "imgs", "img", "pictures")
-"""Usual names of the folder beside labels in which their pictures are."""
+PICTURE_FOLDERS = ("images", "JPEGImages", "imgs", "img", "pictures", "data")
+"""Usual names of the folder beside labels in which their pictures are; the last is that of FiftyOne."""
 _LABEL_FOLDERS = frozenset(("annotations", "labels"))
 """Usual names of a folder with nothing but labels, beside that of their pictures."""
 UPWARDS = 3

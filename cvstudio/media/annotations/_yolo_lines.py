@@ -53,10 +53,10 @@ class YoloLines:
         keypoints: tuple[tuple[float, float, int], ...] = ()
         n_each, n_more = self._keypoints_of(values)
         if n_each:
-            track = integer(values[-1]) if n_more == 2 or (n_more and values[-1] >= 2) else None
+            track = _number_of(values[-1]) if n_more == 2 or (n_more and values[-1] >= 2) else None
             keypoints = _keypoints(values[4 : len(values) - n_more], n_each, size)
             return Annotation(category, _box(values, size), keypoints=keypoints, track_id=track)
-        track = integer(values.pop()) if self._ends_in_track(values) else None
+        track = _number_of(values.pop()) if self._ends_in_track(values) else None
         if len(values) in (4, 5):  # the fifth is a score
             return Annotation(category, _box(values, size), track_id=track)
         if self.n_keypoints:
@@ -82,7 +82,7 @@ class YoloLines:
         return 0, 0
 
     def _ends_in_track(self, values: Sequence[float]) -> bool:
-        return is_tracked(values) or (len(values) > 4 and values[-1] == 1 and self.tracked())
+        return is_tracked(values) or (len(values) > 4 and values[-1] in (1, -1) and self.tracked())
 
 
 def is_tracked(values: Sequence[float]) -> bool:
@@ -90,15 +90,20 @@ def is_tracked(values: Sequence[float]) -> bool:
     return len(values) > 4 and values[-1] >= 2 and values[-1].is_integer() and max(values[:-1]) <= 1 + _BEYOND
 
 
+def _number_of(value: float) -> int | None:
+    """The number of a track; None for the -1 that some write where an object has none."""
+    return int(value) if value > 0 else None
+
+
 def _is_tail(values: Sequence[float]) -> bool:
     """Whether the numbers are a score or the number of a track, or both."""
     *score, last = values or (1.0,)
-    whole = last >= 1 and last.is_integer()
+    whole = (last >= 1 and last.is_integer()) or last == -1
     return (whole or (not score and 0 <= last <= 1)) and all(0 <= value <= 1 + _BEYOND for value in score)
 
 
 def _box(values: Sequence[float], size: Size) -> Box:
-    x, y, width, height = values[:4]
+    x, y, width, height = *values[:2], *map(abs, values[2:4])  # negative ones are drawn from another corner
     return (
         *((x - width / 2) * size.width, (y - height / 2) * size.height),
         *((x + width / 2) * size.width, (y + height / 2) * size.height),

@@ -268,10 +268,11 @@ def _annotation(item: Mapping[str, object], document: Document, size: Size | Non
 
 def _box(value: object) -> Box | None:
     values = numbers(value)
-    if values is None or len(values) != 4 or min(values[2:]) <= 0:
+    if values is None or len(values) != 4 or 0 in values[2:]:
         return None
     x, y, width, height = values
-    return x, y, x + width, y + height
+    # Label Studio has negative extents where a box was drawn from another corner.
+    return min(x, x + width), min(y, y + height), max(x, x + width), max(y, y + height)
 
 
 def _segmentation(value: object, size: Size | None, report: Report) -> tuple[tuple[Polygon, ...], LabelledMask | None]:

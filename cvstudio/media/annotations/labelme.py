@@ -52,6 +52,7 @@ from cvstudio.media.annotations._left_out import (
     readable,
     without_duplicates,
 )
+from cvstudio.media.annotations._parts import joined_parts
 from cvstudio.media.annotations._pictures import Folders, find_pictures, picture_size
 from cvstudio.media.annotations._values import (
     as_utf8,
@@ -177,10 +178,10 @@ def _annotations(
     size: Size | None,
     report: Report,
 ) -> Iterable[Annotation]:
-    """Objects: each shape is one, but polygons of one class and group are the parts of one, and points of a group are
-    the key points of its first shape."""
-    groups: dict[tuple[int, int], Annotation] = {}
-    found: list[Annotation | tuple[int, int]] = []
+    """Objects: each shape is one, but polygons or masks of one class and group are the parts of one, and points of a
+    group are the key points of its first shape."""
+    groups: dict[tuple[int, int, bool], list[Annotation]] = {}
+    found: list[Annotation | tuple[int, int, bool]] = []
     posed: dict[int, list[int]] = {}
     of_points: set[int] = set()
     for owner, points in owned_points(shapes):
@@ -204,19 +205,14 @@ def _annotations(
             keypoints = keypoints_of([shapes[place] for place in posed[number]], names, report)
             annotation = dataclasses.replace(annotation, keypoints=keypoints)
         group = integer(shape.get("group_id"))
-        if group is None or not annotation.polygons:
+        if group is None or not (annotation.polygons or annotation.mask):
             found.append(annotation)
             continue
-        key = (annotation.category, group)
-        before = groups.get(key)
-        if before is None:
+        key = (annotation.category, group, annotation.mask is not None)
+        if key not in groups:
             found.append(key)
-            groups[key] = annotation
-        else:
-            polygons = (*before.polygons, *annotation.polygons)
-            box = box_of(polygons, None) or before.box
-            groups[key] = dataclasses.replace(before, box=box, polygons=polygons)
-    return [groups[item] if isinstance(item, tuple) else item for item in found]
+        groups.setdefault(key, []).append(annotation)
+    return [joined_parts(groups[item]) if isinstance(item, tuple) else item for item in found]
 
 
 def _annotation(shape: Mapping[str, object], places_of: Mapping[str, int], report: Report) -> Annotation | None:
