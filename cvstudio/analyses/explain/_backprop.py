@@ -102,8 +102,8 @@ def _replaced(rule: Rule) -> Iterator[Callable[[], int]]:
 
     def guided(x: Tensor, function: Any, args: Any, kwargs: Any) -> Any:
         if x.requires_grad:
-            # A view, so that what else takes `x` has its own gradient left alone. In place, as the gradient of this view
-            # is what the activation has just made, and memory costs more here than arithmetic.
+            # A view, so that what else takes `x` has its own gradient left alone. In place, as the gradient of this
+            # view is what the activation has just made, and memory costs more here than arithmetic.
             x = x.view_as(x)
             x.register_hook(lambda gradient: gradient.clamp_(min=0))
         return function(x, *args, **kwargs)
