@@ -21,6 +21,7 @@ from cvstudio.analyses.depth.refocus import (
     input_facts,
     pick,
 )
+from cvstudio.analyses.depth_input import DepthInputParams
 from cvstudio.analyses.stages import Providers, Request, first_missing, run_chain, stage_keys
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import DepthMap, Image
@@ -52,7 +53,7 @@ def depth() -> DepthMap:
 
 def make_request(view: View | None = None, side: int = 20, **focus: Any) -> Request:
     stages = ANALYSES["refocus"].stages
-    params = (NoParams(), BlurParams(side), NoParams(), FocusParams(**focus))
+    params = (DepthInputParams(), BlurParams(side), NoParams(), FocusParams(**focus))
     return Request("refocus", stages, (("picture", "a", None), ("depth", "b", None)), params, (), view)
 
 
