@@ -31,5 +31,6 @@ def stored_partners(spec: Analysis, bindings: Mapping[str, Binding]) -> dict[str
 
 def belongs_to_another(stored: Binding | None, picture: Binding | None) -> bool:
     """Whether `stored` lies within another photograph than `picture`."""
-    is_stored = isinstance(stored, Media) and stored.format == STORED_DEPTH
-    return is_stored and not (isinstance(picture, Media) and picture.path == stored.path)
+    if not isinstance(stored, Media) or stored.format != STORED_DEPTH:
+        return False
+    return not (isinstance(picture, Media) and picture.path == stored.path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from cvstudio.foundation.shapes import Box, Polygon
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -78,3 +80,20 @@ def check_arrays(owner: object, expected: Mapping[str, tuple[DTypeLike, tuple[in
             declared = f"{np.dtype(dtype)} {shape}"
             raise ValueError(f"expected {name} as {declared}, found {array.dtype} {array.shape}")
         object.__setattr__(owner, name, readonly(array))
+
+
+def turned(offsets: NDArray[np.float64], middle: Sequence[float], degrees: float) -> Polygon:
+    """Corners at `offsets` (n, 2) from the middle, turned clockwise as they are seen; empty where they are too far
+    away to be numbers."""
+    turn = np.deg2rad(degrees)
+    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        corners = offsets @ matrix + middle
+    return tuple((float(x), float(y)) for x, y in corners) if np.isfinite(corners).all() else ()
+
+
+def turned_box(box: Box, degrees: float) -> Polygon:
+    """Corners of a box, see `turned`."""
+    x1, y1, x2, y2 = box
+    half = np.array([[x1 - x2, y1 - y2], [x2 - x1, y1 - y2], [x2 - x1, y2 - y1], [x1 - x2, y2 - y1]]) / 2
+    return turned(half, ((x1 + x2) / 2, (y1 + y2) / 2), degrees)

@@ -53,7 +53,7 @@ def train(
             done, seconds, figures = saved["epochs"], saved["seconds"], saved["figures"]
         except _CHECKPOINT_ERRORS as error:
             raise _checkpoint_error(folder / CHECKPOINT, error) from error
-    curves = Curves(folder / CURVES, done)
+    curves = CurveFile(folder / CURVES, done)
     while done < task.epochs:
         began = time.monotonic()
         torch.manual_seed(settings.seed * 100_003 + done)
@@ -130,7 +130,7 @@ def _checkpoint_error(path: Path, error: Exception) -> UserError:
     )
 
 
-class Curves:
+class CurveFile:
     """Writer of the file of live curves, whose new lines others follow."""
 
     def __init__(self, path: Path, epochs_done: int) -> None:

@@ -51,7 +51,6 @@ READING = ("sample", "next", "step")
 BESIDE = "beside"
 """Name of the second lane of networks on the CPU, for playing every frame of a video."""
 
-
 SOUND = "sound"
 """Name of the lane that reads what the views of a sound show."""
 WITHOUT_TRACE = ("accelerator", BESIDE, "decode")
@@ -440,17 +439,11 @@ class Pipeline(QObject):
         providers = Providers(services=self.services)
         return preview_result(request, index, entry.value, providers, Progress()) if entry else None
 
-    def cancel_instance(self, number: int) -> None:
-        """Cancel all stages of the analysis with id `number`, whose medium or model has changed."""
+    def cancel_instance(self, number: int, *, yielding: bool = True) -> None:
+        """Cancel the stages of the analysis with id `number`, whose medium or model has changed; without the `yielding`
+        ones it is not shown any more, and those that let others pass go on."""
         for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[:2] == ("stage", number)]:
-            del self._asked[owner]
-            self.lanes.cancel(owner)
-
-    def leave_instance(self, number: int) -> None:
-        """Cancel those stages of the analysis with id `number` that would hold up others, as it is not shown any more;
-        what yields its lane to them goes on."""
-        for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[:2] == ("stage", number)]:
-            if owner not in self._yielding:
+            if yielding or owner not in self._yielding:
                 del self._asked[owner]
                 self.lanes.cancel(owner)
 

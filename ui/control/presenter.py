@@ -70,7 +70,7 @@ class Presenter(QObject):
         there = {item.id for item in new.instances}
         for number in _shown(old) - _shown(new):
             if number in there:
-                self._pipeline.leave_instance(number)
+                self._pipeline.cancel_instance(number, yielding=False)
             else:
                 self._pipeline.cancel_instance(number)
         for instance in new.instances:

@@ -97,8 +97,8 @@ class RayCaster:
                 _points(picture, part, prepared, canvas, count)
             else:
                 ends = prepared.positions.reshape(-1, 2, 3)
-                colours = None if part.colours is None else _at_both_ends(part.colours)
-                _lines(picture, part, prepared.origin, ends, colours, part.colour, canvas, 0.0)
+                of_ends = None if part.colours is None else _at_both_ends(part.colours)
+                _lines(picture, part, prepared.origin, ends, of_ends, part.colour, canvas, 0.0)
         if picture.eye_dome and any(isinstance(part.prepared, PreparedPoints) for part in picture.parts):
             canvas.colours *= _eye_dome(canvas.depths, picture)[..., None]
         return np.asarray(np.clip(canvas.colours * 255 + 0.5, 0, 255).astype(np.uint8))

@@ -14,7 +14,7 @@ from cvstudio.data.track_editing import between
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind, open_media
-from cvstudio.media.annotations._cvat_groups import GROUP, Groups, group_of
+from cvstudio.media.annotations._groups import GROUP, Groups, group_of
 from cvstudio.media.annotations._left_out import Collector, Report, readable
 from cvstudio.media.annotations._pictures import find_pictures
 from cvstudio.media.annotations._values import integer
@@ -144,8 +144,8 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
         count = open_media(labelled.videos[prefix]).frame_count
     except MediaError:
         count = None
-    tracks: dict[tuple[object, ...], CvatTrack] = {}
-    most_parts: dict[tuple[object, ...], Annotation] = {}
+    tracks: dict[tuple[tuple[int, ...], int, tuple[bool | int, ...]], CvatTrack] = {}
+    most_parts: dict[tuple[tuple[int, ...], int], Annotation] = {}
     for index, name, labels in readable(labelled, collector, progress):
         frame = frame_number(name, prefix)
         assert frame is not None
@@ -155,7 +155,7 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
             parts = item.polygons or (None,)
             for part in range(len(parts)):
                 kind = (item.mask is not None, bool(item.polygons), bool(item.keypoints), part)
-                identity = (item.track_id,) if item.track_id is not None else (index, place)
+                identity: tuple[int, ...] = (item.track_id,) if item.track_id is not None else (index, place)
                 track = tracks.setdefault((identity, item.category, kind), CvatTrack({}, count))
                 before = most_parts.setdefault((identity, item.category), item)
                 if len(before.polygons) < len(item.polygons):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cvstudio.data.geometry import Size
+from cvstudio.data.geometry import Size, turned_box
 from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels, area_of
 from cvstudio.data.run_lengths import counts_of, mask_of, text_of
 from cvstudio.foundation.errors import MediaError
@@ -32,7 +32,6 @@ from cvstudio.media.annotations._left_out import (
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
-from cvstudio.media.annotations._turning import turned_box
 from cvstudio.media.annotations._values import (
     ends_of,
     flat_polygon,

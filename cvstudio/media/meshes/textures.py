@@ -140,9 +140,9 @@ class _Block:
 
     @property
     def pixels(self) -> int:
-        return (self.picture.shape[0] * self.tiles[1] + 2 * _BORDER) * (
-            self.picture.shape[1] * self.tiles[0] + 2 * _BORDER
-        )
+        height: int = self.picture.shape[0] * self.tiles[1] + 2 * _BORDER
+        width: int = self.picture.shape[1] * self.tiles[0] + 2 * _BORDER
+        return height * width
 
     def drawn(self, scale: float) -> NDArray[np.uint8]:
         import cv2

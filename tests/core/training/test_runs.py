@@ -10,7 +10,7 @@ import pytest
 
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import TimeLeft, duration_text
-from cvstudio.training.loop import CURVES, Curves
+from cvstudio.training.loop import CURVES, CurveFile
 from cvstudio.training.runs import (
     CurveFollower,
     RunStart,
@@ -104,7 +104,7 @@ def test_the_follower_begins_anew_where_a_resumed_run_took_points_back(tmp_path)
     write(path, point(0.5, loss=2.0), point(1.0, loss=1.9), point(1.4, loss=1.8), point(1.8, loss=1.7))
     follower = CurveFollower(path)
     follower.read()
-    curves = Curves(path, 1)
+    curves = CurveFile(path, 1)
     curves.add(1.2, "train", {"loss": 1.6})
     curves.add(1.3, "train", {"loss": 1.5})
     curves.add(1.6, "train", {"loss": 1.4})

@@ -23,7 +23,6 @@ from cvstudio.foundation.text_search import ranked
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
-from cvstudio.results.sound.power_spectrum import PowerSpectrum
 from cvstudio.results.spectrogram import Spectrogram
 from ui.base.settings import Settings
 from ui.files.export_dialog import ExportDialog
@@ -148,47 +147,6 @@ def test_sound_plays_on_the_space_key_and_the_cursor_follows(window, settle, qtb
     assert not window.controller.playback.playing
     QTest.keyClick(window, Qt.Key.Key_Home)
     assert window.controller.playback.position_secs == 0
-
-
-def test_a_power_spectrum_is_of_what_is_between_a_and_b_and_says_where_that_ends(window, settle, qtbot):
-    controller = window.controller
-    controller.open_sample("power-spectrum")
-    settle(PowerSpectrum)
-    view, form = window.workspace.spectrogram, window.docks["analysis"].widget().form
-    whole = controller.current_result().stop_secs
-    assert form.row("end").value() == pytest.approx(whole, abs=0.002)
-    assert view.stretch.span is None
-    view.wave.stretched.emit(0.5, 0.75)
-    qtbot.waitUntil(lambda: controller.session.state.instance.values.get("end") == 0.75, timeout=60_000)
-    settle(PowerSpectrum)
-    result = controller.current_result()
-    assert (result.start_secs, result.stop_secs) == pytest.approx((0.5, 0.75), abs=0.001)
-    assert view.stretch.span == (0.5, 0.75)
-    controller.undo()
-    qtbot.waitUntil(lambda: view.stretch.span is None, timeout=60_000)
-    controller.redo()
-    controller.set_value("begin", 0.25)
-    qtbot.waitUntil(lambda: view.stretch.span == (0.25, 0.75), timeout=60_000)
-    view.clear_button.click()
-    qtbot.waitUntil(lambda: form.row("end").value() == pytest.approx(whole, abs=0.002), timeout=60_000)
-    assert controller.session.state.instance.value("begin") == 0
-
-
-def test_a_hidden_spectrogram_leaves_the_wave_alone(window, settle, qtbot):
-    controller = window.controller
-    controller.open_sample("spectrogram")
-    settle(Spectrogram)
-    view = window.workspace.spectrogram
-    qtbot.waitUntil(lambda: view.wave.pyramid is not None, timeout=60_000)
-    view.plot.box.setXRange(1.0, 2.0, padding=0)
-    controller.set_visible(controller.session.state.current, False)
-    qtbot.waitUntil(lambda: not view.plot.isVisibleTo(view), timeout=60_000)
-    assert view.wave.isVisibleTo(view)
-    controller.set_visible(controller.session.state.current, True)
-    qtbot.waitUntil(lambda: view.plot.isVisibleTo(view), timeout=60_000)
-    assert view.plot.box.viewRange()[0] == pytest.approx([1, 2], abs=0.01)
-    controller.use_analysis("mixing-desk")  # lacks a second sound: nothing of it is to come
-    qtbot.waitUntil(lambda: not view.plot.isVisibleTo(view), timeout=60_000)
 
 
 def test_the_export_dialog_writes_the_file_and_its_recipe(window, settle, qtbot, tmp_path):

@@ -186,7 +186,7 @@ def test_labels_name_their_pictures_with_the_whole_path(tmp_path, put_pictures, 
     """voxel51/fiftyone#1200: with the whole path of the picture, outlines were lost. Here also with that of another
     machine, and in the folder "data" that FiftyOne writes beside the labels."""
     (picture,) = put_pictures(tmp_path / "data", "a.png")
-    for number, file_name in enumerate((str(picture), "/home/x/set/data/a.png", "C:\\set\\data\\a.png", "a.png")):
+    for number, file_name in enumerate((str(picture), "/elsewhere/set/data/a.png", "C:\\set\\data\\a.png", "a.png")):
         outline = {"bbox": [1, 2, 9, 10], "segmentation": [[1, 2, 10, 2, 10, 12]]}
         labelled = read(coco(tmp_path / f"{number}.json", [outline], file_name=file_name), "coco")
         (name,) = labelled.names
