@@ -291,7 +291,7 @@ def test_what_a_file_cannot_be_read_as(tmp_path: Path) -> None:
     assert open_media(colour, read_as="picture").id == open_media(colour).id
     with pytest.raises(ReadingError, match=r"'a\.png' cannot be read as labels; it can be read as picture\."):
         open_media(colour, read_as="labels")
-    with pytest.raises(ParamsError, match=r"Read as expects one of depth, picture, .* found 'x-ray'"):
+    with pytest.raises(ParamsError, match=r"Read as expects one of picture, depth, .* found 'x-ray'"):
         open_media(colour, read_as="x-ray")
     with pytest.raises(MediaError, match="is a depth map, but a picture is needed; read it as something else"):
         open_media(png(tmp_path / "b.png", RAMP), kind=MediaKind.IMAGE, read_as="depth")
