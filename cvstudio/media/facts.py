@@ -37,6 +37,8 @@ _DETAILS = {
     "left": "Not read",
 }
 
+OTHER_READINGS = "Or as"
+"""Title of the fact as what else a file can be read."""
 _LISTED_READINGS = 8
 
 
@@ -82,7 +84,7 @@ def _other_readings_fact(media: Media) -> Iterator[tuple[str, str]]:
     lines = [f"{reading.key}: {reading.summary}" for reading in others[:_LISTED_READINGS]]
     if len(others) > len(lines):
         lines.append(f"and {len(others) - len(lines)} more, up to {others[-1].key}")
-    yield "Or as", "\n".join(lines)
+    yield OTHER_READINGS, "\n".join(lines)
 
 
 def slow_facts(media: Media, sample: Any = None) -> Iterator[tuple[str, str]]:

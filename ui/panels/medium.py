@@ -13,7 +13,7 @@ from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.params import Field
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
-from cvstudio.media.facts import quick_facts, slow_facts
+from cvstudio.media.facts import OTHER_READINGS, quick_facts, slow_facts
 from cvstudio.media.reading import reading_field, settings_fields
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
@@ -144,7 +144,9 @@ class MediumPanel(QStackedWidget):
     def _show_facts(self) -> None:
         media = self._media
         self.name.setText(media.name if media else "")
-        facts = (*quick_facts(media), *self._slow) if media is not None else ()
+        quick = quick_facts(media) if media is not None else ()
+        # What else it can be read as is what the control above offers.
+        facts = (*(fact for fact in quick if fact[0] != OTHER_READINGS), *self._slow)
         # Lines that are there show other facts: new ones have no height until they are laid out, and a slider that is
         # dragged changes the facts at each tick.
         for label in chain.from_iterable(self._lines[len(facts) :]):

@@ -67,6 +67,8 @@ def test_it_is_chosen_in_the_panel_and_taken_back(qtbot, window, panel, tmp_path
     assert titles[0] == combo.currentText() == "Depth map"
     assert {"Picture", "Picture of 12 bits", "Labels"} < set(titles)
     assert panel.rows()["Read as"] == "depth, as 16 bits in one channel are what depth cameras write"
+    # What the control offers is not told once more below it.
+    assert "Or as" not in panel.rows()
     choose(qtbot, window, panel, "Picture of 12 bits")
     assert active(window).kind is MediaKind.IMAGE
     qtbot.waitUntil(lambda: int(controller.shown.sample.pixels[0, 0, 0]) == round(500 * 65535 / 4095))
