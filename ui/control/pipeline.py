@@ -193,7 +193,9 @@ class Pipeline(QObject):
         in_torch = stage.uses_network and model is not None and model.weights and self.host.device == "cpu"
         last = self.timings.get((instance.id, stage.name))
         quick = last is not None and last.last_secs < QUICK_SECS
-        with leaving_a_core(streams) if playing and in_torch and quick else nullcontext():
+        # Two networks that both took all cores would wait for each other.
+        shares = playing and in_torch and (quick or streams > 1)
+        with leaving_a_core(streams) if shares else nullcontext():
             for _ in self.host.run(run) if stage.uses_network else run():
                 yield True
 
