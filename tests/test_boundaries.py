@@ -31,6 +31,7 @@ THREADS = {
     "cvstudio/media/camera.py": "a device that is read as fast as it delivers",
     "cvstudio/media/playback/player.py": "the feeder of the sound card, which must not wait for a lane",
     "cvstudio/weights/http.py": "a read that blocks on the network and is abandoned at a cancel",
+    "cvstudio/models/inspection/tuning_process.py": "a read in the other process that ends with the program",
     "cvstudio/cli/terminal.py": "a read of the terminal, which nothing can break off",
     "cvstudio/running/batch/work.py": "a runner for each network, and pools that outlive an error of one file",
 }
