@@ -1,4 +1,4 @@
-"""Durations by key: the latest, the median and the 95th percentile."""
+"""Durations by key: the latest, the least, the median and the 95th percentile."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Timing:
     """
 
     last_secs: float
+    least_secs: float
     median_secs: float
     p95_secs: float
     count: int
@@ -85,7 +86,7 @@ class Timings:
         rank = -(-95 * len(ordered) // 100)
         # `statistics` imports fractions and decimals, which the window's first picture does without.
         middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-        return Timing(values[-1], middle, ordered[rank - 1], len(ordered))
+        return Timing(values[-1], ordered[0], middle, ordered[rank - 1], len(ordered))
 
     def clear(self) -> None:
         with self._lock:

@@ -195,11 +195,21 @@ class Pipeline(QObject):
             return self.timings.timed((instance.id, stage.name), work)
 
         in_torch = stage.uses_network and model is not None and model.weights and self.host.device == "cpu"
-        last = self.timings.get((instance.id, stage.name))
-        quick = last is not None and last.last_secs < QUICK_SECS
-        with leaving_a_core(streams) if playing and in_torch and quick else nullcontext():
+        timing = self.timings.get((instance.id, stage.name))
+        # The least: one slow frame of a busy moment would give the network all cores, and so make the next ones slow.
+        quick = timing is not None and timing.least_secs < QUICK_SECS
+        # Two networks that both took all cores would wait for each other. OpenVINO alone goes on with all of them: its
+        # threads share a picture out in small parts.
+        shares = playing and in_torch and (streams > 1 or (quick and not self._in_openvino(instance)))
+        with leaving_a_core(streams) if shares else nullcontext():
             for _ in self.host.run(run) if stage.uses_network else run():
                 yield True
+
+    def _in_openvino(self, instance: AnalysisInstance) -> bool:
+        """Whether the network of `instance` is loaded and runs in OpenVINO."""
+        model = instance.model_spec
+        precision = self.host.precision_of(model, instance.weights) if model is not None else None
+        return precision is not None and precision.engine == "openvino"
 
     def _samples(self, request: Request, instance: AnalysisInstance, index: int) -> dict[str, Any] | None:
         """Samples by slot for the stage at `index`, see `Inputs.samples`; for a shared stage only the canvas slot's.

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QPaintEvent, QRegion
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
 from ui.tour.input_events import move_mouse
 from ui.views.scrubber import MARGIN, Scrubber, clock
@@ -25,6 +27,48 @@ def timeline(shown: Callable[..., Any]) -> Timeline:
 
 def at(scrubber: Scrubber, secs: float, y: int = 14) -> QPoint:
     return QPoint(round(MARGIN + secs / 100 * (scrubber.width() - 2 * MARGIN)), y)
+
+
+class Painted(QObject):
+    """What of a widget was painted since it was made."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.region, self.times = QRegion(), 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.region += event.region()
+            self.times += 1
+        return False
+
+
+def test_what_moves_with_the_position_is_painted_anew_and_little_else(timeline: Timeline, qtbot: Any) -> None:
+    scrubber = timeline.scrubber
+    painted = Painted(scrubber)
+    timeline.set_position(30.0)
+    qtbot.waitUntil(lambda: painted.times > 0, timeout=20_000)
+    before = scrubber.grab().toImage()
+    painted.region, painted.times = QRegion(), 0
+    for secs in (31.0, 33.0, 32.0):
+        timeline.set_position(secs)
+        qtbot.waitUntil(lambda: painted.times > 0, timeout=20_000)
+        painted.times = 0
+    region = QRegion(painted.region)
+    timeline.set_position(32.0001)  # less than any pixel
+    QTest.qWait(50)
+    assert painted.times == 0
+    assert region.boundingRect().width() < scrubber.width() / 4
+    after = scrubber.grab().toImage()
+    changed = [
+        QPoint(x, y)
+        for x in range(scrubber.width())
+        for y in range(scrubber.height())
+        if before.pixel(x, y) != after.pixel(x, y)
+    ]
+    assert changed
+    assert all(region.contains(point) for point in changed)
 
 
 @pytest.mark.parametrize(
