@@ -64,7 +64,8 @@ def place_texts(
     """Greedy placement of texts beside their boxes, in order of importance.
 
     Candidate positions are above the box, below it, inside at its top and inside at its bottom, each aligned left, then
-    right. The first one that no earlier label overlaps is used; where all are overlapped, the first one.
+    right; where all of these are overlapped, also along its sides. The first one that no earlier label overlaps is
+    used; where there is none, the first one.
 
     Parameters
     ----------
@@ -72,8 +73,7 @@ def place_texts(
     corners : int64 (n, 4), left, top, right and bottom of the boxes in output pixels
     whole : size of the whole picture in output pixels
     size : font size in pixels
-    covering : whether labels may overlap; False also tries positions along the sides of the box, and omits a text
-        that has no free position
+    covering : whether labels may overlap; False omits a text that has no free position
     """
     # Left, top, right and bottom of the placed labels.
     occupied = np.zeros((0, 4), np.int64)
@@ -84,6 +84,10 @@ def place_texts(
         width, height = chip_size(text, size)
         candidates = _candidates(corners[row].tolist(), width, height, whole, along=not covering)
         overlapped = _overlapped(candidates, width, height, occupied)
+        if covering and overlapped.all():
+            # In a crowd: a label along a side is read, one below another is not.
+            candidates = _candidates(corners[row].tolist(), width, height, whole, along=True)
+            overlapped = _overlapped(candidates, width, height, occupied)
         index = int(np.argmin(overlapped))
         if overlapped[index] and not covering:
             continue

@@ -329,7 +329,7 @@ class MainWindow(Window):
         """Offer to go on with exports and batches that did not end in an earlier session."""
         for item in self.controller.unfinished.earlier():
             text = self.tr("{name} was not finished last time.").format(name=item.title)
-            self.notices.post("warning", text, action=self.tr("Go on"), run=partial(self._go_on, item), stays=True)
+            self.notices.post("warning", text, action=self.tr("Resume"), run=partial(self._go_on, item), stays=True)
 
     def _go_on(self, item: Unfinished) -> None:
         self.project.restore(item.project, item.title, partial(self._restored, item))

@@ -144,6 +144,14 @@ def test_labels_do_not_cover_each_other_or_what_they_name_where_there_is_room(de
         assert area_shared(label, found.boxes[label.row]) == 0
 
 
+def test_labels_of_a_crowd_are_beside_each_other(detections):
+    found = detections([[100 + 4 * number, 40, 200 + 4 * number, 280] for number in range(14)], size=(400, 300))
+    labels = places(found)
+    assert len(labels) == len(found)
+    for one, other in itertools.combinations(labels, 2):
+        assert area_shared(one, (other.left, other.top, other.left + other.width, other.top + other.height)) == 0
+
+
 def test_labels_stay_in_the_picture(detections):
     for scale in (0.2, 1.0, 2.5):
         for label in places(detections(count=60), scale):
