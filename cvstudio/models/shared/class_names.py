@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -95,9 +96,13 @@ Classes of COCO that ImageNet has nothing for (persons, giraffes, skateboards) a
 
 
 def spelling(name: str) -> str:
-    """A class name without what differs between files: capitals, underscores, hyphens and doubled spaces."""
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+    """A class name without what differs between files: capitals, underscores, hyphens, doubled spaces, and the number
+    in WordNet before the names of folders of ImageNet ("n02085620-Chihuahua")."""
+    words = name.casefold().replace("_", " ").replace("-", " ").split()
+    return " ".join(words[1:] if len(words) > 1 and _WORDNET.fullmatch(words[0]) else words)
 
+
+_WORDNET = re.compile(r"n\d{8}")
 
 _COCO_AND_VOC = frozenset({*LABELS, *COCO_OF_VOC})
 

@@ -61,6 +61,11 @@ def test_spellings_do_not_matter_and_equal_names_come_first() -> None:
     assert mapping.known == (0, 1, 3)
 
 
+def test_the_number_in_wordnet_before_a_name_does_not_matter() -> None:
+    mapping = suggested_mapping(imagenet_labels(), ("n02085620-Chihuahua", "n01440764_tench", "n02123045", "n1_hen"))
+    assert mapping.pairs == {"Chihuahua": "n02085620-Chihuahua", "tench": "n01440764_tench"}
+
+
 def test_a_file_changes_the_mapping_and_reads_back(tmp_path: Path) -> None:
     mapping = suggested_mapping(("cat", "dog", "cow"), ("cat", "animal"))
     path = tmp_path / "map.json"

@@ -308,6 +308,25 @@ def test_a_click_opens_the_picture_with_the_prediction(
     assert [item.model for item in controller.session.state.instances].count("colour-boxes") == 1
 
 
+def test_the_model_whose_pictures_are_listed_is_current_on_the_one_that_is_opened(
+    content: MeasureContent, window: MainWindow, qtbot: QtBot
+) -> None:
+    content.set_model("colour-masks", 1)
+    measure(content, qtbot)
+    for number, expected in enumerate(("colour-boxes", "colour-masks")):
+        content.thresholds.models.setCurrentIndex(number)
+        content.worst.picked.emit(number)
+        opened = content.evaluation.pictures[content.evaluation.names[number]]
+
+        def current(path: Path = opened) -> str:
+            state = window.controller.session.state
+            there = state.active_media is not None and state.active_media.path == path
+            return state.instance.model if there and state.instance is not None else ""
+
+        qtbot.waitUntil(lambda current=current, expected=expected: current() == expected, timeout=60_000)
+    assert {item.model for item in window.controller.session.state.instances} >= {"colour-boxes", "colour-masks"}
+
+
 def test_a_classifier_s_picture_is_not_covered_by_what_nobody_asked_for(
     content: MeasureContent, window: MainWindow, qtbot: QtBot
 ) -> None:

@@ -449,6 +449,7 @@ class MeasureContent(QWidget):
             ShownModel(plan.model, plan.weights, score)
             for plan, score in zip(self.measured.plans, self.thresholds.scores, strict=True)
         ]
+        models.append(models.pop(self.thresholds.number))  # the last one is current: that of the page
         name = evaluation.names[number]
         self._pictures.show(evaluation.pictures[name], self.measured.annotations, models, evaluation.times.get(name))
 
