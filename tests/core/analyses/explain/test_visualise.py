@@ -12,8 +12,8 @@ import torch
 import cvstudio
 from cvstudio.analyses.explain._ascent import (
     AscentOptions,
+    FourierPicture,
     Levels,
-    Spectrum,
     _blurred,
     _zoomed,
     ascend,
@@ -55,11 +55,11 @@ def test_the_penalty_pulls_to_where_the_closed_form_says() -> None:
 
 def test_a_spectrum_begins_as_its_picture() -> None:
     start = torch.rand((1, 3, 17, 24), generator=torch.Generator().manual_seed(1)) * 0.9 + 0.05
-    torch.testing.assert_close(Spectrum(start).picture(), start, atol=1e-4, rtol=0)
+    torch.testing.assert_close(FourierPicture(start).picture(), start, atol=1e-4, rtol=0)
 
 
 def test_a_spectrum_makes_more_of_low_frequencies() -> None:
-    spectrum = Spectrum(torch.full((1, 3, 32, 32), 0.5))
+    spectrum = FourierPicture(torch.full((1, 3, 32, 32), 0.5))
     generator = torch.Generator().manual_seed(0)
     spectrum.values.data = torch.randn(spectrum.values.shape, generator=generator)
     logits = torch.logit(spectrum.picture()[0, 1])
