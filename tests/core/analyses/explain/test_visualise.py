@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -157,3 +159,15 @@ def test_each_method_has_options_of_its_own() -> None:
     assert (fourier.fourier, fourier.penalty) == (True, 0.0)
     assert (plain.fourier, plain.jitter, plain.zoom, plain.blur, plain.noise) == (False, 0, 0.0, 0.0, 0.0)
     assert plain.penalty == AscentParams().penalty
+
+
+@pytest.mark.long
+def test_another_network_knows_a_volcano(data: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample of `tests/benchmarks/bench_class_visualisation.py`, which prints ten classes."""
+    from tests.benchmarks import bench_class_visualisation as bench
+
+    monkeypatch.setattr(bench, "DATA", data("weights").parent)
+    network: Any = MODELS["efficientnet-lite0"].load("cpu", None)
+    place, probability = bench.ranks(980, 0, 64, FOURIER, network, bench.other_network())
+    assert place < 5
+    assert probability > 0.9
