@@ -20,7 +20,7 @@ from cvstudio.data.spatial.voxel_grid import VoxelGrid
 from cvstudio.results.activation_maps import ActivationMaps
 from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
-from cvstudio.results.explain.curves import Curves
+from cvstudio.results.explain.curves import ScoreCurves
 from cvstudio.results.explain.filter_bank import FilterBank
 from cvstudio.results.explain.visualisation import Visualisation
 from cvstudio.results.heat_map import HeatMap
@@ -255,11 +255,11 @@ def activation_maps() -> ActivationMaps:
     return ActivationMaps(maps, Rect(20, 10, 100, 80), SIZE, "stage 2", 2, order)
 
 
-def curves() -> Curves:
+def curves() -> ScoreCurves:
     """Two curves over three places."""
     values = np.array([[0, 0.75, 1], [1, 0.5, 0.25]], np.float32)
     names = ("=Insertion", "Deletion")
-    return Curves(np.array([0.0, 50, 100]), names, values, "Pixels in %", "Probability", 0, 1, "insertion 0.62")
+    return ScoreCurves(np.array([0.0, 50, 100]), names, values, "Pixels in %", "Probability", 0, 1, "insertion 0.62")
 
 
 def filter_bank() -> FilterBank:

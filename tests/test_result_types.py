@@ -283,5 +283,5 @@ def test_what_lies_on_pictures_can_be_placed() -> None:
     assert {type(result).__name__ for result in RESULTS.values()} - placed == {
         *("Proposals", "HogCells", "Stack", "Pair", "ClassMaps", "NearnessMap", "Logits"),
         *("Spectrogram", "Cepstrum", "WaveEnvelope", "PowerSpectrum", "Separation", "ScoredSeparation"),
-        *("Curves", "FilterBank"),
+        *("ScoreCurves", "FilterBank"),
     }

@@ -86,9 +86,10 @@ def _interpolation(
 
 
 def _paint_objects(result: HeatMap, objects: Detections, canvas: NDArray[np.uint8], view: View, look: Look) -> None:
-    """The box that is explained with its label, and the others as thin lines so that the map stays visible."""
+    """The box that is explained with its label, the others as thin lines; no masks, which would hide the map."""
     is_chosen = objects.ids == result.chosen
-    thin = dataclasses.replace(look, show_labels=False, show_scores=False, show_masks=False, line_width=look.px(1))
+    look = dataclasses.replace(look, show_masks=False)
+    thin = dataclasses.replace(look, show_labels=False, show_scores=False, line_width=look.px(1))
     draw(objects.take(~is_chosen), canvas, view, thin, Emphasis())
     draw(objects.take(is_chosen), canvas, view, look, Emphasis(selected=frozenset(objects.ids[is_chosen].tolist())))
 

@@ -89,7 +89,7 @@ class Pixels:
         return self._levels.to_picture(self.values)
 
 
-class FourierImage:
+class FourierPicture:
     """Fourier coefficients, scaled so that each frequency has the share that it has in natural pictures."""
 
     def __init__(self, start: Tensor, colours: bool = True) -> None:
@@ -121,7 +121,7 @@ def ascend(
     generator = torch.Generator().manual_seed(options.seed)
     with torch.enable_grad():
         noisy = start + FIRST_DEVIATION * torch.randn(start.shape, generator=generator).to(start.device)
-        parameters: Parametrisation = FourierImage(noisy) if options.fourier else Pixels(noisy, levels)
+        parameters: Parametrisation = FourierPicture(noisy) if options.fourier else Pixels(noisy, levels)
         optimiser = torch.optim.Adam([parameters.values], RATE[options.fourier])
     for step in range(options.steps):
         progress(step / options.steps, f"step {step + 1} of {options.steps}")

@@ -104,8 +104,9 @@ def _replaced(rule: Rule) -> Iterator[Callable[[], int]]:
         if x.requires_grad:
             # A view, so that what else takes `x` has its own gradient left alone. In place, as the gradient of this
             # view is what the activation has just made, and memory costs more here than arithmetic.
-            x = x.view_as(x)
-            x.register_hook(lambda gradient: gradient.clamp_(min=0))  # type: ignore[no-untyped-call]
+            seen: Any = x.view_as(x)
+            seen.register_hook(lambda gradient: gradient.clamp_(min=0))
+            x = seen
         return function(x, *args, **kwargs)
 
     replaced = guided if rule == "guided" else Deconvolved.apply

@@ -24,7 +24,7 @@ from cvstudio.results.heat_map import HeatMap
 
 
 @dataclass(frozen=True)
-class ExplainedParams:
+class ExplainedObjectParams:
     """The detection that is explained."""
 
     at: Annotated[
@@ -105,7 +105,7 @@ def run_candidates(inputs: Inputs, params: Any, progress: Progress) -> Iterator[
     yield DetectorCandidates(inputs.network.predict(inputs.samples["picture"], params, progress), params)
 
 
-def run_evidence(inputs: Inputs, params: ExplainedParams, progress: Progress) -> Iterator[CandidateEvidence]:
+def run_evidence(inputs: Inputs, params: ExplainedObjectParams, progress: Progress) -> Iterator[CandidateEvidence]:
     """Stage: candidates -> evidence for the chosen one; for the best one where none is chosen."""
     candidates: DetectorCandidates = inputs.previous
     network: ScoredDetector = inputs.network
@@ -171,7 +171,7 @@ ANALYSES.register(
         inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("candidates", run_candidates, NoParams, where="accelerator", uses_network=True),
-            Stage("evidence", run_evidence, ExplainedParams, where="accelerator", uses_network=True),
+            Stage("evidence", run_evidence, ExplainedObjectParams, where="accelerator", uses_network=True),
             Stage("map", run_candidate_map, CandidateMapParams, where="main"),
         ),
         result=HeatMap,

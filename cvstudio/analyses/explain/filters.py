@@ -185,7 +185,7 @@ def _register(key: str, title: str, task: str, model: str, needs: frozenset[str]
             summary="Shows the weights of a convolution as tiles; with a picture also what each filter answers to it.",
             action="See a network's filters" if task == "classify" else "See a detector's filters",
             icon="layout-grid",
-            inputs=(Slot("picture", "Picture to answer to", frozenset({MediaKind.IMAGE}), optional=True),),
+            inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE}), optional=True),),
             canvas_slot=None,
             stages=(
                 Stage(

@@ -19,7 +19,7 @@ from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, Range, listed
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind
-from cvstudio.results.explain.curves import Curves
+from cvstudio.results.explain.curves import ScoreCurves
 from cvstudio.results.heat_map import HeatMap
 
 BLURRED = "blurred picture"
@@ -51,7 +51,7 @@ class InsertionParams:
     ] = BLURRED
 
 
-def run_insertion_deletion(inputs: Inputs, params: InsertionParams, progress: Progress) -> Iterator[Curves]:
+def run_insertion_deletion(inputs: Inputs, params: InsertionParams, progress: Progress) -> Iterator[ScoreCurves]:
     """Stage: picture and map -> both curves, beside a shuffled map's. Raises ParamsError for an unknown class."""
     network, heat = coverable(inputs.network), inputs.samples["map"]
     assert isinstance(heat, HeatMap)
@@ -83,7 +83,7 @@ def run_insertion_deletion(inputs: Inputs, params: InsertionParams, progress: Pr
     for _, first, last, order in runs:
         *_, scores = replaced_in_order(probability, first, last, order, params.steps, progress)
         curves.append(np.asarray(scores, np.float32))
-    result = Curves(
+    result = ScoreCurves(
         np.linspace(0, 100, params.steps + 1),
         tuple(title for title, *_ in runs),
         np.stack(curves),
@@ -114,7 +114,7 @@ ANALYSES.register(
         stages=(
             Stage("curves", run_insertion_deletion, InsertionParams, where="accelerator", uses_network=True, long=True),
         ),
-        result=Curves,
+        result=ScoreCurves,
         needs=frozenset({"logits"}),
         order=31,
         task="classify",

@@ -25,7 +25,7 @@ from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind
 from cvstudio.results.classification import Logits
-from cvstudio.results.explain.curves import Curves
+from cvstudio.results.explain.curves import ScoreCurves
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RandomisedParams(ClassParams):
     seed: Annotated[int, Range(0, 9999, step=1), Doc("Seed", "Of the random weights.", more=True)] = 0
 
 
-def run_randomised(inputs: Inputs, params: RandomisedParams, progress: Progress) -> Iterator[Curves]:
+def run_randomised(inputs: Inputs, params: RandomisedParams, progress: Progress) -> Iterator[ScoreCurves]:
     """Stage: picture -> similarity of the map to itself as more and more layers are random, longer from yield to yield.
 
     Raises
@@ -78,9 +78,9 @@ def run_randomised(inputs: Inputs, params: RandomisedParams, progress: Progress)
             return
 
 
-def _result(names: list[str], similarities: list[float], method: str, label: str, inputs: Inputs) -> Curves:
+def _result(names: list[str], similarities: list[float], method: str, label: str, inputs: Inputs) -> ScoreCurves:
     values = np.array([similarities], np.float32)
-    return Curves(
+    return ScoreCurves(
         np.arange(len(names), dtype=np.float64),
         (f"Similarity of {method}",),
         values,
@@ -104,7 +104,7 @@ ANALYSES.register(
         inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE})),),
         canvas_slot=None,
         stages=(Stage("cascade", run_randomised, RandomisedParams, where="accelerator", uses_network=True, long=True),),
-        result=Curves,
+        result=ScoreCurves,
         needs=frozenset({"gradients", "hooks"}),
         order=32,
         task="classify",

@@ -50,7 +50,7 @@ class AscentParams:
         str,
         Choices(from_model="modules", empty="the class"),
         Doc(
-            "Unit of the module",
+            "Module",
             "Raises a unit of this module of the network, by its name in PyTorch, in place of the class.",
             "Early ones like edges, later ones parts of things.",
         ),
@@ -255,7 +255,7 @@ ANALYSES.register(
         summary="Grows the picture that a network takes for a class, or to which one of its units answers most.",
         action="See what a network imagines",
         icon="image",
-        inputs=(Slot("picture", "Starting picture", frozenset({MediaKind.IMAGE}), optional=True),),
+        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE}), optional=True),),
         canvas_slot=None,
         stages=(
             Stage("start", run_start, NoParams, where="accelerator", uses_network=True),

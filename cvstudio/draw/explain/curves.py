@@ -1,4 +1,4 @@
-"""Curves as a plot: the quantity to the right, the values upwards, a legend in the corner."""
+"""ScoreCurves as a plot: the quantity to the right, the values upwards, a legend in the corner."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cvstudio.data.geometry import View
 from cvstudio.draw.base import Emphasis, Look, painted_over, paints
 from cvstudio.draw.palette import COLOURS, RGB
 from cvstudio.draw.text import chip
-from cvstudio.results.explain.curves import Curves
+from cvstudio.results.explain.curves import ScoreCurves
 
 GROUND: RGB = (22, 24, 28)
 GRID: RGB = (53, 58, 67)
@@ -21,8 +21,8 @@ TEXT = 15
 TICKS = 5
 
 
-@paints(Curves)
-def paint_curves(result: Curves, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(ScoreCurves)
+def paint_curves(result: ScoreCurves, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     with painted_over(result.size, canvas, view, look) as area:
@@ -62,7 +62,7 @@ def paint_curves(result: Curves, canvas: NDArray[np.uint8], view: View, look: Lo
             _word(area.pixels, name, legend.round().astype(int), size, colour)
 
 
-def _marks(result: Curves) -> list[tuple[float, str]]:
+def _marks(result: ScoreCurves) -> list[tuple[float, str]]:
     """Places that are marked below the plot, with their texts."""
     if result.steps:
         stride = -(-len(result.steps) // 8)

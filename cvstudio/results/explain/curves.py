@@ -1,4 +1,4 @@
-"""Curves over one quantity, such as the score of a picture of which more and more is removed."""
+"""ScoreCurves over one quantity, such as the score of a picture of which more and more is removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cvstudio.results.tables import Column, Table, number
 
 
 @dataclass(frozen=True, eq=False)
-class Curves(Result):
+class ScoreCurves(Result):
     """Values of several curves at the same places.
 
     Parameters

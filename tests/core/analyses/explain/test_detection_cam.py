@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,9 @@ from cvstudio.analyses.explain._candidate_map import (
     candidate_row,
     row_at,
 )
+from cvstudio.data.geometry import View
 from cvstudio.data.samples import Image
+from cvstudio.draw import Look, render
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
@@ -242,7 +245,6 @@ def test_a_map_adds_up_to_what_the_layer_does_for_the_score(name: str) -> None:
     up, down = (score_with_scaled_maps(network, layer, found, sign * step) for sign in (1, -1))
     slope = (up - down) / (2 * step)
     got = float((maps[BY_PLACE] * ramp(maps[BY_PLACE].shape[1])).sum())
-    print(name, got, slope)
     # Levels are enlarged to the finest, which moves a little of them; scores are single precision.
     assert got == pytest.approx(slope, rel=0.05, abs=5e-5)
     assert maps[BY_PLACE].shape == maps[BY_MEAN].shape
@@ -352,6 +354,14 @@ class TestAnalysis:
             x, y = (found.boxes[row, :2] + found.boxes[row, 2:]) / 2
             maps.append(cvstudio.run("detection-cam", sample_path("street"), at=(float(x), float(y))).values)
         assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] < 0.5
+
+    def test_no_mask_hides_the_map(self) -> None:
+        found = cvstudio.run("detection-cam", sample_path("street"))
+        assert found.objects is not None
+        assert found.objects.masks is not None
+        bare = dataclasses.replace(found, objects=dataclasses.replace(found.objects, masks=None))
+        drawn = [render(None, [(item, Look())], View.whole(found.size)) for item in (found, bare)]
+        np.testing.assert_array_equal(drawn[0], drawn[1])
 
     def test_where_nothing_is_found_the_map_is_empty(self, tmp_path: Path) -> None:
         import cv2

@@ -31,7 +31,7 @@ from cvstudio.exporters import EXPORTERS
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
-from cvstudio.results.explain.curves import Curves
+from cvstudio.results.explain.curves import ScoreCurves
 from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.runner import Runner, make_instance
 
@@ -137,7 +137,7 @@ class TestAnalysis:
         with Runner() as runner:
             item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
         curves = item.result
-        assert isinstance(curves, Curves)
+        assert isinstance(curves, ScoreCurves)
         insertion, _, by_chance, _ = curves.areas()
         assert insertion > by_chance
         named = cvstudio.run("classify", sample_path("cat"), model="residual-60")
@@ -167,4 +167,4 @@ class TestAnalysis:
 def test_curves_are_checked(change: dict[str, Any]) -> None:
     fields = {"places": np.arange(3.0), "names": ("a",), "values": np.zeros((1, 3), np.float32), "steps": ()}
     with pytest.raises(ValueError, match="expected"):
-        Curves(**{**fields, **change}, x_title="x", y_title="y", low=0, high=1, summary="")
+        ScoreCurves(**{**fields, **change}, x_title="x", y_title="y", low=0, high=1, summary="")

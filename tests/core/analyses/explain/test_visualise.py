@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,8 @@ import torch
 import cvstudio
 from cvstudio.analyses.explain._ascent import (
     AscentOptions,
+    FourierPicture,
     Levels,
-    Spectrum,
     _blurred,
     _zoomed,
     ascend,
@@ -55,11 +57,11 @@ def test_the_penalty_pulls_to_where_the_closed_form_says() -> None:
 
 def test_a_spectrum_begins_as_its_picture() -> None:
     start = torch.rand((1, 3, 17, 24), generator=torch.Generator().manual_seed(1)) * 0.9 + 0.05
-    torch.testing.assert_close(Spectrum(start).picture(), start, atol=1e-4, rtol=0)
+    torch.testing.assert_close(FourierPicture(start).picture(), start, atol=1e-4, rtol=0)
 
 
 def test_a_spectrum_makes_more_of_low_frequencies() -> None:
-    spectrum = Spectrum(torch.full((1, 3, 32, 32), 0.5))
+    spectrum = FourierPicture(torch.full((1, 3, 32, 32), 0.5))
     generator = torch.Generator().manual_seed(0)
     spectrum.values.data = torch.randn(spectrum.values.shape, generator=generator)
     logits = torch.logit(spectrum.picture()[0, 1])
@@ -157,3 +159,15 @@ def test_each_method_has_options_of_its_own() -> None:
     assert (fourier.fourier, fourier.penalty) == (True, 0.0)
     assert (plain.fourier, plain.jitter, plain.zoom, plain.blur, plain.noise) == (False, 0, 0.0, 0.0, 0.0)
     assert plain.penalty == AscentParams().penalty
+
+
+@pytest.mark.long
+def test_another_network_knows_a_volcano(data: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample of `tests/benchmarks/bench_class_visualisation.py`, which prints ten classes."""
+    from tests.benchmarks import bench_class_visualisation as bench
+
+    monkeypatch.setattr(bench, "DATA", data("weights").parent)
+    network: Any = MODELS["efficientnet-lite0"].load("cpu", None)
+    place, probability = bench.ranks(980, 0, 64, FOURIER, network, bench.other_network())
+    assert place < 5
+    assert probability > 0.9

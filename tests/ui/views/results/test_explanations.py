@@ -13,7 +13,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.results.activation_maps import ActivationMaps
-from cvstudio.results.explain.curves import Curves
+from cvstudio.results.explain.curves import ScoreCurves
 from cvstudio.results.explain.filter_bank import FilterBank
 from cvstudio.results.explain.visualisation import Visualisation
 from cvstudio.results.heat_map import HeatMap
@@ -105,7 +105,7 @@ def test_curves_and_filters_are_drawn(qtbot: QtBot, window: MainWindow) -> None:
     use(qtbot, window, "cat", "grad-cam", HeatMap, "residual-60")
     controller.use_analysis("insertion-deletion")
     controller.set_model("residual-60")
-    curves = wait_for(qtbot, window, Curves)
+    curves = wait_for(qtbot, window, ScoreCurves)
     assert window.workspace.canvas.content_size == curves.size
     picture = window.workspace.render_view(window.workspace.canvas.view())
     assert picture is not None
