@@ -251,8 +251,9 @@ def test_every_result_can_be_drawn_and_drawing_changes_no_input(key, results):
     assert base is None or np.array_equal(item.base.rgb8, base)
 
 
-SHORT_FILM = {"seconds": 1.0, "rate": 5, "width": 96, "height": 64, "smooth": False}
-"""The usual one takes a minute where no OpenGL draws it."""
+SHORT_FILM = {"seconds": 1.0, "rate": 5, "width": 96, "height": 64, "side": 96, "smooth": False}
+"""The usual one takes a minute where no OpenGL draws it, and where a lens does."""
+FILMS = ("turntable", "focus-pull", "parallax")
 
 
 @pytest.mark.parametrize("key", RUNNABLE)
@@ -262,7 +263,8 @@ def test_every_result_is_written_by_each_of_its_formats_with_a_recipe(key, resul
     assert formats
     for exporter in formats:
         path = tmp_path / f"{key} 결과{exporter.suffix}"
-        written = dataclasses.replace(item, options=SHORT_FILM) if exporter.key == "turntable" else item
+        film = {name: value for name, value in SHORT_FILM.items() if hasattr(exporter.params, name)}
+        written = dataclasses.replace(item, options=film) if exporter.key in FILMS else item
         export(exporter, path, written, Progress())
         assert path.stat().st_size > 0
         instance, _, _ = load_recipe(recipe_path(path))

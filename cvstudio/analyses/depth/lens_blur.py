@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE, Analysis, Histogram, InputFacts, Slot
-from cvstudio.analyses.depth.lens_view import WIDEST, LensView, NearScene, linear_light, part_of, visible_part
+from cvstudio.analyses.depth.lens_view import WIDEST, LensView, NearScene, linear_light, visible_part
 from cvstudio.analyses.depth.refocus import align, check_depth, depth_at, widened
 from cvstudio.analyses.depth_input import FOLLOW_EDGES, depth_map, enlarged
 from cvstudio.analyses.stages import Inputs, Stage
@@ -35,7 +35,6 @@ from cvstudio.results.spatial.depth import Depth
 IRISES = {"disc": 0, "pentagon": 5, "hexagon": 6, "heptagon": 7, "octagon": 8, "nonagon": 9}
 """Blades of each shape of the iris."""
 TILE = 1024
-_DRAFT_PIXELS = 50_000
 _DRAFT = Fineness(1.5, 0.35)
 _BRIGHT = 0.6
 """Linear light from which on a pixel is taken for a highlight that was clipped."""
@@ -163,6 +162,14 @@ class _Lens:
             behind = np.copysign(np.maximum(np.abs(behind) - np.float32(self._half_field), 0), behind)
         return np.asarray(behind * np.float32(self._largest), np.float32)
 
+    def in_focus(self, nearness: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """1 where the circle of confusion has a radius below one pixel, else 0, uint8 of the same shape."""
+        import cv2
+
+        reach = self._half_field + (1 / self._largest if self._largest else np.inf)
+        within = cv2.inRange(nearness, self._focus - reach, self._focus + reach)
+        return np.asarray(cv2.min(within, 1), np.uint8)
+
     def blurred(
         self,
         light: NDArray[np.float32],
@@ -196,22 +203,17 @@ def _draft(seen: LensView, params: LensParams) -> Picture | None:
     small itself."""
     import cv2
 
-    rows, columns = seen.inner
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    ratio = math.sqrt(_DRAFT_PIXELS / (height * width))
-    if ratio >= 0.5:
+    sharp = seen.sharp
+    if sharp.ratio >= 0.5:
         return None
-    small = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-    lens = _Lens(seen.scene, params, seen.scale * ratio)
-    light, nearness = part_of(seen.light, seen.inner), part_of(seen.nearness, seen.inner)
+    height, width = sharp.nearness.shape
+    lens = _Lens(seen.scene, params, seen.scale * sharp.ratio)
     # The margin is left out: it is many times larger, and the draft is replaced at once.
-    radius = lens.radius(np.asarray(cv2.resize(nearness, small, interpolation=cv2.INTER_NEAREST), np.float32))
-    smaller = np.asarray(cv2.resize(light, small, interpolation=cv2.INTER_AREA), np.float32)
-    soft = lens.blurred(smaller, radius, _DRAFT, lambda: None)
+    soft = lens.blurred(sharp.small_light, lens.radius(sharp.small_nearness), _DRAFT, lambda: None)
     pixels = np.asarray(cv2.resize(srgb8(soft), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-    sharp = np.abs(_Lens(seen.scene, params, seen.scale).radius(nearness)) < 1
-    cv2.copyTo(srgb8(light), sharp.view(np.uint8), pixels)
-    return Picture(pixels, seen.rect, seen.scale, seen.scene.aligned.image.size, sharp)
+    in_focus = _Lens(seen.scene, params, seen.scale).in_focus(sharp.nearness)
+    cv2.copyTo(sharp.pixels, in_focus, pixels)
+    return Picture(pixels, seen.rect, seen.scale, seen.scene.aligned.image.size, in_focus.view(bool))
 
 
 def _whole(scene: NearScene, params: LensParams, progress: Progress) -> Picture:

@@ -14,9 +14,11 @@ from cvstudio.analyses.depth.refocus import Aligned
 from cvstudio.data.depth.nearness import NearnessScale
 from cvstudio.data.geometry import Rect, View, readonly
 from cvstudio.data.samples import Image
-from cvstudio.data.srgb import decode_srgb
+from cvstudio.data.srgb import decode_srgb, srgb8
 from cvstudio.results.picture import to_linear
 
+_REDUCED_PIXELS = 50_000
+"""Of the small copy."""
 WIDEST = 0.1
 """Largest aperture: the diameter of the largest circle of confusion as a part of the picture's longer side."""
 
@@ -65,6 +67,43 @@ class LensView:
     inner: tuple[slice, slice]
     light: NDArray[np.float32]
     nearness: NDArray[np.float32]
+
+    @functools.cached_property
+    def sharp(self) -> VisibleSharp:
+        """The visible part alone, which no tick of a slider changes."""
+        import cv2
+
+        light, nearness = part_of(self.light, self.inner), part_of(self.nearness, self.inner)
+        height, width = nearness.shape
+        ratio = math.sqrt(_REDUCED_PIXELS / (height * width))
+        size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
+        return VisibleSharp(
+            readonly(srgb8(light)),
+            readonly(nearness),
+            ratio,
+            readonly(np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA), np.float32)),
+            # A mean of two depths would be that of nothing.
+            readonly(np.asarray(cv2.resize(nearness, size, interpolation=cv2.INTER_NEAREST), np.float32)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class VisibleSharp:
+    """The visible part without blur, and a small copy of it.
+
+    Parameters
+    ----------
+    pixels : uint8 RGB (h, w, 3)
+    nearness : float32 (h, w)
+    ratio : side of the small copy by that of the part
+    small_light, small_nearness : float32 (h', w', 3), linear light, and float32 (h', w')
+    """
+
+    pixels: NDArray[np.uint8]
+    nearness: NDArray[np.float32]
+    ratio: float
+    small_light: NDArray[np.float32]
+    small_nearness: NDArray[np.float32]
 
 
 @functools.cache

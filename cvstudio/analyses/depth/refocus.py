@@ -24,7 +24,7 @@ from cvstudio.data.geometry import Rect, Size, View, readonly
 from cvstudio.data.samples import DepthMap, Image
 from cvstudio.data.srgb import srgb8
 from cvstudio.foundation.errors import BindingError, MediaError
-from cvstudio.foundation.params import Doc, NoParams, Pick, Range
+from cvstudio.foundation.params import Choices, Doc, NoParams, Pick, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
 from cvstudio.results.picture import LinearPicture, Picture, to_linear
@@ -68,6 +68,19 @@ class FocusParams:
     invert: Annotated[
         bool, Doc("Invert", "Blurs everything in the range and keeps the rest sharp.", "Hide a face.", more=True)
     ] = False
+    show: Annotated[
+        str,
+        Choices(
+            ("result", "focus mask", "defocus mask", "blurred", "sharp part", "blurred part"),
+            ("Result", "Focus mask", "Defocus mask", "Blurred picture", "Sharp part", "Blurred part"),
+        ),
+        Doc(
+            "Show",
+            "Which picture of the method is shown: the result is the sum of its sharp and its blurred part.",
+            "Step through them: mask, parts, sum.",
+            later=True,
+        ),
+    ] = "result"
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,6 +336,18 @@ def blend(visible: Crop, focus: tuple[float, float], *, invert: bool = False) ->
     return LinearPicture(picture.pixels, picture.rect, picture.scale, picture.size, picture.mask, light=light)
 
 
+def intermediate(visible: Crop, mask: NDArray[np.bool_], show: str) -> NDArray[np.uint8]:
+    """A picture on the way to the result, uint8 RGB (h, w, 3); `mask` is True where the result is sharp."""
+    import cv2
+
+    if show == "blurred":
+        return visible.blurred
+    shown = mask.view(np.uint8) if show in ("focus mask", "sharp part") else (~mask).view(np.uint8)
+    if show.endswith("mask"):
+        return np.asarray(cv2.merge([shown * np.uint8(255)] * 3))
+    return np.asarray(cv2.copyTo(visible.sharp if show == "sharp part" else visible.blurred, shown))
+
+
 def run_align(inputs: Inputs, params: DepthInputParams, progress: Progress) -> Iterator[Aligned]:
     """Stage: picture and depth -> Aligned. Raises BindingError and MediaError."""
     progress.check()
@@ -347,6 +372,10 @@ def run_blend(inputs: Inputs, params: FocusParams, progress: Progress) -> Iterat
     """Stage: Crop -> Picture."""
     visible: Crop = inputs.previous
     picture = blend(visible, focus_of(visible.aligned, params.focus, params.point), invert=params.invert)
+    if params.show != "result":
+        assert picture.mask is not None
+        pixels = intermediate(visible, picture.mask, params.show)
+        picture = Picture(pixels, picture.rect, picture.scale, picture.size, picture.mask)
     yield replace(picture, source=inputs.source)
 
 

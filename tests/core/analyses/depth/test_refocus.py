@@ -20,9 +20,10 @@ from cvstudio.analyses.depth.refocus import (
     focus_at,
     input_facts,
     pick,
+    run_blend,
 )
 from cvstudio.analyses.depth_input import DepthInputParams
-from cvstudio.analyses.stages import Providers, Request, first_missing, run_chain, stage_keys
+from cvstudio.analyses.stages import Inputs, Providers, Request, first_missing, run_chain, stage_keys
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import DepthMap, Image
 from cvstudio.draw import Look, render
@@ -400,3 +401,30 @@ def test_real_pictures_with_depth_equal_the_plain_recipe(data):
         np.testing.assert_array_equal(result.pixels, plain_recipe(image, depth, focus))
         assert result.mask is not None
         assert 0.01 < result.mask.mean() < 0.99
+
+
+def test_every_picture_of_the_method_can_be_shown() -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (30, 40, 3), np.uint8)
+    depth = DepthMap(np.tile(np.linspace(1, 4, 40, dtype=np.float32), (30, 1)), "m")
+    visible = crop(blur(align(Image(pixels), depth), 7), None)
+    focus = (2.0, 3.0)
+
+    def shown(show: str) -> np.ndarray:
+        params = FocusParams(focus, show=show)
+        (picture,) = run_blend(Inputs({}, previous=visible), params, Progress())
+        return picture.pixels
+
+    # The recipe of the notes, step by step.
+    mask = cv2.inRange(depth.values, *focus)
+    outside = cv2.bitwise_not(mask)
+    soft = cv2.blur(pixels, (7, 7))
+    expected = {
+        "focus mask": cv2.merge([mask] * 3),
+        "defocus mask": cv2.merge([outside] * 3),
+        "blurred": soft,
+        "sharp part": cv2.bitwise_and(pixels, pixels, mask=mask),
+        "blurred part": cv2.bitwise_and(soft, soft, mask=outside),
+    }
+    for name, picture in expected.items():
+        np.testing.assert_array_equal(shown(name), picture, name)
+    np.testing.assert_array_equal(shown("result"), cv2.add(expected["sharp part"], expected["blurred part"]))
