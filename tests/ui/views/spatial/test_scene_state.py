@@ -64,6 +64,19 @@ def test_a_project_is_seen_from_where_it_was_saved(qtbot: QtBot, window: MainWin
     assert view.camera.rotation[2, 1] < 0.5
 
 
+def test_the_axis_that_points_up_is_chosen(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    view = shown(qtbot, window, export(tmp_path / "a.ply"))
+    assert view.camera.up == "y"
+    for axis, number in (("z", 2), ("y", 1)):
+        window.controller.spatial.set_look("up_axis", axis)
+        qtbot.waitUntil(lambda axis=axis: view.camera.up == axis and view.at_rest, timeout=WAIT_MS)
+        # In the picture it goes up, and to neither side.
+        right, up, _ = view.camera.rotation[:, number]
+        assert (abs(right) < 1e-9, up > 0.5) == (True, True)
+    window.controller.undo()
+    assert view.camera.up == "z"
+
+
 def test_objects_are_renamed_in_the_tree(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     shown(qtbot, window, export(tmp_path / "a.ply"))
     window.controller.requests.show_spatial.emit()
