@@ -24,7 +24,6 @@ from cvstudio.data.labels_json import (
 )
 from cvstudio.draw.base import Look
 from cvstudio.draw.spatial.look import SpatialLook
-from cvstudio.draw.spatial.orbit_camera import OrbitCamera
 from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.foundation.params import fields_of, from_mapping, to_mapping, values_of
 from cvstudio.foundation.version import __version__
@@ -316,6 +315,11 @@ def checked_eye(saved: Mapping[str, Any]) -> dict[str, Any]:
 
     What is no camera is left out, as a scene can be seen without.
     """
+    if not saved:
+        return {}
+    # The window imports this module before its first picture, for which it needs no numpy.
+    from cvstudio.draw.spatial.orbit_camera import OrbitCamera
+
     if not isinstance(saved, Mapping) or OrbitCamera.from_json(saved) is None:
         return {}
     return dict(saved)

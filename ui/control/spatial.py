@@ -244,6 +244,8 @@ class SpatialController(QObject):
         files_up = active.details.get("up") if active is not None and active.kind is MediaKind.GEOMETRY else "y"
         up: UpAxis = "z" if files_up == "z" else "y"
         up = next((scene.up for *_, scene in results if scene.up), up)
+        chosen = state.spatial_look.get("up_axis")
+        up = "z" if chosen == "z" else "y" if chosen == "y" else up
         unit = next((scene.unit for *_, scene in results if scene.unit), "")
         beside = any(scene.side_by_side for *_, scene in results)
         seen = (active.file_id if active is not None else "", tuple(number for number, *_ in results), up)

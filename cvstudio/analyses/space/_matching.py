@@ -94,10 +94,10 @@ def refined(
     if not len(places):
         return matched
     start, end = ((at - 0.5).astype(np.float32)[:, None] for at in (places, matched))
-    grey, other = (cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY) for picture in (first, second))
+    before, after = (cv2.cvtColor(np.ascontiguousarray(item), cv2.COLOR_RGB2GRAY) for item in (first, second))
     ends = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 0.001)
     found, status, _ = cv2.calcOpticalFlowPyrLK(
-        grey, other, start, end.copy(), winSize=_WINDOW, maxLevel=0, flags=cv2.OPTFLOW_USE_INITIAL_FLOW, criteria=ends
+        before, after, start, end.copy(), winSize=_WINDOW, maxLevel=0, flags=cv2.OPTFLOW_USE_INITIAL_FLOW, criteria=ends
     )
     moved = np.linalg.norm((found - end)[:, 0], axis=1)
     near = (status.ravel() > 0) & (moved < _FARTHEST_PX)

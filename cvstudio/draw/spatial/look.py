@@ -80,6 +80,15 @@ class SpatialLook:
         bool,
         Doc("Orthographic", "Keeps parallel lines parallel, so that lengths can be compared; 5 switches."),
     ] = False
+    up_axis: Annotated[
+        str,
+        Choices(("auto", "y", "z"), ("As the file", "y", "z")),
+        Doc(
+            "Up",
+            "The axis that points up: what is usual for the format of the file, or the one that is chosen here.",
+            "Choose z for surveys and machine parts that lie on their side.",
+        ),
+    ] = "auto"
     rotation: Annotated[
         str,
         Choices(("turntable", "free"), ("Turntable", "Free")),

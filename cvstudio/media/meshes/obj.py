@@ -13,7 +13,7 @@ from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.media.meshes.polygons import triangle_corners
 from cvstudio.media.meshes.surfaces import Notes, measured, scaled_colours
 from cvstudio.media.meshes.text_meshes import decimal_points, joined_lines, plain_text
-from cvstudio.media.meshes.textures import SurfaceMaterial, joined, picture_beside, read_beside
+from cvstudio.media.meshes.textures import SurfaceMaterial, joined, picture_beside, read_beside, spellings
 
 _WHITE = 255
 _PICTURES = (b"map_kd", b"map_ka")
@@ -185,13 +185,13 @@ def _painted(
         return plain
     known: dict[bytes, SurfaceMaterial] = {}
     for library in found.libraries:
-        text = read_beside(folder, library.decode("utf-8", "replace"))
+        text = read_beside(folder, library)
         if text is None:
-            texts = [read_beside(folder, name.decode("utf-8", "replace")) for name in library.split()]
+            texts = [read_beside(folder, name) for name in library.split()]
             text = b"\n".join(part for part in texts if part is not None)
         known |= _materials(text, folder, notes)
     if not known:
-        names = ", ".join(library.decode("utf-8", "replace") for library in found.libraries)
+        names = ", ".join(spellings(library)[0] for library in found.libraries)
         notes["Materials"] = f"{names} was not found beside the file"
         return plain
     materials = [known.get(name, plain) for name in found.names]
@@ -227,7 +227,7 @@ def _materials(text: bytes, folder: Path | None, notes: Notes) -> dict[bytes, Su
         if not file:
             continue
         if file not in read:
-            read[file] = picture_beside(folder, file.decode("utf-8", "replace"), notes)
+            read[file] = picture_beside(folder, file, notes)
         materials[name] = replace(materials[name], picture=read[file])
     return materials
 

@@ -35,7 +35,7 @@ _PLACES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "te
 """Names of the place of a vertex in the texture."""
 _CORNER_PLACES, _PICTURE_NUMBER = "texcoord", "texnumber"
 """Properties of faces, as MeshLab writes them."""
-_TEXTURE_FILE = re.compile(r"(?m)^comment\s+TextureFile\s+(.+?)\s*$")
+_TEXTURE_FILE = re.compile(r"(?im)^comment\s+TextureFile\s+(.+?)\s*$")
 _QUIET = {"x", "y", "z", "alpha", "diffuse_alpha", "a"}
 _GAUSSIAN = ("f_dc_", "f_rest_", "rot_", "scale_")
 """Beginnings of names of what describes a Gaussian, and is no measured value."""
@@ -76,7 +76,7 @@ def read_ply(content: bytes, folder: Path | None = None) -> TriangleMesh | Point
     header = _HEADER.match(content)
     if header is None:
         raise ValueError("no PLY header")
-    described = header[1].decode("utf-8", "replace")
+    described = header[1].decode("latin-1")
     encoding, elements = _parse(described)
     commas: Notes = {}
     if encoding == "ascii":
@@ -163,7 +163,7 @@ def _textured(
     notes: Notes,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
     """Places in the texture, and the texture: several pictures are joined."""
-    materials = [SurfaceMaterial(picture_beside(folder, name, notes)) for name in names]
+    materials = [SurfaceMaterial(picture_beside(folder, name.encode("latin-1"), notes)) for name in names]
     if not materials or all(material.picture is None for material in materials):
         return uv, None
     numbers = faces.get(_PICTURE_NUMBER)

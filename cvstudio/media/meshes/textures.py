@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ _MOST_TILES = 64
 _BORDER = 4
 """Pixels of its own edge around each picture of a joined texture, so that none shines into another."""
 _FLOAT = np.float32
+_ENCODINGS = ("utf-8", "cp949", "latin-1")
+"""Of the names of files; the last one decodes anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +50,28 @@ def decoded(content: bytes) -> NDArray[np.uint8]:
         return np.array(picture.convert("RGB"), np.uint8)
 
 
-def read_beside(folder: Path | None, name: str) -> bytes | None:
+def spellings(name: bytes) -> tuple[str, ...]:
+    """A name as text in the encodings in which programs write it, the likeliest first."""
+    texts = []
+    for encoding in _ENCODINGS:
+        with contextlib.suppress(UnicodeDecodeError):
+            texts.append(name.decode(encoding))
+    return tuple(dict.fromkeys(texts))
+
+
+def read_beside(folder: Path | None, name: bytes) -> bytes | None:
     """The content of a file that another in `folder` names, by its path from there or by its own name alone; None where
     there is none. Nothing outside of the folder is opened, as the name comes from a file of others."""
     if folder is None or not name.strip():
         return None
-    parts = [part for part in name.strip().strip('"').replace("\\", "/").split("/") if part not in ("", ".")]
-    for tried in (parts, parts[-1:]):
-        if ".." in tried or not tried:
-            continue
-        path = _without_case(folder, tried)
-        if path is not None and path.resolve().is_relative_to(folder.resolve()):
-            return path.read_bytes()
+    for text in spellings(name):
+        parts = [part for part in text.strip().strip('"').replace("\\", "/").split("/") if part not in ("", ".")]
+        for tried in (parts, parts[-1:]):
+            if ".." in tried or not tried:
+                continue
+            path = _without_case(folder, tried)
+            if path is not None and path.resolve().is_relative_to(folder.resolve()):
+                return path.read_bytes()
     return None
 
 
@@ -77,16 +90,16 @@ def _without_case(folder: Path, parts: Sequence[str]) -> Path | None:
     return path if path.is_file() else None
 
 
-def picture_beside(folder: Path | None, name: str, notes: Notes) -> NDArray[np.uint8] | None:
+def picture_beside(folder: Path | None, name: bytes, notes: Notes) -> NDArray[np.uint8] | None:
     """The texture of a name, or None, which `notes` tell."""
-    content = read_beside(folder, name)
+    content, title = read_beside(folder, name), spellings(name)[0]
     if content is not None:
         try:
             return decoded(content)
         except (OSError, ValueError):
-            notes["Texture"] = f"{name}, which is no picture that can be read"
+            notes["Texture"] = f"{title}, which is no picture that can be read"
             return None
-    notes["Texture"] = f"{name} was not found beside the file"
+    notes["Texture"] = f"{title} was not found beside the file"
     return None
 
 

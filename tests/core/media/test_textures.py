@@ -161,6 +161,42 @@ def test_names_of_textures_as_other_machines_write_them(tmp_path: Path, name: st
     np.testing.assert_array_equal(colours[0], sampled(picture, np.array([0.5, 0.2])))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_names_in_korean(tmp_path: Path, encoding: str) -> None:
+    """Programs of Windows write them in its own encoding."""
+    picture = noise(6, 6, 6)
+    Image.fromarray(picture).save(tmp_path / "나무 무늬.png")
+    (tmp_path / "재질.mtl").write_bytes(MTL.format(name="나무 무늬.png").encode(encoding))
+    (tmp_path / "a.obj").write_bytes(OBJ.replace("my materials", "재질").encode(encoding))
+    own = mesh(tmp_path / "a.obj")
+    assert own.uv is not None
+    assert own.texture is not None
+    np.testing.assert_array_equal(sampled(own.texture, inner(own.uv))[0], sampled(picture, np.array([0.5, 0.2])))
+
+
+def test_a_ply_of_cloudcompare_with_its_texture_and_all_of_its_scalars(tmp_path: Path) -> None:
+    """CloudCompare/CloudCompare 1520: it wrote TEXTUREFILE; 1476: of three scalar fields one came."""
+    picture = noise(3, 4, 4)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    names = ("s", "t", "intensity", "label", "padding")
+    header = "ply\nformat ascii 1.0\ncomment TEXTUREFILE a.png\nelement vertex 3\n" + "".join(
+        f"property float {name}\n" for name in ("x", "y", "z", *names)
+    )
+    rows = "0 0 0 0 0 5 1 0\n1 0 0 1 0 6 2 0\n0 1 0 0 1 7 3 0\n3 0 1 2\n"
+    (tmp_path / "a.ply").write_text(
+        f"{header}element face 1\nproperty list uchar int vertex_indices\nend_header\n{rows}"
+    )
+    own = mesh(tmp_path / "a.ply")
+    np.testing.assert_array_equal(own.texture, picture)
+    np.testing.assert_array_equal(own.uv, [[[0, 0], [1, 0], [0, 1]]])
+    assert [(field.name, *field.values.tolist()) for field in own.scalars] == [
+        ("intensity", 5, 6, 7),
+        ("label", 1, 2, 3),
+        ("padding", 0, 0, 0),
+    ]
+    assert "Not read" not in dict(own.notes)
+
+
 def test_nothing_outside_of_the_folder_is_opened(tmp_path: Path) -> None:
     Image.fromarray(noise(7, 4, 4)).save(tmp_path / "secret.png")
     (tmp_path / "inner").mkdir()

@@ -54,14 +54,29 @@ def test_a_project_is_seen_from_where_it_was_saved(qtbot: QtBot, window: MainWin
     window.controller.undo()
     assert view.camera.rotation[2, 1] < 0.5
     window.project.open(tmp_path / "p.cvstudio")
-    qtbot.waitUntil(lambda: view.camera.distance == saved.distance and view.at_rest, timeout=WAIT_MS)
+    # It looks from above again.
+    qtbot.waitUntil(lambda: view.camera.rotation[2, 1] > 0.9 and view.at_rest, timeout=WAIT_MS)
     np.testing.assert_allclose(view.camera.rotation, saved.rotation)
+    assert view.camera.distance == saved.distance
     np.testing.assert_allclose(view.camera.target, saved.target)
     # What is shown and hidden afterwards leaves it there.
     view.look_from("front")
     (row,) = spatial.scene.rows
     spatial.rename(row.key, "Ball")
     assert view.camera.rotation[2, 1] < 0.5
+
+
+def test_the_axis_that_points_up_is_chosen(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    view = shown(qtbot, window, export(tmp_path / "a.ply"))
+    assert view.camera.up == "y"
+    for axis, number in (("z", 2), ("y", 1)):
+        window.controller.spatial.set_look("up_axis", axis)
+        qtbot.waitUntil(lambda axis=axis: view.camera.up == axis and view.at_rest, timeout=WAIT_MS)
+        # In the picture it goes up, and to neither side.
+        right, up, _ = view.camera.rotation[:, number]
+        assert (abs(right) < 1e-9, up > 0.5) == (True, True)
+    window.controller.undo()
+    assert view.camera.up == "z"
 
 
 def test_objects_are_renamed_in_the_tree(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
