@@ -30,7 +30,6 @@ MAX_LINES = 500
 THREADS = {
     "cvstudio/media/camera.py": "a device that is read as fast as it delivers",
     "cvstudio/media/playback/player.py": "the feeder of the sound card, which must not wait for a lane",
-    "cvstudio/models/inspection/tuning_process.py": "a wait for the end of the program, in a process of its own",
     "cvstudio/weights/http.py": "a read that blocks on the network and is abandoned at a cancel",
     "cvstudio/models/inspection/tuning_process.py": "a read in the other process that ends with the program",
     "cvstudio/cli/terminal.py": "a read of the terminal, which nothing can break off",

@@ -30,7 +30,7 @@ from cvstudio.media import Media, MediaKind
 from cvstudio.media.camera import newest_frame
 from cvstudio.media.damage.losses import LOSSES
 from cvstudio.media.reader_pool import Readers, read_sample, sample_key
-from cvstudio.models.runtime.cpu_threads import frames_at_once, leaving_a_core
+from cvstudio.models.runtime.cpu_threads import frames_at_once, leaving_a_core, shares_cores
 from cvstudio.models.runtime.host import Host
 from cvstudio.session.resolve import CanvasLayer, ViewState
 from ui.base.jobs_bridge import JobsBridge
@@ -194,22 +194,14 @@ class Pipeline(QObject):
             work = run_stage(request, index, inputs, self.cache, progress)
             return self.timings.timed((instance.id, stage.name), work)
 
-        in_torch = stage.uses_network and model is not None and model.weights and self.host.device == "cpu"
         timing = self.timings.get((instance.id, stage.name))
         # The least: one slow frame of a busy moment would give the network all cores, and so make the next ones slow.
         quick = timing is not None and timing.least_secs < QUICK_SECS
-        # Two networks that both took all cores would wait for each other. OpenVINO alone goes on with all of them: its
-        # threads share a picture out in small parts.
-        shares = playing and in_torch and (streams > 1 or (quick and not self._in_openvino(instance)))
+        network = model if playing and stage.uses_network else None
+        shares = shares_cores(network, instance.weights, self.host, streams, quick=quick)
         with leaving_a_core(streams) if shares else nullcontext():
             for _ in self.host.run(run) if stage.uses_network else run():
                 yield True
-
-    def _in_openvino(self, instance: AnalysisInstance) -> bool:
-        """Whether the network of `instance` is loaded and runs in OpenVINO."""
-        model = instance.model_spec
-        precision = self.host.precision_of(model, instance.weights) if model is not None else None
-        return precision is not None and precision.engine == "openvino"
 
     def _samples(self, request: Request, instance: AnalysisInstance, index: int) -> dict[str, Any] | None:
         """Samples by slot for the stage at `index`, see `Inputs.samples`; for a shared stage only the canvas slot's.

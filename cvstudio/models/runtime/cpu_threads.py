@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +46,24 @@ def frames_at_once(model: ModelSpec | None, host: Host, *, streams: int | None =
     if model is None or "reentrant" not in model.capabilities or host.device != "cpu":
         return 1
     return cpu_streams(model) if streams is None else streams
+
+
+def shares_cores(model: ModelSpec | None, weights: Path | None, host: Host, streams: int, *, quick: bool) -> bool:
+    """Whether the network of `model` leaves a core to others while a video plays.
+
+    Two networks that both took all cores would wait for each other. OpenVINO alone goes on with all of them: its threads
+    share a picture out in small parts.
+
+    Parameters
+    ----------
+    weights : the user's checkpoint
+    streams : frames that it processes at once
+    quick : whether a frame takes so little that the last core speeds it up little
+    """
+    if model is None or not model.weights or host.device != "cpu":
+        return False
+    precision = host.precision_of(model, weights)
+    return streams > 1 or (quick and (precision is None or precision.engine != "openvino"))
 
 
 def share_cores(streams: int) -> None:
