@@ -39,9 +39,6 @@ from ui.control.stopped_stages import StoppedStages
 if TYPE_CHECKING:
     from cvstudio.media.formats.audio import AudioReader
 
-QUICK_SECS = 0.1
-"""Below this time per frame in seconds, a network leaves one core to the window: the last core speeds it up little."""
-
 DECODE, DRAW, PAINT = "decode", "draw", "paint"
 """Keys of `Pipeline.timings`; those of stages are (instance id, stage name)."""
 
@@ -196,9 +193,9 @@ class Pipeline(QObject):
 
         timing = self.timings.get((instance.id, stage.name))
         # The least: one slow frame of a busy moment would give the network all cores, and so make the next ones slow.
-        quick = timing is not None and timing.least_secs < QUICK_SECS
+        secs = timing.least_secs if timing is not None else None
         network = model if playing and stage.uses_network else None
-        shares = shares_cores(network, instance.weights, self.host, streams, quick=quick)
+        shares = shares_cores(network, instance.weights, self.host, streams, secs)
         with leaving_a_core(streams) if shares else nullcontext():
             for _ in self.host.run(run) if stage.uses_network else run():
                 yield True

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from cvstudio.models.spec import ModelSpec
 
 
+QUICK_SECS = 0.1
+"""Below this time per frame in seconds, a network leaves one core to the window: the last core speeds it up little."""
+
+
 def let_waiting_threads_sleep() -> None:
     """Make idle OpenMP threads sleep instead of spin; call it before torch is imported.
 
@@ -48,21 +52,24 @@ def frames_at_once(model: ModelSpec | None, host: Host, *, streams: int | None =
     return cpu_streams(model) if streams is None else streams
 
 
-def shares_cores(model: ModelSpec | None, weights: Path | None, host: Host, streams: int, *, quick: bool) -> bool:
+def shares_cores(
+    model: ModelSpec | None, weights: Path | None, host: Host, streams: int, least_secs: float | None
+) -> bool:
     """Whether the network of `model` leaves a core to others while a video plays.
 
-    Two networks that both took all cores would wait for each other. OpenVINO alone goes on with all of them: its threads
-    share a picture out in small parts.
+    Two networks that both took all cores would wait for each other. OpenVINO alone goes on with all of them: its
+    threads share a picture out in small parts.
 
     Parameters
     ----------
     weights : the user's checkpoint
     streams : frames that it processes at once
-    quick : whether a frame takes so little that the last core speeds it up little
+    least_secs : of a frame; None where it is not known
     """
     if model is None or not model.weights or host.device != "cpu":
         return False
     precision = host.precision_of(model, weights)
+    quick = least_secs is not None and least_secs < QUICK_SECS
     return streams > 1 or (quick and (precision is None or precision.engine != "openvino"))
 
 

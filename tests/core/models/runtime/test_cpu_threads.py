@@ -50,8 +50,8 @@ def test_frames_go_side_by_side_through_a_network_that_is_reentrant(
 
 def test_the_networks_in_torch_are_reentrant_and_those_of_others_are_not_known_to_be() -> None:
     for spec in MODELS:
-        # No analysis looks inside the separators, though they are modules of torch.
-        in_torch = "gradients" in spec.capabilities or spec.trunk is not None or spec.task == "separate"
+        # No analysis looks inside these, though they are modules of torch.
+        in_torch = "gradients" in spec.capabilities or spec.trunk is not None or spec.task in ("separate", "depth")
         assert ("reentrant" in spec.capabilities) == in_torch, spec.key
 
 
