@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cvstudio.media.container import decode_video, gives_frame, open_container, video_stream
+from cvstudio.media.damage.avi_index import demuxed
 from cvstudio.media.file_identity import damaged, decoding
 
 
@@ -25,7 +26,7 @@ def frame_ticks(path: Path, origin: int) -> list[int]:
         if stream is None:
             raise damaged(path)
         codec = stream.codec_context.codec.canonical_name
-        for packet in container.demux(stream):
+        for packet in demuxed(container, stream):
             if not gives_frame(packet, codec):
                 continue
             if packet.pts is None:

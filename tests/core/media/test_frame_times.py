@@ -93,3 +93,27 @@ def test_frames_that_only_serve_others_have_no_number(tmp_path: Path) -> None:
             output.mux(hidden)
     starts = check(path)
     assert starts == pytest.approx([0.04 * number for number in range(30) if number % 10 != 4])
+
+
+def test_those_behind_damage_in_an_avi_stay_where_its_index_has_them(tmp_path: Path) -> None:
+    """Its packets state no times: counted, all frames behind those that are lost came too early."""
+    path = write_media(
+        tmp_path / "a.avi",
+        [number * 40 for number in range(50)],
+        codec="mjpeg",
+        options={"q": "2"},
+        pixel_format="yuvj420p",
+    )
+    content = bytearray(path.read_bytes())
+    whole = list(read_frame_times(open_media(path), Cache()).starts)
+    middle = len(content) // 2
+    content[middle : middle + len(content) // 8] = bytes(len(content) // 8)
+    path.write_bytes(content)
+    media = open_media(path)
+    with open_reader(media) as reader:
+        decoded = [frame.pts for frame in iter(reader.next, None)]
+        times = list(reader.frame_times())
+    assert 30 < len(times) <= 50
+    assert times[-1] == pytest.approx(whole[-1])
+    assert all(min(abs(time - other) for other in whole) < 1e-6 for time in times)
+    assert all(min(abs(pts - time) for time in whole) < 1e-6 for pts in decoded)
