@@ -12,8 +12,8 @@ video: a frame is shown together with its result or not at all, so no more than 
 rate of the slower of decoding and network alone, one frame after another, is reached; at least .8 is wanted. On two
 cores a network that takes little more than decoding and drawing cannot reach it, as alone it has both cores: the second
 share is of the rate that decoding and network reach together on these cores, with nothing behind them. On a machine
-that is busy otherwise set OMP_WAIT_POLICY=PASSIVE: threads of a network that spin while they wait for each other make it
-many times slower.
+that is busy otherwise set OMP_WAIT_POLICY=PASSIVE: threads of a network that spin while they wait for each other make
+it many times slower.
 """
 
 from __future__ import annotations
