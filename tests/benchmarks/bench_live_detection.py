@@ -9,10 +9,11 @@ computes in the same way. VIDEO is `talk_1080p.mp4` of ../shared/data/video by d
 suppresses, selects and draws every frame at full size, as an export does before it encodes. "In the window" plays the
 video: a frame is shown together with its result or not at all, so no more than the video's own rate can be reached.
 "Every frame" plays it without a clock, each frame as soon as its result is there. The shares say which part of the
-rate of the slower of decoding and network alone is reached; at least .8 is wanted. On two cores a network that takes
-little more than decoding and drawing cannot reach it, as alone it has both cores: the second share is of the rate that
-decoding and network reach together on these cores, with nothing behind them. On a machine that is busy otherwise set
-OMP_WAIT_POLICY=PASSIVE: threads of a network that spin while they wait for each other make it many times slower.
+rate of the slower of decoding and network alone, one frame after another, is reached; at least .8 is wanted. On two
+cores a network that takes little more than decoding and drawing cannot reach it, as alone it has both cores: the second
+share is of the rate that decoding and network reach together on these cores, with nothing behind them. On a machine
+that is busy otherwise set OMP_WAIT_POLICY=PASSIVE: threads of a network that spin while they wait for each other make
+it many times slower.
 """
 
 from __future__ import annotations
