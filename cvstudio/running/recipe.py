@@ -142,7 +142,7 @@ def binding_from_json(
         folder = saved.get("folder")
         return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
     if "shared_annotations" in saved:
-        return shared[saved["shared_annotations"]]
+        return shared[int(saved["shared_annotations"])]
     if "annotations" in saved:
         return annotations_from_json(saved["annotations"], base)
     if "result_of" in saved:

@@ -14,7 +14,7 @@ from cvstudio.data.track_editing import between
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind, open_media
-from cvstudio.media.annotations._cvat_groups import GROUP, Groups, group_of
+from cvstudio.media.annotations._groups import GROUP, Groups, group_of
 from cvstudio.media.annotations._left_out import Collector, Report, readable
 from cvstudio.media.annotations._pictures import find_pictures
 from cvstudio.media.annotations._values import integer
@@ -144,8 +144,8 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
         count = open_media(labelled.videos[prefix]).frame_count
     except MediaError:
         count = None
-    tracks: dict[tuple[object, ...], CvatTrack] = {}
-    most_parts: dict[tuple[object, ...], Annotation] = {}
+    tracks: dict[tuple[tuple[int, ...], int, tuple[object, ...]], CvatTrack] = {}
+    most_parts: dict[tuple[tuple[int, ...], int], Annotation] = {}
     for index, name, labels in readable(labelled, collector, progress):
         frame = frame_number(name, prefix)
         assert frame is not None
@@ -167,8 +167,8 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
     groups = Groups()
     groups.know(most_parts.values())
     numbers = {key: groups.number(item) for key, item in most_parts.items()}
-    for (identity, category, _), track in tracks.items():
-        track.group = numbers[identity, category]
+    for (owner, category, _), track in tracks.items():
+        track.group = numbers[owner, category]
     return list(tracks.values())
 
 

@@ -1,10 +1,13 @@
-"""What is left out of labels, and the geometry by which it is."""
+"""What is left out of labels, and the geometry by which it is, with that of turned shapes."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cvstudio.data.frame_names import frame_number
 from cvstudio.data.geometry import Size
@@ -184,3 +187,20 @@ def box_of_points(points: Iterable[Point]) -> Box | None:
 def box_of(polygons: Iterable[Polygon], mask: LabelledMask | None) -> Box | None:
     """The box around outlines or a mask; None without either."""
     return mask_box(mask) if mask is not None else box_of_points(point for part in polygons for point in part)
+
+
+def turned(offsets: NDArray[np.float64], middle: Sequence[float], degrees: float) -> Polygon:
+    """Corners at `offsets` (n, 2) from the middle, turned clockwise as they are seen; empty where they are too far
+    away to be numbers."""
+    turn = np.deg2rad(degrees)
+    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        corners = offsets @ matrix + middle
+    return tuple((float(x), float(y)) for x, y in corners) if np.isfinite(corners).all() else ()
+
+
+def turned_box(box: Box, degrees: float) -> Polygon:
+    """Corners of a box, see `turned`."""
+    x1, y1, x2, y2 = box
+    half = np.array([[x1 - x2, y1 - y2], [x2 - x1, y1 - y2], [x2 - x1, y2 - y1], [x1 - x2, y2 - y1]]) / 2
+    return turned(half, ((x1 + x2) / 2, (y1 + y2) / 2), degrees)

@@ -29,10 +29,10 @@ from cvstudio.media.annotations._left_out import (
     checked,
     lazy_set,
     readable,
+    turned_box,
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
-from cvstudio.media.annotations._turning import turned_box
 from cvstudio.media.annotations._values import (
     ends_of,
     flat_polygon,

@@ -21,7 +21,6 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Polygon
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat, WriteOptions
-from cvstudio.media.annotations._cvat_groups import GROUP, Groups, group_of, with_parts_joined
 from cvstudio.media.annotations._cvat_skeletons import skeleton_drawing, skeleton_lines
 from cvstudio.media.annotations._cvat_tracks import (
     SHAPES,
@@ -34,6 +33,7 @@ from cvstudio.media.annotations._cvat_tracks import (
     track_shapes,
     with_video,
 )
+from cvstudio.media.annotations._groups import GROUP, Groups, group_of, with_parts_joined
 from cvstudio.media.annotations._left_out import (
     MORE_POINTS,
     Collector,
@@ -43,10 +43,11 @@ from cvstudio.media.annotations._left_out import (
     checked,
     lazy_set,
     readable,
+    turned,
+    turned_box,
     without_duplicates,
 )
 from cvstudio.media.annotations._pictures import find_pictures, picture_size
-from cvstudio.media.annotations._turning import turned, turned_box
 from cvstudio.media.annotations._values import ends_of, integer, number, stated_size
 from cvstudio.media.annotations._xml import attribute, in_xml, read_xml, tell_escapes, text_in
 from cvstudio.media.file_identity import quoted

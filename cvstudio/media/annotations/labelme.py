@@ -34,6 +34,7 @@ from cvstudio.media.annotations._files import (
     stem_of,
     write_text,
 )
+from cvstudio.media.annotations._groups import joined_parts
 from cvstudio.media.annotations._labelme_points import (
     HIDDEN_FLAG,
     POINTS_CLASS,
@@ -52,7 +53,6 @@ from cvstudio.media.annotations._left_out import (
     readable,
     without_duplicates,
 )
-from cvstudio.media.annotations._parts import joined_parts
 from cvstudio.media.annotations._pictures import Folders, find_pictures, picture_size
 from cvstudio.media.annotations._values import (
     as_utf8,

@@ -1,16 +1,18 @@
-"""Groups in CVAT's XML: shapes of one class and kind that share a `group_id` are the parts of one object, as in CVAT's
-own export to COCO."""
+"""Groups of CVAT and LabelMe: shapes of one class and kind that share a `group_id` are the parts of one object, as in
+CVAT's own export to COCO."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from xml.etree import ElementTree
 
-from cvstudio.data.labels import Annotation
-from cvstudio.media.annotations._parts import joined_parts
+import numpy as np
+
+from cvstudio.data.labels import Annotation, LabelledMask
+from cvstudio.media.annotations._left_out import box_of
 from cvstudio.media.annotations._values import integer
 
 GROUP = "group_id"
@@ -26,10 +28,10 @@ def group_of(element: ElementTree.Element) -> int | None:
 
 def with_parts_joined(shapes: Iterable[tuple[Annotation, int | None, str]]) -> Iterator[Annotation]:
     """The objects of a picture from its shapes, each with its group and kind, in the order of their first parts."""
-    objects: dict[tuple[object, ...], list[Annotation]] = {}
+    objects: dict[tuple[int | None, str, int], list[Annotation]] = {}
     for index, (annotation, group, kind) in enumerate(shapes):
         part = group is not None and kind in PARTS
-        key = (group, kind, annotation.category) if part else (group, index)
+        key = (group, kind, annotation.category) if part else (group, "", index)
         objects.setdefault(key, []).append(annotation)
     in_group = Counter(key[0] for key in objects)
     for (group, *_), parts in objects.items():
@@ -37,6 +39,29 @@ def with_parts_joined(shapes: Iterable[tuple[Annotation, int | None, str]]) -> I
         if group is not None and in_group[group] > 1:
             joined = dataclasses.replace(joined, attributes={**joined.attributes, GROUP: str(group)})
         yield joined
+
+
+def joined_parts(parts: Sequence[Annotation]) -> Annotation:
+    """One object from its parts, all of them with outlines or all with masks; what they say besides is that of the
+    first which says it."""
+    attributes = {name: text for part in reversed(parts) for name, text in part.attributes.items()}
+    polygons = tuple(polygon for part in parts for polygon in part.polygons)
+    masks = [part.mask for part in parts if part.mask is not None]
+    mask = _union(masks) if masks else None
+    box = box_of(polygons, mask)
+    assert box is not None
+    return dataclasses.replace(parts[0], box=box, polygons=polygons, mask=mask, attributes=attributes)
+
+
+def _union(masks: Sequence[LabelledMask]) -> LabelledMask:
+    left, top = min(item.left for item in masks), min(item.top for item in masks)
+    right = max(item.left + item.pixels.shape[1] for item in masks)
+    bottom = max(item.top + item.pixels.shape[0] for item in masks)
+    pixels = np.zeros((bottom - top, right - left), bool)
+    for item in masks:
+        height, width = item.pixels.shape
+        pixels[item.top - top : item.top - top + height, item.left - left : item.left - left + width] |= item.pixels
+    return LabelledMask(pixels, left, top)
 
 
 # Writing ------------------------------------------------------------------------------------------------------------
