@@ -144,7 +144,7 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
         count = open_media(labelled.videos[prefix]).frame_count
     except MediaError:
         count = None
-    tracks: dict[tuple[tuple[int, ...], int, tuple[bool | int, ...]], CvatTrack] = {}
+    tracks: dict[tuple[tuple[int, ...], int, tuple[object, ...]], CvatTrack] = {}
     most_parts: dict[tuple[tuple[int, ...], int], Annotation] = {}
     for index, name, labels in readable(labelled, collector, progress):
         frame = frame_number(name, prefix)
@@ -155,7 +155,7 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
             parts = item.polygons or (None,)
             for part in range(len(parts)):
                 kind = (item.mask is not None, bool(item.polygons), bool(item.keypoints), part)
-                identity: tuple[int, ...] = (item.track_id,) if item.track_id is not None else (index, place)
+                identity = (item.track_id,) if item.track_id is not None else (index, place)
                 track = tracks.setdefault((identity, item.category, kind), CvatTrack({}, count))
                 before = most_parts.setdefault((identity, item.category), item)
                 if len(before.polygons) < len(item.polygons):
@@ -167,8 +167,8 @@ def gathered_tracks(labelled: LabelledSet, prefix: str, collector: Collector, pr
     groups = Groups()
     groups.know(most_parts.values())
     numbers = {key: groups.number(item) for key, item in most_parts.items()}
-    for (identity, category, _), track in tracks.items():
-        track.group = numbers[identity, category]
+    for (owner, category, _), track in tracks.items():
+        track.group = numbers[owner, category]
     return list(tracks.values())
 
 

@@ -1,5 +1,5 @@
-"""Groups: shapes of one class and kind that share a group are the parts of one object, in LabelMe's files and in
-CVAT's XML (`group_id`, as in CVAT's own export to COCO)."""
+"""Groups of CVAT and LabelMe: shapes of one class and kind that share a `group_id` are the parts of one object, as in
+CVAT's own export to COCO."""
 
 from __future__ import annotations
 
@@ -41,6 +41,29 @@ def with_parts_joined(shapes: Iterable[tuple[Annotation, int | None, str]]) -> I
         yield joined
 
 
+def joined_parts(parts: Sequence[Annotation]) -> Annotation:
+    """One object from its parts, all of them with outlines or all with masks; what they say besides is that of the
+    first which says it."""
+    attributes = {name: text for part in reversed(parts) for name, text in part.attributes.items()}
+    polygons = tuple(polygon for part in parts for polygon in part.polygons)
+    masks = [part.mask for part in parts if part.mask is not None]
+    mask = _union(masks) if masks else None
+    box = box_of(polygons, mask)
+    assert box is not None
+    return dataclasses.replace(parts[0], box=box, polygons=polygons, mask=mask, attributes=attributes)
+
+
+def _union(masks: Sequence[LabelledMask]) -> LabelledMask:
+    left, top = min(item.left for item in masks), min(item.top for item in masks)
+    right = max(item.left + item.pixels.shape[1] for item in masks)
+    bottom = max(item.top + item.pixels.shape[0] for item in masks)
+    pixels = np.zeros((bottom - top, right - left), bool)
+    for item in masks:
+        height, width = item.pixels.shape
+        pixels[item.top - top : item.top - top + height, item.left - left : item.left - left + width] |= item.pixels
+    return LabelledMask(pixels, left, top)
+
+
 # Writing ------------------------------------------------------------------------------------------------------------
 
 
@@ -71,26 +94,3 @@ class Groups:
         if kind != "polygon" or len(annotation.polygons) < 2:
             return None
         return next(number for number in self._fresh if number not in self._known.values())
-
-
-def joined_parts(parts: Sequence[Annotation]) -> Annotation:
-    """One object from its parts, all of them with outlines or all with masks; what they say besides is that of the
-    first which says it."""
-    attributes = {name: text for part in reversed(parts) for name, text in part.attributes.items()}
-    polygons = tuple(polygon for part in parts for polygon in part.polygons)
-    masks = [part.mask for part in parts if part.mask is not None]
-    mask = _union(masks) if masks else None
-    box = box_of(polygons, mask)
-    assert box is not None
-    return dataclasses.replace(parts[0], box=box, polygons=polygons, mask=mask, attributes=attributes)
-
-
-def _union(masks: Sequence[LabelledMask]) -> LabelledMask:
-    left, top = min(item.left for item in masks), min(item.top for item in masks)
-    right = max(item.left + item.pixels.shape[1] for item in masks)
-    bottom = max(item.top + item.pixels.shape[0] for item in masks)
-    pixels = np.zeros((bottom - top, right - left), bool)
-    for item in masks:
-        height, width = item.pixels.shape
-        pixels[item.top - top : item.top - top + height, item.left - left : item.left - left + width] |= item.pixels
-    return LabelledMask(pixels, left, top)
