@@ -1,4 +1,4 @@
-"""Class visualisation: the picture that a network takes for a class, or to which a unit answers most.
+"""Activation maximisation: the picture that a network takes for a class, or to which a unit answers most.
 
 Sources: those of `_ascent`.
 """
@@ -251,7 +251,7 @@ def start_facts(start: AscentStart, values: Mapping[str, Any]) -> InputFacts:
 ANALYSES.register(
     Analysis(
         key="class-visualisation",
-        title="Class visualisation",
+        title="Activation maximisation",
         summary="Grows the picture that a network takes for a class, or to which one of its units answers most.",
         action="See what a network imagines",
         icon="image",
