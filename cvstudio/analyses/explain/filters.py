@@ -165,7 +165,6 @@ def run_filter_view(inputs: Inputs, params: FilterViewParams, progress: Progress
         layer.name,
         what,
         (filters, channels, height, width),
-        inputs.source,
     )
 
 

@@ -92,7 +92,6 @@ def run_insertion_deletion(inputs: Inputs, params: InsertionParams, progress: Pr
         0.0,
         1.0,
         "",
-        source=inputs.source,
     )
     areas = [f"{area:.3f}" for area in result.areas()]
     summary = f"{name}: insertion {areas[0]} ({areas[2]} at random), deletion {areas[1]} ({areas[3]} at random)"

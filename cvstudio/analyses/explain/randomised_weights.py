@@ -73,12 +73,12 @@ def run_randomised(inputs: Inputs, params: RandomisedParams, progress: Progress)
         progress(number / params.most, f"{number} layers")
         names.append(name)
         similarities.append(rank_correlation(learnt, map_of(changed, pixels, explained, params.method, layer)))
-        yield _result(names, similarities, params.method, explained.label, inputs)
+        yield _result(names, similarities, params.method, explained.label)
         if number == params.most:
             return
 
 
-def _result(names: list[str], similarities: list[float], method: str, label: str, inputs: Inputs) -> ScoreCurves:
+def _result(names: list[str], similarities: list[float], method: str, label: str) -> ScoreCurves:
     values = np.array([similarities], np.float32)
     return ScoreCurves(
         np.arange(len(names), dtype=np.float64),
@@ -90,7 +90,6 @@ def _result(names: list[str], similarities: list[float], method: str, label: str
         1.0,
         f"{method} of {label}: {similarities[-1]:.2f} with {len(names) - 1} random layers",
         tuple(names),
-        inputs.source,
     )
 
 

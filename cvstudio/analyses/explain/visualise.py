@@ -1,4 +1,4 @@
-"""Class visualisation: the picture that a network takes for a class, or to which a unit answers most.
+"""Activation maximisation: the picture that a network takes for a class, or to which a unit answers most.
 
 Sources: those of `_ascent`.
 """
@@ -158,7 +158,7 @@ def run_ascent(inputs: Inputs, params: AscentParams, progress: Progress) -> Iter
         if step < params.steps and time.monotonic() - last_yield < YIELD_SECS:
             continue
         last_yield = time.monotonic()
-        yield _result(network, index, objective, picture, levels.to_input(picture), subject, step, params, inputs)
+        yield _result(network, index, objective, picture, levels.to_input(picture), subject, step, params)
 
 
 def options_of(params: AscentParams) -> AscentOptions:
@@ -216,7 +216,6 @@ def _result(
     subject: str,
     step: int,
     params: AscentParams,
-    inputs: Inputs,
 ) -> Visualisation:
     import torch
     from scipy.special import softmax
@@ -235,7 +234,6 @@ def _result(
         Rect(0.0, 0.0, float(width), float(height)),
         1.0,
         Size(width, height),
-        source=inputs.source,
         subject=subject,
         score=score,
         probability=probability,
@@ -251,7 +249,7 @@ def start_facts(start: AscentStart, values: Mapping[str, Any]) -> InputFacts:
 ANALYSES.register(
     Analysis(
         key="class-visualisation",
-        title="Class visualisation",
+        title="Activation maximisation",
         summary="Grows the picture that a network takes for a class, or to which one of its units answers most.",
         action="See what a network imagines",
         icon="image",
