@@ -133,6 +133,7 @@ ANALYSES.register(
         result=Depth,
         order=32,
         task="depth",
+        default_model="depth-lite0",
         samples={"picture": "scene"},
         on_start_page=False,
         automatic=False,

@@ -28,7 +28,7 @@ from cvstudio.training.schedule import warm_hold_decay
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS, DECAY_EPOCHS = 12, 3
+EPOCHS, DECAY_EPOCHS = 8, 4
 """Epochs, and those at their end in which the learning rate falls: before, it is constant."""
 
 BATCH, STEPS = 8, 40
@@ -43,7 +43,7 @@ SHARES = {"nyu": 0.55, "world": 0.17, "camvid": 0.08, "photographs": 0.2}
 
 DETECTOR = "pyramid-lite0"
 OVERLAP = 0.6
-VALIDATE_EVERY = 6
+VALIDATE_EVERY = 4
 
 
 class DepthTask:

@@ -92,6 +92,19 @@ def test_the_default_classifier_is_as_good_as_its_card_says(data):
     assert figures["ImageNet top-1"] == pytest.approx(known.figures["ImageNet top-1"], abs=0.15)
 
 
+def test_the_depth_network_is_as_good_as_its_card_says(data):
+    recipe = RECIPES["depth"]
+    for name in ("photos", "coco128", *recipe.files):
+        data(*name.split("/"))
+    figures = recipe.evaluate(folder(), None, None, 24, Progress())
+    known = card(recipe.model)
+    assert known.figures["abs-rel"] < 0.18
+    assert known.figures["right indoors"] > 0.8
+    # Of 24 frames of few rooms the error has a standard error of a tenth of it, the pairs one of 4 points.
+    assert figures["abs-rel"] == pytest.approx(known.figures["abs-rel"], rel=0.4)
+    assert figures["right outdoors"] == pytest.approx(known.figures["right outdoors"], abs=0.15)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.key)
 def test_the_whole_evaluation_gives_the_cards_figures(recipe, data):
