@@ -65,7 +65,8 @@ def _sampled(picture: Floats, places: NDArray[np.float64]) -> Floats:
     import cv2
 
     height, width = picture.shape
-    inside = np.all((places > 0.5) & (places < [width - 0.5, height - 0.5]), axis=2)
+    within = (places > 0.5) & (places < np.array([width - 0.5, height - 0.5]))
+    inside = np.asarray(within.all(axis=2))
     at = np.where(inside[..., None], places - 0.5, 0).astype(np.float32)
     values = np.empty(inside.shape, np.float32)
     for start in range(0, len(at), 30_000):  # OpenCV takes no larger maps

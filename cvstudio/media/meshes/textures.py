@@ -153,9 +153,9 @@ class _Block:
 
     @property
     def pixels(self) -> int:
-        height: int = self.picture.shape[0] * self.tiles[1] + 2 * _BORDER
-        width: int = self.picture.shape[1] * self.tiles[0] + 2 * _BORDER
-        return height * width
+        """Of the whole block."""
+        height, width = self.picture.shape[:2]
+        return int((height * self.tiles[1] + 2 * _BORDER) * (width * self.tiles[0] + 2 * _BORDER))
 
     def drawn(self, scale: float) -> NDArray[np.uint8]:
         import cv2
