@@ -142,7 +142,8 @@ def binding_from_json(
         folder = saved.get("folder")
         return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
     if "shared_annotations" in saved:
-        return shared[int(saved["shared_annotations"])]
+        annotations: AnnotationSet = shared[saved["shared_annotations"]]
+        return annotations
     if "annotations" in saved:
         return annotations_from_json(saved["annotations"], base)
     if "result_of" in saved:
@@ -306,6 +307,21 @@ def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
 def checked_spatial_look(saved: Mapping[str, Any]) -> dict[str, Any]:
     """Values of `SpatialLook` from a file. Raises ParamsError."""
     from_mapping(SpatialLook, saved)
+    return dict(saved)
+
+
+def checked_eye(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """From where the 3D view is looked at: what `OrbitCamera.to_json` gives, and the name of its "scene".
+
+    What is no camera is left out, as a scene can be seen without.
+    """
+    if not saved:
+        return {}
+    # The window imports this module before its first picture, for which it needs no numpy.
+    from cvstudio.draw.spatial.orbit_camera import OrbitCamera
+
+    if not isinstance(saved, Mapping) or OrbitCamera.from_json(saved) is None:
+        return {}
     return dict(saved)
 
 

@@ -167,8 +167,9 @@ class _Lens:
         import cv2
 
         reach = self._half_field + (1 / self._largest if self._largest else np.inf)
-        within = cv2.inRange(nearness, self._focus - reach, self._focus + reach)
-        return np.asarray(cv2.min(within, 1), np.uint8)
+        within = np.asarray(cv2.inRange(nearness, self._focus - reach, self._focus + reach), np.uint8)
+        # In place: the picture may have tens of millions of pixels.
+        return np.minimum(within, np.uint8(1), out=within)
 
     def blurred(
         self,

@@ -152,9 +152,9 @@ def guided_upsampling(
     aligned = edge_aligned(light, enlarged.astype(np.float32), max(1, round(cell * small[0] / width)))
     slope, offset, _ = _linear_model(light, aligned, enlarged_share, _FITTED_RADIUS, smoothness)
     size = (width, height)
-    result = np.asarray(cv2.resize(slope.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
+    result = np.asarray(cv2.resize(slope.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
     result *= guide
-    result += cv2.resize(offset.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    result += np.asarray(cv2.resize(offset.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
     return np.clip(result, np.float32(low), np.float32(high), out=result)
 
 

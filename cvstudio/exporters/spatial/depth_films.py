@@ -95,8 +95,8 @@ def _scene(item: ExportItem, side: int) -> tuple[NDArray[np.uint8], NDArray[np.f
     size = tuple(max(2, round(length * scale)) for length in result.size)
     pixels = cv2.resize(item.base.rgb8, size, interpolation=cv2.INTER_AREA) if scale < 1 else item.base.rgb8
     # A mean of two depths would be that of nothing.
-    nearness = cv2.resize(nearness, size, interpolation=cv2.INTER_NEAREST_EXACT) if scale < 1 else nearness
-    return np.asarray(pixels, np.uint8), np.asarray(nearness, np.float32)
+    resized = cv2.resize(nearness, size, interpolation=cv2.INTER_NEAREST_EXACT) if scale < 1 else nearness
+    return np.asarray(pixels, np.uint8), np.asarray(resized, np.float32)
 
 
 def focus_pull(

@@ -197,7 +197,7 @@ def _grey(data: bytes) -> NDArray[np.float32]:
     """Levels 0..1 of an encoded picture of one channel, float32 (h, w)."""
     import cv2
 
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    values: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise ValueError("its depth cannot be decoded")
     if values.ndim == 3:
@@ -217,7 +217,7 @@ def _of_heif(content: bytes) -> StoredDepth | None:
     values = (values[..., 0] if values.ndim == 3 else values).astype(np.float32)
     facts: Mapping[str, Any] = depths[0].info.get("metadata") or {}
     near, far = facts.get("z_near"), facts.get("z_far")
-    levels = values / np.float32(values.max() if values.max() > 255 else 255)
+    levels = np.asarray(values / (values.max() if values.max() > 255 else 255), np.float32)
     if facts.get("representation_type") == 0 and near and far and 0 < near < far:
         # Uniform inverse depth (ISO/IEC 23008-2, H.14): the greatest level is the nearest.
         depth = 1 / (levels * np.float32(1 / near - 1 / far) + np.float32(1 / far))

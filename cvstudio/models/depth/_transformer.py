@@ -105,14 +105,15 @@ def _depth_anything(size: str) -> Any:
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
     stages = _STAGES[size]
-    backbone = Dinov2Config(
+    options: dict[str, Any] = {
         **_SIZES[size],
-        image_size=SIDE,
-        patch_size=14,
-        out_features=[f"stage{number}" for number in stages],
-        reshape_hidden_states=False,
-        apply_layernorm=True,
-    )
+        "image_size": SIDE,
+        "patch_size": 14,
+        "out_features": [f"stage{number}" for number in stages],
+        "reshape_hidden_states": False,
+        "apply_layernorm": True,
+    }
+    backbone = Dinov2Config(**options)
     config = DepthAnythingConfig(
         backbone_config=backbone,
         patch_size=14,

@@ -51,7 +51,7 @@ def figure_pairs(rng: np.random.Generator, detections: Detections) -> NDArray[np
     height, width = detections.size.height // STRIDE, detections.size.width // STRIDE
     assert detections.masks is not None
     things = []
-    for row in np.flatnonzero(detections.scores >= SCORE):
+    for row in np.flatnonzero(detections.scores >= SCORE).tolist():
         if detections.labels[detections.classes[row]] not in STANDING:
             continue
         mask = detections.masks.window(row, detections.boxes[row], 1 / STRIDE, 0, 0, width, height)
@@ -91,7 +91,8 @@ def _lower_is_nearer(rng: np.random.Generator, ground: NDArray[np.bool_], count:
     pairs = _drawn(rng, ground, ground, 2 * count)
     swapped = pairs[:, 0] < pairs[:, 2]
     pairs[swapped] = pairs[swapped][:, [2, 3, 0, 1]]
-    return pairs[pairs[:, 0] - pairs[:, 2] > 0.05 * ground.shape[0]][:count]
+    apart = pairs[:, 0] - pairs[:, 2] > 0.05 * ground.shape[0]
+    return np.asarray(pairs[apart][:count], np.int64)
 
 
 def _ground_below(
@@ -103,9 +104,9 @@ def _ground_below(
     # The lowest cell of the ground in the column of each, where it is well below.
     columns = pairs[:, 1]
     lowest = ground.shape[0] - 1 - ground[::-1].argmax(0)
-    has_ground = ground.any(0)[columns] & (lowest[columns] - pairs[:, 0] > 0.15 * ground.shape[0])
+    has_ground = np.any(ground, axis=0)[columns] & (lowest[columns] - pairs[:, 0] > 0.15 * ground.shape[0])
     below = np.stack([lowest[columns], columns, pairs[:, 0], columns], 1)
-    return below[has_ground][:count]
+    return np.asarray(below[has_ground][:count], np.int64)
 
 
 def _beside(box: NDArray[np.floating], height: int, width: int) -> NDArray[np.bool_]:

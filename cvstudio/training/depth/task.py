@@ -17,7 +17,7 @@ from cvstudio.models.runtime.precision import Precision
 from cvstudio.training import sets
 from cvstudio.training.base import Report, Settings
 from cvstudio.training.depth import data as depth_data
-from cvstudio.training.depth import features, orders
+from cvstudio.training.depth import features, orders, views
 from cvstudio.training.depth.features import FeatureBatch, Maps, ViewFeatures
 from cvstudio.training.depth.loss import gradient_error, ordinal, scale_invariant
 from cvstudio.training.depth.views import DepthView
@@ -101,7 +101,7 @@ class DepthTask:
         paths = depth_data.photograph_paths(data, held_out=True)[:limit]
         yield from self._photographs(paths, rng, progress, weak=False)
         frames = (depth_data.nyu_frame(data, number) for number in depth_data.nyu_numbers(data, "validation")[:limit])
-        rooms = (depth_data.depth_view(pixels, depth, depth_data.whole(*depth.shape)) for pixels, depth in frames)
+        rooms = (views.depth_view(pixels, depth, views.whole(*depth.shape)) for pixels, depth in frames)
         yield from features.with_maps(self._frozen_trunk(), rooms, self.settings.device)
 
     def _frozen_trunk(self) -> Any:
@@ -115,7 +115,7 @@ class DepthTask:
 
             trunk = LiteTrunk().eval()
             load_into(trunk, published_trunk(), "the trunk")
-            self._trunk = fuse(trunk).to(self.settings.device, memory_format=torch.channels_last)
+            self._trunk = fuse(trunk).to(self.settings.device).to(memory_format=torch.channels_last)
         return self._trunk
 
     def _photographs(
@@ -134,8 +134,8 @@ class DepthTask:
             pairs = [orders.figure_pairs(rng, detections)]
             if weak:
                 pairs = [pairs[0], orders.bottom_and_top(rng, rows, columns, depth_data.WEAK_PAIRS)]
-            kept = np.concatenate(pairs)[-orders.MOST_PAIRS :]
-            height, width = pixels.shape[0] // orders.STRIDE, pixels.shape[1] // orders.STRIDE
+            kept = np.concatenate(pairs)[-views.MOST_PAIRS :]
+            height, width = pixels.shape[0] // views.STRIDE, pixels.shape[1] // views.STRIDE
             maps = [np.ascontiguousarray(item.transpose(1, 2, 0)).astype(np.float16) for item in seen.maps]
             yield DepthView(pixels, np.zeros((height, width), np.float32), kept), maps
 

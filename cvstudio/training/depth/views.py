@@ -45,7 +45,7 @@ class DepthView:
 
     @property
     def is_upright(self) -> bool:
-        return self.pixels.shape[0] > self.pixels.shape[1]
+        return bool(self.pixels.shape[0] > self.pixels.shape[1])
 
 
 @dataclass(frozen=True)
