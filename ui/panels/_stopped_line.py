@@ -23,7 +23,7 @@ class StoppedLine(QWidget):
         self.text.setWordWrap(True)
         self.button = QPushButton(self.tr("Go on"))
         self.button.setObjectName("go-on-button")
-        self.button.setToolTip(self.tr("Computes what is left, and keeps what is here"))
+        self.button.setToolTip(self.tr("Computes the rest, and keeps what is shown"))
         self.button.clicked.connect(self.wanted)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

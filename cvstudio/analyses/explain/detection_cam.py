@@ -63,8 +63,12 @@ class CandidateMapParams:
     ] = BY_PLACE
     smoothing: Annotated[
         float,
-        Range(0, 4, step=0.25, unit="places"),
-        Doc("Smoothing", "Blurs the map by a Gaussian of this standard deviation.", "0 shows each place of the maps."),
+        Range(0, 4, step=0.25),
+        Doc(
+            "Smoothing",
+            "Blurs the map by a Gaussian of this standard deviation, in places of the map.",
+            "0 shows each place.",
+        ),
     ] = 0.0
     positive: Annotated[
         bool,

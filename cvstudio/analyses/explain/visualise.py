@@ -52,7 +52,7 @@ class AscentParams:
         Doc(
             "Module",
             "Raises a unit of this module of the network, by its name in PyTorch, in place of the class.",
-            "Early ones like edges, later ones parts of things.",
+            "Early ones like edges, later ones parts of objects.",
         ),
     ] = ""
     unit: Annotated[

@@ -183,6 +183,7 @@ ANALYSES.register(
         ),
         result=ScoredSeparation,
         task="separate",
+        default_model="conv-tasnet-small",
         order=46,
         on_start_page=False,
         samples={"first": "voice-a", "second": "voice-b"},

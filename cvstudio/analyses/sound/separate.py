@@ -247,6 +247,7 @@ ANALYSES.register(
         ),
         result=Separation,
         task="separate",
+        default_model="conv-tasnet-small",
         order=45,
         samples={"sound": "dialogue"},
         keywords=(

@@ -27,7 +27,7 @@ from cvstudio.results.spatial.depth import Depth
 
 _LENGTH = Doc("Length", "Time of the film.", "Try 6 for a slow one.")
 _RATE = Doc("Frame rate", "Frames in a second.", "Try 15 for a small file.")
-_SIDE = Doc("Longer side", "Longer side of the film; a larger picture is made smaller.")
+_SIDE = Doc("Longer side", "Longer side of the film; a larger picture is scaled down.")
 _QUALITY = Doc("Quality", "Picture quality.", "Small makes a file about a third of the size.")
 _LENGTHS, _RATES, _SIDES = Range(0.5, 60, step=0.5, unit="s"), Range(5, 60, step=1, unit="fps"), Range(64, 3840, step=2)
 _PERCENT = Range(0, 100, step=1, unit="%")
@@ -188,7 +188,7 @@ EXPORTERS.register(
         ".mp4",
         of(Depth),
         _write_parallax,
-        "A film of the picture from a camera that moves a little aside: near things move more than far ones.",
+        "A film of the picture from a camera that moves a little aside: what is near moves more than what is far.",
         params=ParallaxOptions,
         keywords=("2.5D", "Ken Burns effect", "3D photo", "parallax", "시차", "입체 사진"),
     )

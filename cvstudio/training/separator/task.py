@@ -20,7 +20,7 @@ from cvstudio.training.separator.data import Speech
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS, DECAY_EPOCHS = 120, 24
+EPOCHS, DECAY_EPOCHS = 90, 24
 """Epochs, and those at their end in which the learning rate falls: before, it is constant."""
 
 STEPS, BATCH, SECS = 600, 4, 2.0

@@ -148,6 +148,8 @@ def test_python_errors_are_the_same_sentences(picture):
     with pytest.raises(ParamsError, match="no parameter 'scor'"):
         cvstudio.run("detect", picture, scor=1)
     with pytest.raises(BindingError, match=r"expects 2 file\(s\)"):
+        cvstudio.run("stereo", picture)
+    with pytest.raises(BindingError, match="needs a depth map"):  # which the photograph itself may hold
         cvstudio.run("refocus", picture)
 
 

@@ -114,3 +114,15 @@ def test_the_whole_evaluation_gives_the_cards_figures(recipe, data):
     assert known is not None
     figures = recipe.evaluate(folder(), None, None, None, Progress())
     assert dict(figures) == pytest.approx(dict(known.figures), abs=0.01)
+
+
+def test_the_separator_is_as_good_as_its_card_says(data):
+    recipe = RECIPES["separator"]
+    for name in recipe.files:
+        data(*name.split("/"))
+    figures = recipe.evaluate(folder(), None, None, 40, Progress())
+    known = card(recipe.model)
+    assert known is not None
+    assert known.figures["SI-SDR improvement from"] > 7
+    # A mixture's improvement has a deviation of 3.5 dB.
+    assert figures["SI-SDR improvement"] == pytest.approx(known.figures["SI-SDR improvement"], abs=1.7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,25 @@ def labelling(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> Iterator[Main
     yield window
     # What is registered goes after the window, which would ask for it.
     controller.session.load(State())
+
+
+@pytest.fixture
+def settle(qtbot: QtBot, window: MainWindow) -> Callable[..., None]:
+    """Waits until the canvas shows what was asked for last, whose result is of a type where one is given."""
+
+    def wait(kind: type | None = None) -> None:
+        controller = window.controller
+        qtbot.waitUntil(
+            lambda: (
+                not controller.pipeline.busy
+                and bool(controller.shown.layers)
+                and not any(layer.stale for layer in controller.shown.layers)
+                and (kind is None or isinstance(controller.current_result(), kind))
+            ),
+            timeout=60_000,
+        )
+
+    return wait
 
 
 @pytest.fixture

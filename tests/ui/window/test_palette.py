@@ -152,7 +152,6 @@ def test_what_is_registered_under_a_name_is_found_by_it_and_else_nothing_is(entr
         "image captioning",
         "VQA",
         "CRF",
-        "DeepDream",
         "autoencoder",
         "diffusion",
         "LSTM",

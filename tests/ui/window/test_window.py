@@ -17,7 +17,6 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
-from pytestqt.qtbot import QtBot
 
 from cvstudio.foundation.text_search import ranked
 from cvstudio.media.examples.files import sample_path
@@ -30,23 +29,6 @@ from ui.tour.input_events import move_mouse, pause
 from ui.window.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def settle(qtbot: QtBot, window: MainWindow) -> Callable[..., None]:
-    def wait(kind: type | None = None) -> None:
-        controller = window.controller
-        qtbot.waitUntil(
-            lambda: (
-                not controller.pipeline.busy
-                and bool(controller.shown.layers)
-                and not any(layer.stale for layer in controller.shown.layers)
-                and (kind is None or isinstance(controller.current_result(), kind))
-            ),
-            timeout=60_000,
-        )
-
-    return wait
 
 
 def drop(window: MainWindow, *paths: Path) -> None:

@@ -85,8 +85,11 @@ def test_a_newcomer_meets_figures_first(entries):
     first = entries[0]
     assert first.scores
     assert first.terms.place in (Place.EMBEDDED, Place.PACKAGE)
-    assert all(entry.scores for entry in entries[:40])
-    measured = [bool(entry.scores) for entry in entries]
+    # Of those that come with the program, figures on data of one's own are no published scores.
+    rest = [entry for entry in entries if entry.scores or entry.terms.place is not Place.EMBEDDED]
+    assert {entry.key for entry in entries if entry not in rest} <= {"depth-lite0", "conv-tasnet-small"}
+    assert all(entry.scores for entry in rest[:40])
+    measured = [bool(entry.scores) for entry in rest]
     assert measured == sorted(measured, reverse=True)
     # Those of a task that are to be got stand together.
     absent = [entry.spec.task for entry in entries if entry.scores and entry.terms.place is Place.ABSENT]
