@@ -35,7 +35,7 @@ class DepthSizeParams:
         Doc(
             "Shorter side",
             "The picture is resized to this first; the network was trained for the default.",
-            "Raise it for thin things; it takes longer.",
+            "Raise it for thin objects; it takes longer.",
             more=True,
         ),
     ] = SIDE
